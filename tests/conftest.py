@@ -1,0 +1,43 @@
+"""Shared fixtures: where the real music is, and a small band song made on the spot."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from woodshed.music import Part, Song
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """The folder of licensed music named by WOODSHED_DATA (default ../shared/data); skips where there is none."""
+    folder = Path(os.environ.get("WOODSHED_DATA", REPOSITORY.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no music at {folder}; set WOODSHED_DATA to cover real files")
+    return folder
+
+
+@pytest.fixture
+def band_song() -> Song:
+    """Four bars of 4/4 at 140: drums, bass in E, a distorted guitar; all on the grid of sixteenths."""
+    notes: list[tuple[int, int, int, int, int]] = []
+    for bar in range(4):
+        start = bar * 1920
+        notes += [(0, start + beat * 480, 120, 36 if beat % 2 == 0 else 38, 100) for beat in range(4)]
+        notes += [(0, start + eighth * 240, 120, 42, 80) for eighth in range(8)]
+        notes += [(1, start + eighth * 240, 240, 40 + (0, 0, 3, 5)[bar], 96) for eighth in range(8)]
+        notes += [
+            (2, start + step * 480, 360, pitch + (0, 0, 3, 5)[bar], 90) for step in range(4) for pitch in (52, 59)
+        ]
+    parts = [
+        Part("Drums", 0, True, "drums"),
+        Part("Bass", 33, False, "bass"),
+        Part("Guitar", 30, False, "rhythm guitar"),
+    ]
+    return Song.make(
+        notes, parts, tempos=[(0, 140.0)], meters=[(0, 4, 4)], keys=[(0, 4, True)], title="Four Bars", length=7680
+    )
