@@ -1,0 +1,132 @@
+"""What key a song is in, from its notes alone.
+
+Krumhansl and Schmuckler's method: how long each pitch class sounds is correlated with the profile of each of
+the 24 keys, and the best correlation wins (C. L. Krumhansl, *Cognitive Foundations of Musical Pitch*, 1990,
+chapter 4; probe-tone profiles of Krumhansl and Kessler 1982). Drums are left out.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from woodshed.music.key import Key
+from woodshed.music.segments import pitched_notes, sounding_ticks
+from woodshed.music.song import KEY, Song
+
+PROFILES: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
+    "krumhansl-kessler": (
+        (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88),
+        (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17),
+    ),
+}
+"""Name -> (major, minor): weight of each of the twelve degrees, tonic first."""
+
+
+@dataclass(frozen=True, eq=False)
+class KeyGuess:
+    """The key that fits best, and how sure that is."""
+
+    key: Key
+    """The best key; C major with confidence 0 where no pitched note sounds."""
+    confidence: float
+    """Share of the best key in the softmax of all correlations, 0-1; 0 where no pitched note sounds."""
+    correlations: NDArray[np.float64]
+    """(24,) correlation of the song with C major ... B major, then C minor ... B minor."""
+
+
+def pitch_class_profile(notes: NDArray[Any], is_drum: NDArray[np.bool_], lines: NDArray[np.int64]) -> NDArray[Any]:
+    """(S, 12) ticks that each pitch class sounds between each two of the (S + 1,) lines, drums left out.
+
+    ``is_drum`` (parts,) says which parts are drums.
+    """
+    pitched = notes[~is_drum[notes["part"]]]
+    return sounding_ticks(pitched, pitched["pitch"] % 12, 12, lines)
+
+
+def find_key(song: Song) -> KeyGuess:
+    """The key of the whole song."""
+    notes = pitched_notes(song.notes, song.parts)
+    profile: NDArray[np.float64] = np.bincount(notes["pitch"] % 12, notes["duration"], 12).astype(np.float64)
+    correlations = _correlate(profile[None, :])[0]
+    if not profile.any():
+        return KeyGuess(Key(0, "major"), 0.0, correlations)
+    best = int(correlations.argmax())
+    return KeyGuess(_key(best), float(_shares(correlations)[best]), correlations)
+
+
+def find_keys(song: Song, *, section_bars: int = 8) -> NDArray[Any]:
+    """The key of each section of ``section_bars`` bars, as rows for ``Song.keys``; equal neighbours are one row.
+
+    A section changes key only if it then fits better by more than `CHANGE_COST` (Viterbi), so that the key
+    does not flicker. Empty where no pitched note sounds.
+    """
+    lines = song.bar_lines()
+    lines = np.append(lines[:-1][::section_bars], lines[-1])
+    notes = pitched_notes(song.notes, song.parts)
+    profile = sounding_ticks(notes, notes["pitch"] % 12, 12, lines)
+    if not profile.any():
+        return np.empty(0, KEY)
+    path = smooth(_correlate(profile), CHANGE_COST)
+    first = np.flatnonzero(np.diff(path, prepend=-1))
+    rows = np.empty(len(first), KEY)
+    rows["onset"], rows["tonic"], rows["is_minor"] = lines[first], path[first] % 12, path[first] >= 12
+    return rows
+
+
+CHANGE_COST = 0.2
+"""How much correlation a change of key must gain over staying."""
+SHARPNESS = 20.0
+
+
+def smooth(scores: NDArray[np.float64], change_cost: float) -> NDArray[np.int64]:
+    """The path of states with the highest sum of scores, each change of state costing ``change_cost`` (Viterbi).
+
+    ``scores`` (S, states). Returns (S,) state numbers.
+    """
+    best = scores.copy()
+    for before, row in itertools.pairwise(best):
+        row += np.maximum(before, before.max() - change_cost)
+    leader = best.argmax(axis=1)
+    stays = (best >= best.max(axis=1, keepdims=True) - change_cost).tolist()
+    leaders = leader.tolist()
+    path = [leaders[-1]]
+    for stay, lead in zip(reversed(stays[:-1]), reversed(leaders[:-1]), strict=True):
+        path.append(path[-1] if stay[path[-1]] else lead)
+    return np.array(path[::-1], np.int64)
+
+
+def _templates(name: str) -> NDArray[np.float64]:
+    """(24, 12) profiles of all keys, each of mean 0 and length 1."""
+    rotated = [np.roll(profile, tonic) for profile in PROFILES[name] for tonic in range(12)]
+    return _normalise(np.array(rotated))
+
+
+def _normalise(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Each row with mean 0 and length 1, so that products are correlations; constant rows become 0."""
+    centred = rows - rows.mean(axis=1, keepdims=True)
+    length = np.sqrt((centred**2).sum(axis=1, keepdims=True))
+    normal: NDArray[np.float64] = centred / np.where(length > 1e-12, length, 1.0)
+    return normal
+
+
+_TEMPLATES = _templates("krumhansl-kessler")
+
+
+def _correlate(profiles: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(S, 12) -> (S, 24)."""
+    return _normalise(profiles) @ _TEMPLATES.T
+
+
+def _shares(correlations: NDArray[np.float64]) -> NDArray[np.float64]:
+    powers = np.exp(SHARPNESS * (correlations - correlations.max()))
+    shares: NDArray[np.float64] = powers / powers.sum()
+    return shares
+
+
+def _key(number: int) -> Key:
+    return Key(number % 12, "minor" if number >= 12 else "major")
