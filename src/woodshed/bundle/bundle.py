@@ -1,0 +1,177 @@
+"""Saving and loading bundles. Loading checks everything and never unpickles."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import woodshed
+from woodshed.bundle.card import card_text
+from woodshed.codecs import FIELDS, SIZES, NoteStepCodec, codec_from_config
+from woodshed.errors import BundleError, BundleTooNew, FileError
+
+if TYPE_CHECKING:
+    from woodshed.models.note_transformer import NoteTransformer
+
+FORMAT = 1
+"""Version of the folder's layout; a bundle with a higher one is refused."""
+MODEL_FILE, CONFIG_FILE, CARD_FILE = "model.safetensors", "config.json", "README.md"
+MODEL_NAME = "note-transformer"
+LARGEST_CONFIG_BYTES = 4 << 20
+_SIZE_LIMITS = {"width": 4096, "layers": 64, "heads": 64, "head_width": 4096, "window": 65536}
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A model with all that is needed to play it."""
+
+    model: NoteTransformer
+    codec: NoteStepCodec
+    recipe: str = "band"
+    """Name of the recipe that trained it."""
+    style: dict[str, Any] = field(default_factory=dict)
+    """What the training songs were like: tempo, meters, keys, instruments, arrangements; see `training.style`."""
+    training: dict[str, Any] = field(default_factory=dict)
+    """How it was trained, and the held-out loss."""
+    folder: Path | None = None
+
+    @property
+    def capabilities(self) -> tuple[str, ...]:
+        """The verbs that this bundle can answer."""
+        return ("generate", "continue")
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The content of config.json."""
+        return {
+            "format": FORMAT,
+            "woodshed_version": woodshed.__version__,
+            "recipe": self.recipe,
+            "capabilities": list(self.capabilities),
+            "codec": self.codec.config(),
+            "vocabulary": dict(zip(FIELDS, SIZES, strict=True)),
+            "model": {"name": MODEL_NAME, **self.model.config.as_dict()},
+            "style": self.style,
+            "training": self.training,
+        }
+
+
+def save_bundle(bundle: Bundle, folder: Path) -> None:
+    """Write the three files into ``folder``, each replaced in one stroke.
+
+    Raises:
+        FileError: when the disk is full or the folder cannot be written; older files stay whole.
+    """
+    from safetensors.torch import save
+
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in bundle.model.state_dict().items()}
+    contents = {
+        MODEL_FILE: save(tensors, metadata={"format": "pt"}),
+        CONFIG_FILE: (json.dumps(bundle.config, indent=1, ensure_ascii=False) + "\n").encode(),
+        CARD_FILE: card_text(bundle.config).encode(),
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in contents.items():
+            write_atomically(folder / name, content)
+    except OSError as error:
+        raise FileError(f"{folder}: {error.strerror or error}; free some space or choose another --output") from error
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write beside ``path`` and rename, so that a reader sees the old file or the new, never half of one."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """A bundle's config.json, checked as far as that goes without the model. Loads no torch.
+
+    Raises:
+        BundleError: if the folder is no bundle or its config is damaged.
+        BundleTooNew: if a newer Woodshed wrote it.
+    """
+    path = folder / CONFIG_FILE
+    try:
+        if path.stat().st_size > LARGEST_CONFIG_BYTES:
+            raise BundleError(f"{path} is larger than {LARGEST_CONFIG_BYTES} bytes; this is no bundle's config")
+        config = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise BundleError(
+            f"{folder} is not a bundle: it has no {CONFIG_FILE}; make one with `woodshed train`"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise BundleError(f"{path} cannot be read ({error}); train or copy the bundle again") from None
+    if not isinstance(config, dict) or not isinstance(config.get("format"), int):
+        raise BundleError(f"{path} names no bundle format; train or copy the bundle again")
+    if config["format"] > FORMAT:
+        version = config.get("woodshed_version", "a newer version")
+        raise BundleTooNew(
+            f"{folder} was made by Woodshed {version} (bundle format {config['format']}; {FORMAT} is known here); "
+            "upgrade with `pip install --upgrade woodshed`"
+        )
+    return config
+
+
+def load_bundle(folder: Path | str) -> Bundle:
+    """Read and check a bundle; the model is in evaluation mode, on the CPU.
+
+    Raises:
+        BundleError: if anything is missing, damaged, or does not fit together.
+        BundleTooNew: if a newer Woodshed wrote it.
+    """
+    folder = Path(folder)
+    config = read_config(folder)
+    sections = {name: config.get(name) for name in ("codec", "model", "style", "training")}
+    for name, section in sections.items():
+        if not isinstance(section, dict):
+            raise BundleError(f"{folder / CONFIG_FILE} has no section {name!r}; train or copy the bundle again")
+    if config.get("vocabulary") != dict(zip(FIELDS, SIZES, strict=True)):
+        raise BundleError(f"{folder / CONFIG_FILE}: its vocabulary is not that of the codec; train the bundle again")
+    codec = codec_from_config(config["codec"])
+    model = _load_model(folder, config["model"])
+    recipe = str(config.get("recipe", "band"))
+    return Bundle(model, codec, recipe, config["style"], config["training"], folder)
+
+
+def _load_model(folder: Path, sizes: dict[str, Any]) -> NoteTransformer:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    from woodshed.models.note_transformer import NoteTransformer, NoteTransformerConfig
+
+    path = folder / MODEL_FILE
+    _check_sizes(folder / CONFIG_FILE, sizes)
+    try:
+        names = NoteTransformerConfig.__dataclass_fields__
+        model = NoteTransformer(NoteTransformerConfig(**{name: sizes[name] for name in names if name in sizes}))
+        tensors = load_file(path)
+        model.load_state_dict(tensors)
+    except FileNotFoundError:
+        raise BundleError(f"{folder} has no {MODEL_FILE}; the copy is incomplete, copy the whole folder") from None
+    except SafetensorError as error:
+        raise BundleError(f"{path} is truncated or damaged ({error}); copy or train the bundle again") from None
+    except (RuntimeError, TypeError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise BundleError(f"{path} does not fit {CONFIG_FILE} ({reason}); copy or train the bundle again") from None
+    return model.eval()
+
+
+def _check_sizes(path: Path, sizes: dict[str, Any]) -> None:
+    """Refuse absurd sizes before any memory is asked for."""
+    if sizes.get("name") != MODEL_NAME:
+        raise BundleError(f"{path}: model {sizes.get('name')!r} is not known here ({MODEL_NAME} is); upgrade Woodshed")
+    for name, limit in _SIZE_LIMITS.items():
+        value = sizes.get(name)
+        if not isinstance(value, int) or not 1 <= value <= limit:
+            raise BundleError(f"{path}: model {name} {value!r} is outside 1-{limit}; the config is damaged")

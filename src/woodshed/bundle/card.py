@@ -1,0 +1,46 @@
+"""The card: what a person should know before using a bundle."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def card_text(config: dict[str, Any]) -> str:
+    """README.md of a bundle: data, licence, loss, date, how to use and cite."""
+    training, style = config["training"], config["style"]
+    loss = training.get("held_out_nats_per_note")
+    measured = "not measured (no song could be held out)" if loss is None else f"{loss:.3f} nats per note"
+    licences = (
+        ", ".join(training.get("licences", [])) or "none; ask the makers before you share"
+    )
+    rows = [
+        ("Recipe", config["recipe"]),
+        ("Learned from", f"{training.get('songs', '?')} songs, {training.get('notes', '?')} notes"),
+        ("Source", training.get("source", "not recorded")),
+        ("Licence files found beside the music", licences),
+        ("Held-out loss", f"{measured}, {training.get('held_out_songs', 0)} songs kept aside"),
+        (
+            "Trained",
+            f"{training.get('date', '?')}, {training.get('minutes', 0):.1f} minutes on {training.get('device', '?')}",
+        ),
+        ("Parameters", f"{training.get('parameters', '?'):,}" if training.get("parameters") else "?"),
+        ("Tempo of the music", f"{style.get('bpm', 120):.0f} quarter notes per minute"),
+        ("Made with", f"Woodshed {config['woodshed_version']}"),
+    ]
+    table = "\n".join(f"| {name} | {value} |" for name, value in rows)
+    return f"""---
+library_name: woodshed
+tags: [music, midi, symbolic-music]
+---
+# A style, learned by Woodshed
+
+| | |
+|---|---|
+{table}
+
+Play it: `woodshed generate THIS-FOLDER -o new.mid --bars 8`,
+or carry on a clip: `woodshed continue THIS-FOLDER clip.mid -o more.mid`.
+
+What it makes resembles what it learned from. The rights in that music stay with its makers: this model is
+only as free to share as the files above. To cite: "Woodshed {config["woodshed_version"]}, recipe {config["recipe"]}".
+"""

@@ -1,0 +1,278 @@
+"""The flagship's first model: a causal transformer over notes, whose heads fill in a note field by field.
+
+References:
+    Vaswani et al. 2017 (attention), Su et al. 2021 (rotary positions), Zhang & Sennrich 2019 (RMSNorm),
+    Shazeer 2020 (SwiGLU), Hsiao et al. 2021 (one step per compound event). We differ from the last in
+    giving each head the fields decided before it, so that the product of the heads is the exact
+    joint likelihood of a note, and in scoring parts by what instrument they hold.
+
+Shape letters: B songs, T rows (notes), D width, H head width, V ids of a field, W attention window, P parts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+FIELD_SIZES = (195, 16, 128, 384, 32, 10)
+PROGRAMS, NO_PROGRAM, DRUM_PROGRAM = 130, 129, 128
+OCCURRENCES = 8
+POSITIONS, BEATS, BAR_NUMBERS = 192, 12, 16
+LAST_SHIFT = 191
+"""Rows with a larger time shift (rests and the end) hold no note: their other fields cost nothing."""
+
+
+@dataclass(frozen=True)
+class NoteTransformerConfig:
+    """Sizes of a `NoteTransformer`."""
+
+    width: int = 128
+    """D, the residual stream."""
+    layers: int = 3
+    heads: int = 4
+    """Attention heads; must divide the width."""
+    head_width: int = 128
+    """H, the hidden layer that each field's head has."""
+    window: int = 256
+    """W: a note attends to itself and at most W - 1 notes before it."""
+    dropout: float = 0.1
+
+    def __post_init__(self) -> None:
+        if self.width % (2 * self.heads) or min(self.width, self.layers, self.heads, self.head_width, self.window) < 1:
+            raise ValueError(f"{self}: the width must be a multiple of 2 x heads, and all sizes at least 1")
+
+    def as_dict(self) -> dict[str, Any]:
+        """The sizes as JSON."""
+        return asdict(self)
+
+
+@dataclass
+class Cache:
+    """What attention remembers: the last W - 1 keys and values of each layer, (B, heads, <= W - 1, D / heads)."""
+
+    keys: list[Tensor]
+    values: list[Tensor]
+    seen: int = 0
+    """Rows that went through so far: the next row's rotary position."""
+
+
+class Block(nn.Module):
+    """Pre-norm attention and SwiGLU."""
+
+    def __init__(self, config: NoteTransformerConfig) -> None:
+        super().__init__()
+        width = config.width
+        hidden = -(-width * 8 // 3 // 32) * 32
+        self.heads, self.window, self.dropout = config.heads, config.window, config.dropout
+        self.attention_norm = nn.RMSNorm(width, eps=1e-5)
+        self.query_key_value = nn.Linear(width, 3 * width, bias=False)
+        self.output = nn.Linear(width, width, bias=False)
+        self.feed_norm = nn.RMSNorm(width, eps=1e-5)
+        self.gate_up = nn.Linear(width, 2 * hidden, bias=False)
+        self.down = nn.Linear(hidden, width, bias=False)
+
+    def forward(
+        self, x: Tensor, turn: tuple[Tensor, Tensor], mask: Tensor | None, past: tuple[Tensor, Tensor] | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """x (B, T, D), ``past`` keys and values (B, heads, S, D / heads) -> x and the W - 1 last keys and values."""
+        batch, time, width = x.shape
+        parts = self.query_key_value(self.attention_norm(x)).view(batch, time, 3, self.heads, width // self.heads)
+        query, key, value = parts.permute(2, 0, 3, 1, 4).unbind(0)  # (B, heads, T, D / heads)
+        query, key = rotate(query, turn), rotate(key, turn)
+        if past is not None:
+            key, value = torch.cat((past[0], key), 2), torch.cat((past[1], value), 2)
+        causal = mask is None and time > 1
+        attended = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, is_causal=causal)
+        x = x + self._drop(self.output(attended.transpose(1, 2).reshape(batch, time, width)))
+        gate, up = self.gate_up(self.feed_norm(x)).chunk(2, -1)
+        x = x + self._drop(self.down(F.silu(gate) * up))
+        first_kept = max(key.shape[2] - (self.window - 1), 0)
+        return x, key[:, :, first_kept:], value[:, :, first_kept:]
+
+    def _drop(self, x: Tensor) -> Tensor:
+        return F.dropout(x, self.dropout, self.training)
+
+
+class NoteTransformer(nn.Module):
+    """Logits for the six fields of the next note, given the notes so far and the fields already decided.
+
+    ============ ======== =============================================================================
+    input        shape    meaning
+    ============ ======== =============================================================================
+    ``rows``     B T 6    ids of time shift, part, pitch, duration, velocity, microtiming
+    ``places``   B T 3    of the same rows: position in the bar (steps), bar number, bar length (steps)
+    ``programs`` B P 2    for each part: program (128 drums, 129 none) and occurrence
+    ============ ======== =============================================================================
+
+    All are int64. The body reads ``rows`` and gives ``h`` (B, T, D), see `states`. `head` gives the logits of
+    one field of the next row from ``h``, that row so far, and its place. `losses` is all of it in one pass.
+
+    >>> sum(p.numel() for p in NoteTransformer(NoteTransformerConfig()).parameters())
+    1535981
+    """
+
+    def __init__(self, config: NoteTransformerConfig) -> None:
+        super().__init__()
+        self.config = config
+        width, hidden = config.width, config.head_width
+        shift, _, pitch, duration, velocity, microtiming = FIELD_SIZES
+        self.place_sizes = (POSITIONS, BEATS, BAR_NUMBERS, POSITIONS)
+        self.row_in = nn.ModuleList(nn.Embedding(n, width) for n in (shift, 2 * pitch, duration, velocity, microtiming))
+        self.part_in = nn.ModuleList(nn.Embedding(n, width) for n in (PROGRAMS, OCCURRENCES))
+        self.place_in = nn.ModuleList(nn.Embedding(n, width) for n in self.place_sizes)
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
+        self.norm = nn.RMSNorm(width, eps=1e-5)
+        self.head_in = nn.Linear(width, 6 * hidden)
+        # What each later head is told of the fields before it: one table per field, a slice per head.
+        self.shift_then = nn.Embedding(shift, 5 * hidden)
+        self.place_then = nn.ModuleList(nn.Embedding(n, 5 * hidden) for n in self.place_sizes[:3])
+        self.part_then = nn.ModuleList(nn.Embedding(n, 4 * hidden) for n in (PROGRAMS, OCCURRENCES))
+        self.pitch_then = nn.Embedding(2 * pitch, 3 * hidden)
+        self.duration_then = nn.Embedding(duration, 2 * hidden)
+        self.velocity_then = nn.Embedding(velocity, hidden)
+        self.part_key = nn.ModuleList(nn.Embedding(n, hidden) for n in (PROGRAMS, OCCURRENCES))
+        self.head_out = nn.ModuleList(nn.Linear(hidden, n) for f, n in enumerate(FIELD_SIZES) if f != 1)
+        self._initialise()
+
+    def _initialise(self) -> None:
+        for name, module in self.named_modules():
+            if isinstance(module, nn.Embedding):
+                nn.init.normal_(module.weight, std=0.02 if "then" in name else 0.05)
+            elif isinstance(module, nn.Linear):
+                scale = 0.5 if "head_out" in name or name.endswith(("output", "down")) else 0.7
+                nn.init.normal_(module.weight, std=scale * module.in_features**-0.5)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+
+    def states(self, rows: Tensor, places: Tensor, programs: Tensor, cache: Cache | None = None) -> Tensor:
+        """(B, T, D): what is known after each row. With a cache, ``rows`` go on from those already seen."""
+        x = self._embed(rows, places, programs)
+        time, seen = rows.shape[1], cache.seen if cache else 0
+        turn = rotary(seen, time, self.config.width // self.config.heads, x.device, x.dtype)
+        past = min(seen, self.config.window - 1) if cache else 0
+        mask = band(past, time, self.config.window, x.device)
+        for i, block in enumerate(self.blocks):
+            x, keys, values = block(x, turn, mask, (cache.keys[i], cache.values[i]) if cache and cache.seen else None)
+            if cache:
+                cache.keys[i], cache.values[i] = keys, values
+        if cache:
+            cache.seen += time
+        out: Tensor = self.norm(x)
+        return out
+
+    def new_cache(self) -> Cache:
+        """An empty memory for `states`."""
+        nothing = [torch.empty(0)] * self.config.layers
+        return Cache(list(nothing), list(nothing))
+
+    def _embed(self, rows: Tensor, places: Tensor, programs: Tensor) -> Tensor:
+        shift, part, pitch, *rest = rows.unbind(-1)
+        program, occurrence = part_features(programs, part)
+        columns = (shift, pitch + 128 * (program == DRUM_PROGRAM), *rest)
+        x: Tensor = sum(table(ids) for table, ids in zip(self.row_in, columns, strict=True))
+        x = x + self.part_in[0](program) + self.part_in[1](occurrence)
+        for table, ids in zip(self.place_in, place_features(places), strict=True):
+            x = x + table(ids)
+        return x
+
+    def head(self, field: int, hidden: Tensor, next_row: Tensor, next_place: Tensor, programs: Tensor) -> Tensor:
+        """Logits (B, T, V) of one field of the next row; fields of ``next_row`` from ``field`` on are not read.
+
+        ``hidden`` (B, T, 6 H) is ``head_in(states)``. Parts that do not exist get minus infinity.
+        """
+        z = hidden.chunk(6, -1)[field]
+        for told in self._told(field, next_row, next_place, programs):
+            z = z + told
+        z = F.dropout(F.relu(z), self.config.dropout, self.training)
+        if field == 1:
+            keys = self.part_key[0](programs[..., 0]) + self.part_key[1](programs[..., 1].clamp(max=OCCURRENCES - 1))
+            scores = torch.einsum("bth,bph->btp", z, keys)
+            return scores.masked_fill((programs[..., 0] == NO_PROGRAM)[:, None], float("-inf"))
+        logits: Tensor = self.head_out[field - (field > 1)](z)
+        return logits
+
+    def _told(self, field: int, row: Tensor, place: Tensor, programs: Tensor) -> list[Tensor]:
+        """What the decided fields add to one head's hidden layer."""
+        if field == 0:
+            return []
+        shift, part, pitch, duration, velocity, _ = row.unbind(-1)
+        position, beat, bar, _ = place_features(place)
+        told = [_slice(self.shift_then, shift, field - 1, 5)]
+        told += [_slice(t, i, field - 1, 5) for t, i in zip(self.place_then, (position, beat, bar), strict=True)]
+        if field > 1:
+            program, occurrence = part_features(programs, part)
+            told += [_slice(t, i, field - 2, 4) for t, i in zip(self.part_then, (program, occurrence), strict=True)]
+        if field > 2:
+            told.append(_slice(self.pitch_then, pitch + 128 * (program == DRUM_PROGRAM), field - 3, 3))
+        if field > 3:
+            told.append(_slice(self.duration_then, duration, field - 4, 2))
+        if field > 4:
+            told.append(self.velocity_then(velocity))
+        return told
+
+    def losses(self, rows: Tensor, places: Tensor, programs: Tensor, cache: Cache | None = None) -> Tensor:
+        """Negative log-likelihood in nats, (B, T, 6), of rows 1..T given all before them.
+
+        ``rows`` (B, T + 1, 6) and ``places`` begin with the row before the first that is scored (START at the
+        beginning of a song). Fields that a rest or the end does not have cost 0.
+        """
+        hidden = self.head_in(self.states(rows[:, :-1], places[:, :-1], programs, cache))
+        target, place = rows[:, 1:], places[:, 1:]
+        nats = [
+            F.cross_entropy(
+                self.head(field, hidden, target, place, programs).flatten(0, 1).float(),
+                target[..., field].flatten(),
+                reduction="none",
+            ).view(target.shape[:2])
+            for field in range(6)
+        ]
+        counted = torch.ones(6, dtype=torch.bool, device=rows.device).expand(*target.shape).clone()
+        counted[..., 1:] &= (target[..., 0] <= LAST_SHIFT)[..., None]
+        return torch.where(counted, torch.stack(nats, -1), 0.0)
+
+
+def _slice(table: nn.Module, ids: Tensor, index: int, count: int) -> Tensor:
+    """The ``index``-th of ``count`` equal slices of an embedding."""
+    weight = table.weight
+    assert isinstance(weight, Tensor)
+    size = weight.shape[1] // count
+    return F.embedding(ids, weight[:, index * size : (index + 1) * size])
+
+
+def part_features(programs: Tensor, part: Tensor) -> tuple[Tensor, Tensor]:
+    """Program and occurrence of each row's part: programs (B, P, 2), part (B, T) -> two of (B, T)."""
+    chosen = torch.gather(programs, 1, part[..., None].expand(*part.shape, 2))
+    return chosen[..., 0], chosen[..., 1].clamp(max=OCCURRENCES - 1)
+
+
+def place_features(places: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Position in the bar, step within the quarter, bar number modulo 16, bar length; clipped to their tables."""
+    position, bar, size = places.unbind(-1)
+    return position.clamp(0, POSITIONS - 1), position % BEATS, bar % BAR_NUMBERS, size.clamp(0, POSITIONS - 1)
+
+
+def rotary(start: int, count: int, size: int, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Cosine and sine (T, size / 2) of the rotary angles at positions start .. start + count - 1."""
+    frequency = 10000.0 ** (-torch.arange(0, size, 2, device=device, dtype=torch.float32) / size)
+    angle = torch.arange(start, start + count, device=device, dtype=torch.float32)[:, None] * frequency
+    return angle.cos().to(dtype), angle.sin().to(dtype)
+
+
+def rotate(x: Tensor, turn: tuple[Tensor, Tensor]) -> Tensor:
+    """Rotate pairs (x_i, x_{i + half}) of (..., T, size) by the angles of `rotary`."""
+    cosine, sine = turn
+    one, two = x.chunk(2, -1)
+    return torch.cat((one * cosine - two * sine, one * sine + two * cosine), -1)
+
+
+def band(past: int, time: int, window: int, device: torch.device) -> Tensor | None:
+    """(T, past + T) bool: a query sees itself and the ``window`` - 1 keys before it; None: plain causal will do."""
+    if time == 1 or (past == 0 and time <= window):
+        return None
+    query = torch.arange(past, past + time, device=device)[:, None]
+    key = torch.arange(past + time, device=device)
+    return (key <= query) & (key > query - window)
