@@ -342,9 +342,9 @@ def _short(text: str, most: int) -> str:
 @functools.cache
 def _known_signs() -> frozenset[int]:
     """Code points of the font that matplotlib ships and draws with."""
-    from matplotlib.font_manager import findfont, get_font
+    from matplotlib.font_manager import FontProperties, findfont, get_font
 
-    return frozenset(get_font(findfont("sans-serif")).get_charmap())
+    return frozenset(get_font(findfont(FontProperties())).get_charmap())
 
 
 def _write(
