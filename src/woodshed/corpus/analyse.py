@@ -1,72 +1,112 @@
-"""One file -> one `Finding`: read it, repair it, and find its roles, key and chords. Runs inside the workers."""
+"""One file -> one `Finding`: read it, mend it, and find its roles, key and chords. Runs inside the workers."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from woodshed.corpus.roles import find_roles
 from woodshed.corpus.scan import MUSICXML_ENDINGS
 from woodshed.errors import FormatError, LimitExceeded, WoodshedError
-from woodshed.music import Song
+from woodshed.music import Key, Part, Song
 from woodshed.music.chord_finding import find_chords
 from woodshed.music.key_finding import find_key
+from woodshed.music.song import ARRAYS
 
 ACCEPTED, REPAIRED, UNUSABLE = "accepted", "repaired", "unusable"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What became of one file."""
+    """What became of one file, without its notes; all of it can be written as JSON."""
 
     source: str
     sha256: str = ""
-    song: Song | None = None
-    """The song with its roles and chords, or nothing when the file is unusable."""
     reason: str = ""
-    """Why it is unusable: a short stable name, for counting."""
+    """Why it is unusable: a short stable name, for counting. Empty if it is usable."""
     detail: str = ""
     """Why it is unusable: one line for people."""
     repairs: tuple[str, ...] = ()
     content: str = ""
     """Hash of the notes."""
+    title: str = ""
+    """As written in the file."""
+    parts: tuple[Part, ...] = ()
+    part_notes: tuple[int, ...] = ()
+    notes: int = 0
+    bars: int = 0
+    length: int = 0
+    """In ticks."""
+    length_seconds: float = 0.0
+    bpm: float = 0.0
+    meter: str = ""
     key: str = ""
     key_source: str = ""
     key_confidence: float = 0.0
     chords_source: str = ""
+    markers: tuple[tuple[int, str], ...] = ()
+    rows: tuple[int, ...] = field(default=(0,) * len(ARRAYS))
+    """How many rows each array of `woodshed.music.song.ARRAYS` has."""
 
     @property
     def verdict(self) -> str:
         """``"accepted"``, ``"repaired"`` or ``"unusable"``."""
-        if self.song is None:
+        if self.reason:
             return UNUSABLE
         return REPAIRED if self.repairs else ACCEPTED
 
+    @property
+    def name(self) -> str:
+        """The song's title, else the file's name without its ending."""
+        return self.title.strip() or PurePosixPath(self.source).stem
 
-def analyse(path: Path, source: str, *, limits: Any = None) -> Finding:
-    """Read one file and find out about it; never raises for what the file holds."""
+    def as_json(self) -> dict[str, Any]:
+        """Plain lists and dictionaries."""
+        return {**vars(self), "parts": [[p.name, p.program, p.is_drum, p.role] for p in self.parts]}
+
+    @classmethod
+    def from_json(cls, facts: Mapping[str, Any]) -> Finding:
+        """The inverse of `as_json`, after a journey through JSON."""
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in facts.items()
+        }
+        values["parts"] = tuple(Part(*part) for part in facts["parts"])
+        values["markers"] = tuple((onset, text) for onset, text in facts["markers"])
+        return cls(**values)
+
+
+def analyse(path: Path, source: str, *, limits: Mapping[str, Any] | None = None) -> tuple[Finding, Song | None]:
+    """Read one file and find out about it; never raises for what the file holds.
+
+    ``limits`` are fields of `woodshed.formats.midi.MidiLimits` that are not to be as usual.
+    """
     try:
         data = path.read_bytes()
     except OSError as error:
-        return Finding(source, reason="cannot be read", detail=f"{path.name}: {error.strerror}")
+        return Finding(source, reason="cannot be read", detail=f"{path.name}: {error.strerror}"), None
     digest = hashlib.sha256(data).hexdigest()
+    repairs: list[Any] = []
     try:
-        song, repairs = _read(path, data, limits)
+        song = _read(path, repairs, limits or {})
+        if len(song.notes):
+            return _about(song, source, digest, repairs)
+        reason, detail = "no notes", f"{path.name} holds no notes"
     except LimitExceeded as error:
-        return Finding(source, digest, reason="too large", detail=str(error))
+        reason, detail = "too large", str(error)
+    except MemoryError:
+        reason, detail = "too large", f"{path.name} needs more memory than one worker may have"
     except FormatError as error:
-        return Finding(source, digest, reason="not music or damaged", detail=str(error))
+        reason, detail = "not music or damaged", str(error)
     except WoodshedError as error:
-        return Finding(source, digest, reason="impossible values", detail=str(error))
-    if not len(song.notes):
-        return Finding(source, digest, reason="no notes", detail=f"{path.name} holds no notes", repairs=repairs)
-    return _about(song, source, digest, repairs)
+        reason, detail = "impossible values", str(error)
+    except Exception as error:  # a reader's own mistake must cost one file, not a build of thousands
+        reason, detail = "reader failed", f"{path.name}: {type(error).__name__}: {error}"
+    return Finding(source, digest, reason, " ".join(detail.split()), _lines(repairs)), None
 
 
 def content_hash(song: Song) -> str:
@@ -77,39 +117,40 @@ def content_hash(song: Song) -> str:
     return digest.hexdigest()[:16]
 
 
-def title_of(song: Song, source: str) -> str:
-    """The song's title, else the file's name without its ending."""
-    return song.title.strip() or PurePosixPath(source).stem
-
-
-def _read(path: Path, data: bytes, limits: Any) -> tuple[Song, tuple[str, ...]]:
-    from woodshed.formats import midi, musicxml
-
-    mended: list[Any] = []
+def _read(path: Path, repairs: list[Any], limits: Mapping[str, Any]) -> Song:
     if path.suffix.lower() in MUSICXML_ENDINGS:
-        song = musicxml.read_musicxml(path, repairs=mended)
-    else:
-        song = midi.read_midi(path, limits=limits or midi.MidiLimits(), repairs=mended)
-    return song, tuple(f"{repair.kind} x{repair.count}: {repair.detail}" for repair in mended)
+        from woodshed.formats.musicxml import read_musicxml
+
+        score: Song = read_musicxml(path, repairs=repairs)
+        return score
+    from woodshed.formats.midi import MidiLimits, read_midi
+
+    return read_midi(path, limits=MidiLimits(**limits), repairs=repairs)
 
 
-def _about(song: Song, source: str, digest: str, repairs: tuple[str, ...]) -> Finding:
+def _about(song: Song, source: str, digest: str, repairs: Sequence[Any]) -> tuple[Finding, Song]:
     content = content_hash(song)
     key, key_source, confidence = _key(song)
     song, chords_source = _with_chords(find_roles(song))
-    return Finding(
-        source, digest, song, repairs=repairs, content=content, key=key, key_source=key_source,
-        key_confidence=confidence, chords_source=chords_source,
+    finding = Finding(
+        source, digest, repairs=_lines(repairs), content=content, title=song.title, parts=song.parts,
+        part_notes=tuple(np.bincount(song.notes["part"], minlength=len(song.parts)).tolist()), notes=len(song.notes),
+        bars=song.bars, length=song.length, length_seconds=round(song.length_seconds, 3), bpm=round(song.bpm, 3),
+        meter=str(song.meter), key=key, key_source=key_source, key_confidence=confidence, chords_source=chords_source,
+        markers=tuple((mark.onset, mark.text) for mark in song.markers),
+        rows=tuple(len(getattr(song, name)) for name in ARRAYS),
     )  # fmt: skip
+    return finding, song
 
 
 def _key(song: Song) -> tuple[str, str, float]:
-    """Name of the key, whence it is known, and how sure that is."""
-    if len(song.keys):
-        from woodshed.music import Key
+    """Name of the key, whence it is known, and how sure that is.
 
-        row = song.keys[0]
-        return str(Key(int(row["tonic"]), "minor" if row["is_minor"] else "major")), "signature", 1.0
+    A lone C major at the start is what sequencers write when nobody said anything, so it is not believed.
+    """
+    named = [Key(int(row["tonic"]), "minor" if row["is_minor"] else "major") for row in song.keys[:1]]
+    if named and (len(song.keys) > 1 or named[0] != Key(0, "major")):
+        return str(named[0]), "signature", 1.0
     guess = find_key(song)
     return (str(guess.key), "found", round(guess.confidence, 4)) if guess.confidence else ("", "", 0.0)
 
@@ -121,6 +162,5 @@ def _with_chords(song: Song) -> tuple[Song, str]:
     return (song.replace(chords=chords), "found") if len(chords) else (song, "")
 
 
-def part_notes(notes: NDArray[Any], parts: Sequence[Any]) -> tuple[int, ...]:
-    """How many notes each part has."""
-    return tuple(np.bincount(notes["part"], minlength=len(parts)).tolist())
+def _lines(repairs: Sequence[Any]) -> tuple[str, ...]:
+    return tuple(f"{repair.kind} x{repair.count}: {repair.detail}" for repair in repairs)

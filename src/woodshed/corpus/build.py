@@ -1,27 +1,31 @@
-"""A folder of files -> a corpus: scan, read, repair, find roles, key and chords, dedupe, split, store."""
+"""A folder of files -> a corpus: scan, read, mend, find roles, key and chords, dedupe, split, store."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-import shutil
-import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from woodshed import __version__
-from woodshed.corpus.analyse import Finding, analyse, part_notes, title_of
+from woodshed.corpus.analyse import Finding
+from woodshed.corpus.duplicates import Versions, find_versions
+from woodshed.corpus.output import check_output, new_folder
+from woodshed.corpus.pool import Job, read_all
 from woodshed.corpus.scan import Scan, scan
 from woodshed.corpus.split import hold_out_named, split_groups
-from woodshed.corpus.store import MANIFEST, SPLITS, Columns, CorpusWriter, Entry
-from woodshed.errors import CorpusError, FileError, OutOfRange, OutputExists
+from woodshed.corpus.spool import Spool
+from woodshed.corpus.store import MANIFEST, SPLITS, CorpusWriter, Entry
+from woodshed.errors import CorpusError, OutOfRange
 
 Progress = Callable[[str, int, int], None]
-"""Called with the stage, how many are done and how many there are."""
+"""Called with the stage (``"read"``, ``"compare"``, ``"write"``), how many are done and how many there are."""
 
 
 @dataclass(frozen=True)
@@ -37,13 +41,19 @@ class BuildOptions:
     seed: int = 0
     """Which songs are held out."""
     near_duplicates: bool = True
-    """Leave out near duplicates; if not, they are kept, in one group with what they resemble."""
+    """Find near duplicates and leave them out; if not, they are kept, in one group with what they resemble."""
+    limits: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of `woodshed.formats.midi.MidiLimits` that are not to be as usual."""
     workers: int = field(default_factory=lambda: os.cpu_count() or 1)
-    """Processes; 0 does all work in this one."""
+    """Processes; 0 does all work in this one, without protection from crashes."""
 
     def __post_init__(self) -> None:
-        if self.min_notes < 1 or not 0 <= self.workers <= 256:
-            raise OutOfRange(f"min_notes {self.min_notes} and workers {self.workers}: at least 1, and 0-256")
+        if self.min_notes < 1:
+            raise OutOfRange(f"min_notes {self.min_notes} is below 1; 16 is usual")
+        if not 0 <= self.workers <= 256:
+            raise OutOfRange(f"workers {self.workers} is outside 0-256")
+        if not 0 <= self.held_out_fraction <= 0.9:
+            raise OutOfRange(f"held_out_fraction {self.held_out_fraction} is outside 0-0.9; 0.1 is one song in ten")
 
 
 @dataclass(frozen=True)
@@ -68,10 +78,13 @@ class BuildReport:
     folder: Path
     files: int
     accepted: int
+    """Files that could be read as they were, duplicates among them."""
     repaired: int
+    """Files that could be read once they were mended, duplicates among them."""
     discards: tuple[Discard, ...]
     songs: int
     groups: int
+    """Songs, when versions of one song are counted once."""
     train: int
     held_out: int
     notes: int
@@ -98,112 +111,164 @@ def build_corpus(
 ) -> BuildReport:
     """Read all music below ``folder`` and store it at ``out``, which appears only when it is complete.
 
+    Equal files and options give an equal corpus, however many workers read them.
+
     Raises:
         OutputExists: if ``out`` is there, unless ``force`` says that a corpus there may be replaced.
         CorpusError: if nothing usable was found; the message counts the reasons.
         FileError: if a folder cannot be read or the output not be written.
+        UnknownName: if a song to hold out is not there.
     """
-    options = options or BuildOptions()
-    report = progress or (lambda stage, done, total: None)
-    out = Path(out)
-    _check_output(out, force)
+    options, out, tell = options or BuildOptions(), Path(out), progress or _silence
+    check_output(out, MANIFEST, force=force)
     found = scan(folder)
     if not found.sources:
-        raise CorpusError(f"no MIDI or MusicXML files below {', '.join(found.folders)}; give a folder that holds some")
-    findings = []
-    for done, source in enumerate(found.sources, 1):
-        findings.append(analyse(source.path, source.name))
-        report("read", done, len(found.sources))
-    kept, discards = _choose(findings, options)
-    if not kept:
-        raise CorpusError(_nothing_usable(found, discards))
-    groups = list(range(len(kept)))
-    split = _split(kept, groups, options)
-    entries = [_entry(*row) for row in zip(kept, groups, split, strict=True)]
-    summary = _summary(out, findings, discards, entries, found, options)
-    with _new_folder(out, force) as temporary:
-        writer = CorpusWriter(temporary)
-        for entry, finding in zip(entries, kept, strict=True):
-            assert finding.song is not None
-            writer.add(entry, Columns.of(finding.song))
-        writer.finish(_manifest(summary, entries, found, options))
-    return summary
+        raise CorpusError(f"no music below {', '.join(found.folders)}: give a folder of MIDI or MusicXML files")
+    with new_folder(out) as temporary, Spool(temporary / "spool") as spool:
+        findings, phrases = _read(found, spool, options, tell)
+        kept, groups, discards = _choose(findings, phrases, options, tell)
+        if not kept:
+            raise CorpusError(_nothing_usable(found, discards))
+        entries = _entries(kept, groups, _split(kept, groups, options))
+        report = _report(out, findings, discards, entries, found, options)
+        _write(temporary, entries, kept, spool, _manifest(report, entries, found, options), tell)
+    return report
 
 
-def _choose(findings: Sequence[Finding], options: BuildOptions) -> tuple[list[Finding], list[Discard]]:
-    """Songs to keep, and why the others are not."""
-    kept: list[Finding] = []
+def _read(
+    found: Scan, spool: Spool, options: BuildOptions, tell: Progress
+) -> tuple[list[Finding], list[NDArray[np.uint32]]]:
+    """A finding and a fingerprint for each source, in the order of the sources."""
+    by_place: dict[int, tuple[Finding, NDArray[np.uint32]]] = {}
+    tell("read", 0, len(found.sources))
+    for first, reply in read_all(found.sources, Job(options.workers, limits=options.limits)):
+        spool.add(reply)
+        by_place |= dict(enumerate(zip(reply.findings, reply.phrases, strict=True), first))
+        tell("read", len(by_place), len(found.sources))
+    ordered = [by_place[place] for place in range(len(found.sources))]
+    return [finding for finding, _ in ordered], [prints for _, prints in ordered]
+
+
+def _choose(
+    findings: Sequence[Finding], phrases: Sequence[NDArray[np.uint32]], options: BuildOptions, tell: Progress
+) -> tuple[list[Finding], list[int], list[Discard]]:
+    """Songs to keep, their groups, and why the others are not kept; in the order of the sources."""
+    distinct, discards = _distinct(findings, options.min_notes)
+    usable = [findings[place] for place in distinct]
+    tell("compare", 0, len(usable))
+    versions = find_versions([phrases[place] for place in distinct], [_quality(finding) for finding in usable])
+    kept, groups = [], []
+    for place, finding in enumerate(usable):
+        if options.near_duplicates and versions.duplicate_of[place] >= 0:
+            discards.append(_near_duplicate(finding, usable, versions, place))
+        else:
+            kept.append(finding)
+            groups.append(int(versions.group[place]))
+    tell("compare", len(usable), len(usable))
+    discards.sort(key=lambda discard: discard.source)
+    return kept, np.unique(groups, return_inverse=True)[1].tolist(), discards
+
+
+def _distinct(findings: Sequence[Finding], min_notes: int) -> tuple[list[int], list[Discard]]:
+    """Which findings are songs that did not come before."""
+    distinct: list[int] = []
     discards: list[Discard] = []
     seen: dict[str, str] = {}
-    for finding in findings:
-        if finding.song is None:
+    for place, finding in enumerate(findings):
+        if finding.reason:
             discards.append(Discard(finding.source, finding.reason, finding.detail))
-        elif len(finding.song.notes) < options.min_notes:
-            detail = f"{len(finding.song.notes)} notes are fewer than {options.min_notes} (min_notes)"
+        elif finding.notes < min_notes:
+            detail = f"{finding.notes} notes are fewer than {min_notes} (min_notes)"
             discards.append(Discard(finding.source, "too few notes", detail))
-        elif finding.content in seen:
-            first = seen[finding.content]
+        elif first := seen.get(finding.sha256) or seen.get(finding.content):
             discards.append(Discard(finding.source, "exact duplicate", f"same notes as {first}", first, 1.0))
         else:
-            seen[finding.content] = finding.source
-            kept.append(finding)
-    return kept, discards
+            seen[finding.sha256] = seen[finding.content] = finding.source
+            distinct.append(place)
+    return distinct, discards
+
+
+def _quality(finding: Finding) -> float:
+    """Which of several versions to keep: the fullest, and of equally full ones the one that needed no mending."""
+    return finding.notes + 10 * len(finding.parts) - len(finding.repairs)
+
+
+def _near_duplicate(finding: Finding, usable: Sequence[Finding], versions: Versions, place: int) -> Discard:
+    other = usable[int(versions.duplicate_of[place])].source
+    share = round(float(versions.similarity[place]), 3)
+    reason = "medley" if versions.medley[place] else "near duplicate"
+    return Discard(finding.source, reason, f"{share:.0%} of its phrases are in {other}", other, share)
 
 
 def _split(kept: Sequence[Finding], groups: Sequence[int], options: BuildOptions) -> list[str]:
     if options.held_out:
-        names = [(item.content, title_of(item.song, item.source), item.source) for item in kept if item.song]
-        return hold_out_named(groups, names, options.held_out)
+        return hold_out_named(groups, [(item.content, item.name, item.source) for item in kept], options.held_out)
     contents = [item.content for item in kept]
     return split_groups(groups, contents, fraction=options.held_out_fraction, seed=options.seed)
 
 
-def _entry(finding: Finding, group: int, split: str) -> Entry:
-    song = finding.song
-    assert song is not None
-    return Entry(
-        song_id=finding.content, title=title_of(song, finding.source), source=finding.source, sha256=finding.sha256,
-        split=split, group=group, notes=len(song.notes), bars=song.bars, length_seconds=round(song.length_seconds, 3),
-        bpm=round(song.bpm, 3), meter=str(song.meter), key=finding.key, key_source=finding.key_source,
-        key_confidence=finding.key_confidence, chords_source=finding.chords_source, parts=song.parts,
-        part_notes=part_notes(song.notes, song.parts), repairs=finding.repairs,
-    )  # fmt: skip
+def _entries(kept: Sequence[Finding], groups: Sequence[int], split: Sequence[str]) -> list[Entry]:
+    return [
+        Entry(
+            song_id=item.content, title=item.name, source=item.source, sha256=item.sha256, split=side, group=group,
+            notes=item.notes, bars=item.bars, length_seconds=item.length_seconds, bpm=item.bpm, meter=item.meter,
+            key=item.key, key_source=item.key_source, key_confidence=item.key_confidence,
+            chords_source=item.chords_source, parts=item.parts, part_notes=item.part_notes, repairs=item.repairs,
+        )
+        for item, group, side in zip(kept, groups, split, strict=True)
+    ]  # fmt: skip
 
 
-def _summary(
+def _write(
+    folder: Path, entries: Sequence[Entry], kept: Sequence[Finding], spool: Spool, manifest: dict[str, Any],
+    tell: Progress,
+) -> None:  # fmt: skip
+    writer = CorpusWriter(folder)
+    try:
+        for done, (entry, finding) in enumerate(zip(entries, kept, strict=True)):
+            writer.add(entry, spool.columns(finding))
+            if done % 100 == 0:
+                tell("write", done, len(entries))
+        writer.finish(manifest)
+    finally:
+        writer.abandon()
+    tell("write", len(entries), len(entries))
+
+
+def _report(
     out: Path, findings: Sequence[Finding], discards: Sequence[Discard], entries: Sequence[Entry], found: Scan,
     options: BuildOptions,
 ) -> BuildReport:  # fmt: skip
     verdicts = Counter(finding.verdict for finding in findings)
     held_out = sum(entry.split == "held_out" for entry in entries)
     warnings = [f"folder left out: {line}" for line in found.unreadable]
-    if not held_out and options.held_out_fraction:
-        warnings.append("nothing could be held out: all music is one song (or versions of one); training sees it all")
+    if not held_out and (options.held_out_fraction or options.held_out):
+        warnings.append("nothing could be held out: all music is one song or versions of it; training sees it all")
     return BuildReport(
         folder=out, files=len(findings), accepted=verdicts["accepted"], repaired=verdicts["repaired"],
         discards=tuple(discards), songs=len(entries), groups=len({entry.group for entry in entries}),
         train=len(entries) - held_out, held_out=held_out, notes=sum(entry.notes for entry in entries),
-        length_seconds=sum(entry.length_seconds for entry in entries), warnings=tuple(warnings),
+        length_seconds=round(sum(entry.length_seconds for entry in entries), 3), warnings=tuple(warnings),
     )  # fmt: skip
 
 
-def _manifest(summary: BuildReport, entries: Sequence[Entry], found: Scan, options: BuildOptions) -> dict[str, Any]:
+def _manifest(report: BuildReport, entries: Sequence[Entry], found: Scan, options: BuildOptions) -> dict[str, Any]:
     contents = "\n".join(f"{entry.song_id} {entry.split}" for entry in entries)
-    chosen = {name: value for name, value in asdict(options).items() if name != "workers"}
+    chosen = {name: value for name, value in vars(options).items() if name != "workers"}
     return {
         "woodshed": __version__,
         "content_sha256": hashlib.sha256(contents.encode()).hexdigest(),
         "folders": found.folders,
         "papers": found.papers,
-        "options": chosen,
-        "files": summary.files,
-        "songs": summary.songs,
-        "groups": summary.groups,
+        "options": {**chosen, "limits": dict(options.limits)},
+        "files": report.files,
+        "songs": report.songs,
+        "groups": report.groups,
         "splits": {name: sum(entry.split == name for entry in entries) for name in SPLITS},
-        "notes": summary.notes,
-        "reasons": summary.reasons,
-        "warnings": list(summary.warnings),
-        "discards": [asdict(discard) for discard in summary.discards],
+        "notes": report.notes,
+        "reasons": report.reasons,
+        "warnings": list(report.warnings),
+        "discards": [asdict(discard) for discard in report.discards],
     }
 
 
@@ -213,40 +278,5 @@ def _nothing_usable(found: Scan, discards: Sequence[Discard]) -> str:
     return f"no usable music in {len(found.sources)} files below {', '.join(found.folders)}: {reasons}"
 
 
-def _check_output(out: Path, force: bool) -> None:
-    if not out.exists():
-        return
-    if out.is_dir() and not any(out.iterdir()):
-        return
-    if not (out / MANIFEST).is_file():
-        raise OutputExists(f"{out} is there and is not a corpus; choose another name")
-    if not force:
-        raise OutputExists(f"{out} is there; use --force to replace it, or choose another name")
-
-
-@contextmanager
-def _new_folder(out: Path, force: bool) -> Iterator[Path]:
-    """A folder beside ``out`` that becomes ``out`` if all goes well, and vanishes if not."""
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-    except OSError as error:
-        raise FileError(f"{out} cannot be written: {error.strerror}") from error
-    try:
-        yield temporary
-        temporary.chmod(0o755)
-        _put_in_place(temporary, out)
-    except OSError as error:
-        raise FileError(f"{out} cannot be written: {error.strerror or error}; nothing was left behind") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _put_in_place(temporary: Path, out: Path) -> None:
-    if not out.exists():
-        temporary.rename(out)
-        return
-    old = temporary.with_name(temporary.name + ".old")
-    out.rename(old)
-    temporary.rename(out)
-    shutil.rmtree(old)
+def _silence(stage: str, done: int, total: int) -> None:
+    """Tell nobody."""
