@@ -5,7 +5,8 @@ meter, key, dynamics as velocity, the sustain pedal, chord symbols, rehearsal ma
 or guessed is counted in a `Repair`: grace and cue notes, ornaments, repeats (the music is read once, as it
 stands on the page). Lyrics, layout and hairpins have no place in a `Song`.
 
-**Where the bars lie.** A measure lasts as long as its longest part does; one that holds nothing lasts a bar.
+**Where the bars lie.** A measure lasts as long as its longest part does; rests never make it longer than its
+meter says (some programs write a whole rest into any bar), and one that holds nothing lasts a bar.
 A short first measure (an upbeat) is put at the end of a whole first bar, which so begins with silence: bar
 lines and down-beats are then right in every program. Short measures that together make up a bar (around a
 repeat sign) are one bar. Any other measure that does not fit its meter gets a meter of its own.
@@ -60,6 +61,8 @@ _DETAILS = {
     "ornaments": "ornaments (trills, turns, tremolos) left unplayed",
     "irregular-bars": "measures that do not fit their meter were given a meter of their own",
     "padded-bars": "measures of a length that no meter has were filled up with silence",
+    "long-rests": "measures whose rests go on past the end of the bar were cut there",
+    "ties-without-end": "ties that nothing ends: joined to a note of the same pitch and voice that follows at once",
     "broken-ties": "ties that end without having begun: the note was struck again",
     "drums-guessed": "drum sounds guessed from a name or a place on the staff",
     "programs-guessed": "parts without a MIDI program: the instrument was guessed from its name",
@@ -258,8 +261,8 @@ class _Bars:
 
 def _lay_bars(parts: Sequence[PartEvents], oddities: Counter[str]) -> _Bars:
     count = max((len(part.lengths) for part in parts), default=0)
-    lengths = [max((part.lengths[i] for part in parts if i < len(part.lengths)), default=0) for i in range(count)]
     changes = {row[0]: Meter(*row[1:]) for part in reversed(parts) for row in part.meters}
+    lengths = _lengths(parts, count, changes, oddities)
     starts: list[int] = []
     meters: list[tuple[int, int, int]] = []
     meter, tick, measure = Meter(), 0, 0
@@ -276,6 +279,18 @@ def _lay_bars(parts: Sequence[PartEvents], oddities: Counter[str]) -> _Bars:
         starts += [first + sum(held[:index]) for index in range(len(held))]
         tick, measure = tick + bar, measure + len(held)
     return _Bars(np.array([*starts, tick], np.int64), meters)
+
+
+def _lengths(parts: Sequence[PartEvents], count: int, changes: dict[int, Meter], oddities: Counter[str]) -> list[int]:
+    """Ticks that each measure holds, rests past the end of the bar cut off; 0 where it holds nothing."""
+    lengths, meter = [], Meter()
+    for measure in range(count):
+        meter = changes.get(measure, meter)
+        held = [part.lengths[measure] for part in parts if measure < len(part.lengths)]
+        notes, everything = max(row[0] for row in held), max(row[1] for row in held)
+        lengths.append(max(notes, min(everything, meter.bar_ticks)))
+        oddities["long-rests"] += everything > lengths[-1]
+    return lengths
 
 
 def _group(lengths: list[int], first: int, changes: dict[int, Meter], bar: int) -> list[int]:
@@ -313,6 +328,7 @@ class _Band:
         self.bars = bars
         self.oddities = oddities
         self.parts: list[Part] = []
+        self.owners: dict[tuple[str, Part], int] = {}
         self.notes: list[tuple[int, int, int, int, int]] = []
         self.controls: list[tuple[int, int, int, int]] = []
         self.written = {element.get("id", ""): element for element in root.iterfind("part-list/score-part")}
@@ -321,29 +337,34 @@ class _Band:
     def add(self, key: str, events: PartEvents) -> None:
         """Place the notes of one written part."""
         written = self.written.get(key, Element("score-part"))
-        levels = sorted(self.bars.place(events.levels), key=lambda row: row[0])
-        level_onsets = np.array([row[0] for row in levels], np.int64)
-        velocities = [DEFAULT_VELOCITY, *(row[1] for row in levels)]
-        numbers: dict[tuple[str, bool], int] = {}
-        if not events.notes:
-            self._number(numbers, written, "", False)
-        for note, onset, duration in _join_ties(events.notes, self.bars.starts, self.oddities):
-            is_drum = note.pitch < 0 or _channel(written, note.instrument) == DRUM_CHANNEL
-            number = self._number(numbers, written, note.instrument, is_drum)
+        joined = _join_ties(events.notes, self.bars.starts, self.oddities)
+        kinds = dict.fromkeys((note.instrument, note.pitch < 0) for note, _, _ in joined) or {("", False): None}
+        numbers = {kind: self._number(written, *kind) for kind in kinds}
+        velocities = self._velocities(events, [onset for _, onset, _ in joined])
+        for (note, onset, duration), velocity in zip(joined, velocities, strict=True):
+            number = numbers[(note.instrument, note.pitch < 0)]
             pitch = self._drum(written, note) if note.pitch < 0 else note.pitch
-            velocity = note.velocity or velocities[int(np.searchsorted(level_onsets, onset, side="right"))]
-            self.notes.append((number, onset, duration, pitch, velocity))
+            self.notes.append((number, onset, duration, pitch, note.velocity or velocity))
         first = min(numbers.values())
         self.controls += [(first, onset, SUSTAIN, value) for onset, value in self.bars.place(events.pedals)]
 
-    def _number(self, numbers: dict[tuple[str, bool], int], written: Element, instrument: str, is_drum: bool) -> int:
-        if (instrument, is_drum) not in numbers:
-            part = self._part(written, instrument, is_drum)
-            same = [number for number in numbers.values() if self.parts[number] == part]
-            if not same:
-                self.parts.append(part)
-            numbers[(instrument, is_drum)] = same[0] if same else len(self.parts) - 1
-        return numbers[(instrument, is_drum)]
+    def _velocities(self, events: PartEvents, onsets: list[int]) -> list[int]:
+        """What the dynamic marks say at each onset."""
+        levels = sorted(self.bars.place(events.levels), key=lambda row: row[0])
+        level_onsets = np.array([row[0] for row in levels], np.int64)
+        values = np.array([DEFAULT_VELOCITY, *(row[1] for row in levels)], np.int64)
+        found: list[int] = values[np.searchsorted(level_onsets, np.array(onsets, np.int64), side="right")].tolist()
+        return found
+
+    def _number(self, written: Element, instrument: str, is_unpitched: bool) -> int:
+        """The number of the part for an instrument; instruments that are alike share one."""
+        is_drum = is_unpitched or _channel(written, instrument) == DRUM_CHANNEL
+        part = self._part(written, instrument, is_drum)
+        owner = (written.get("id", ""), part)
+        if owner not in self.owners:
+            self.owners[owner] = len(self.parts)
+            self.parts.append(part)
+        return self.owners[owner]
 
     def _part(self, written: Element, instrument: str, is_drum: bool) -> Part:
         name = _words(written, "part-name")
@@ -385,19 +406,21 @@ def _channel(written: Element, instrument: str) -> int:
 
 
 def _join_ties(notes: list[Note], starts: NDArray[np.int64], oddities: Counter[str]) -> list[tuple[Note, int, int]]:
-    """(note, onset, duration) with tied notes made one: a tie goes on at the tick or in the measure where it must."""
+    """(note, onset, duration) with tied notes made one."""
     begins = starts.tolist()
     joined: list[tuple[Note, int, int]] = []
     held: dict[int, list[int]] = {}  # pitch -> places in `joined` whose tie is open
     for note in notes:
         onset = begins[note.measure] + note.start
-        at = _continued(held.get(note.pitch, []), joined, note, onset) if note.tie & 2 else None
-        if at is None:
+        open_ties = held.get(note.pitch)
+        at = _continued(open_ties, joined, note, onset) if open_ties else None
+        if at is None or open_ties is None:
             oddities["broken-ties"] += note.tie >> 1
             at = len(joined)
             joined.append((note, onset, note.duration))
         else:
-            held[note.pitch].remove(at)
+            open_ties.remove(at)
+            oddities["ties-without-end"] += not note.tie & 2
             first, first_onset, _ = joined[at]
             joined[at] = (first, first_onset, onset + note.duration - first_onset)
         if note.tie & 1:
@@ -406,7 +429,10 @@ def _join_ties(notes: list[Note], starts: NDArray[np.int64], oddities: Counter[s
 
 
 def _continued(places: list[int], joined: list[tuple[Note, int, int]], note: Note, onset: int) -> int | None:
-    """Which held note ends where this one begins; its own voice first."""
+    """Which held note goes on in this one: it ends where this begins, in its own voice if that can be had.
+
+    A note that does not say that it ends a tie is taken to do so only in the voice where the tie began.
+    """
     fitting = [at for at in places if sum(joined[at][1:]) == onset]
     own = [at for at in fitting if joined[at][0].voice == note.voice]
-    return next(iter(own or fitting), None)
+    return next(iter(own or (fitting if note.tie & 2 else [])), None)

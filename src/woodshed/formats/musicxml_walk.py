@@ -46,8 +46,8 @@ class PartEvents:
     """What one part holds. All events are (measure, start in ticks, value ...)."""
 
     notes: list[Note] = field(default_factory=list)
-    lengths: list[int] = field(default_factory=list)
-    """Ticks that each measure holds; 0 where it holds nothing."""
+    lengths: list[tuple[int, int]] = field(default_factory=list)
+    """Ticks that the notes of each measure reach, and ticks that its notes and rests reach."""
     meters: list[tuple[int, int, int]] = field(default_factory=list)
     """(measure, numerator, denominator)."""
     keys: list[tuple[int, int, int, bool]] = field(default_factory=list)
@@ -87,6 +87,7 @@ class _Walker:
         self.measure = 0
         self.position = 0.0
         self.reach = 0.0
+        self.sounding_reach = 0.0
         self.chord_position = 0.0
         self.divisions = 1.0
         self.transposition: dict[str, int] = {"": 0}
@@ -102,13 +103,13 @@ class _Walker:
         }
 
     def read_measure(self, number: int, measure: Element) -> None:
-        self.measure, self.position, self.reach = number, 0, 0
+        self.measure, self.position, self.reach, self.sounding_reach = number, 0, 0, 0
         handlers = self.handlers
         for element in measure:
             handler = handlers.get(element.tag)
             if handler is not None:
                 handler(element)
-        self.events.lengths.append(self._ticks(self.reach))
+        self.events.lengths.append((self._ticks(self.sounding_reach), self._ticks(self.reach)))
 
     def _ticks(self, position: float) -> int:
         return math.floor(position * TICKS_PER_QUARTER / self.divisions + 0.5)
@@ -149,6 +150,7 @@ class _Walker:
 
     def _sounding(self, element: Element, found: dict[str, Element], start: float, duration: float, tie: int) -> None:
         begin, end = self._ticks(start), self._ticks(start + duration)
+        self.sounding_reach = max(self.sounding_reach, start + duration)
         if end <= begin:
             self.events.oddities["notes-without-length"] += 1
             return
@@ -187,7 +189,7 @@ class _Walker:
             new = float(divisions)
             if not 0 < new < 1e7:
                 raise ValueError(f"divisions {divisions} is not in 1-16383")
-            for name in ("position", "reach", "chord_position"):
+            for name in ("position", "reach", "sounding_reach", "chord_position"):
                 setattr(self, name, getattr(self, name) * new / self.divisions)
             self.divisions = new
         for transpose in element.findall("transpose"):
