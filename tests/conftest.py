@@ -14,6 +14,17 @@ settings.register_profile("quick", max_examples=50, deadline=None)
 settings.load_profile("quick")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+NO_MUSIC = "no music at"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say in one line what was not covered because the licensed music is not on this machine."""
+    skipped = [report for report in terminalreporter.getreports("skipped") if NO_MUSIC in str(report.longrepr)]
+    if skipped:
+        rooms = sorted({Path(report.nodeid.split("::")[0]).parent.name for report in skipped})
+        terminalreporter.write_line(
+            f"not covered: {len(skipped)} tests on real music ({', '.join(rooms)}); set WOODSHED_DATA to a data folder"
+        )
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +32,7 @@ def data_folder() -> Path:
     """The folder of licensed music named by WOODSHED_DATA (default ../shared/data); skips where there is none."""
     folder = Path(os.environ.get("WOODSHED_DATA", REPOSITORY.parent / "shared" / "data"))
     if not folder.is_dir():
-        pytest.skip(f"no music at {folder}; set WOODSHED_DATA to cover real files")
+        pytest.skip(f"{NO_MUSIC} {folder}; set WOODSHED_DATA to cover real files")
     return folder
 
 

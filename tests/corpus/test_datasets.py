@@ -371,3 +371,17 @@ def test_the_default_folder_follows_the_environment(monkeypatch: pytest.MonkeyPa
     assert default_data_folder() == tmp_path / "share" / "woodshed" / "data"
     monkeypatch.delenv("XDG_DATA_HOME")
     assert default_data_folder() == Path.home() / ".local" / "share" / "woodshed" / "data"
+
+
+def test_each_set_is_documented() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
+    for dataset in datasets():
+        row = next(line for line in page.splitlines() if line.startswith(f"| `{dataset.name}` |"))
+        for fact in (
+            dataset.what,
+            dataset.licence,
+            f"{dataset.files:,}",
+            f"{dataset.size_bytes / 1e6:.1f}",
+            dataset.folder,
+        ):
+            assert f" {fact} " in row.replace("`", " ")
