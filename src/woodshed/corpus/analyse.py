@@ -9,8 +9,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from woodshed.corpus.roles import find_roles
+from woodshed.corpus.roles import parts_with_roles
 from woodshed.corpus.scan import MUSICXML_ENDINGS
 from woodshed.errors import FormatError, LimitExceeded, WoodshedError
 from woodshed.music import Key, Part, Song
@@ -131,7 +132,8 @@ def _read(path: Path, repairs: list[Any], limits: Mapping[str, Any]) -> Song:
 def _about(song: Song, source: str, digest: str, repairs: Sequence[Any]) -> tuple[Finding, Song]:
     content = content_hash(song)
     key, key_source, confidence = _key(song)
-    song, chords_source = _with_chords(find_roles(song))
+    chords, chords_source = _chords(song)
+    song = song.replace(parts=parts_with_roles(song), chords=chords)
     finding = Finding(
         source, digest, repairs=_lines(repairs), content=content, title=song.title, parts=song.parts,
         part_notes=tuple(np.bincount(song.notes["part"], minlength=len(song.parts)).tolist()), notes=len(song.notes),
@@ -155,11 +157,12 @@ def _key(song: Song) -> tuple[str, str, float]:
     return (str(guess.key), "found", round(guess.confidence, 4)) if guess.confidence else ("", "", 0.0)
 
 
-def _with_chords(song: Song) -> tuple[Song, str]:
+def _chords(song: Song) -> tuple[NDArray[Any], str]:
+    """Rows for `Song.chords`, and whence they are known."""
     if len(song.chords):
-        return song, "file"
+        return song.chords, "file"
     chords = find_chords(song)
-    return (song.replace(chords=chords), "found") if len(chords) else (song, "")
+    return chords, "found" if len(chords) else ""
 
 
 def _lines(repairs: Sequence[Any]) -> tuple[str, ...]:

@@ -274,8 +274,12 @@ def _in_force(rows: NDArray[Any], start: int, name: str) -> NDArray[Any]:
 def _check(song: Song) -> None:
     for name, ranges in _RANGES.items():
         rows = getattr(song, name)
+        if not len(rows):
+            continue
         for column, (low, high) in ranges.items():
-            bad = np.flatnonzero((rows[column] < low) | (rows[column] > high))
+            if rows[column].min() >= low and rows[column].max() <= high:
+                continue
+            bad = np.flatnonzero(~((rows[column] >= low) & (rows[column] <= high)))
             if len(bad):
                 raise OutOfRange(
                     f"Song.{name} row {bad[0]}: {column} {rows[column][bad[0]]} is outside {low:g}-{high:g}"
