@@ -10,9 +10,7 @@ def card_text(config: dict[str, Any]) -> str:
     training, style = config["training"], config["style"]
     loss = training.get("held_out_nats_per_note")
     measured = "not measured (no song could be held out)" if loss is None else f"{loss:.3f} nats per note"
-    licences = (
-        ", ".join(training.get("licences", [])) or "none; ask the makers before you share"
-    )
+    licences = ", ".join(training.get("licences", [])) or "none; ask the makers before you share"
     rows = [
         ("Recipe", config["recipe"]),
         ("Learned from", f"{training.get('songs', '?')} songs, {training.get('notes', '?')} notes"),

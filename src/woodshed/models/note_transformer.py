@@ -235,6 +235,21 @@ class NoteTransformer(nn.Module):
         return torch.where(counted, torch.stack(nats, -1), 0.0)
 
 
+@torch.no_grad()
+def score(model: NoteTransformer, rows: Tensor, places: Tensor, programs: Tensor, chunk: int = 1024) -> Tensor:
+    """`NoteTransformer.losses` of whole songs, a chunk at a time, so that memory does not grow with length.
+
+    Exact: attention reaches over the seams through the cache. Leaves the model in the mode it was in.
+    """
+    training = model.training
+    model.eval()
+    cache = model.new_cache()
+    starts = range(0, rows.shape[1] - 1, chunk)
+    parts = [model.losses(rows[:, i : i + chunk + 1], places[:, i : i + chunk + 1], programs, cache) for i in starts]
+    model.train(training)
+    return torch.cat(parts, 1)
+
+
 def _slice(table: nn.Module, ids: Tensor, index: int, count: int) -> Tensor:
     """The ``index``-th of ``count`` equal slices of an embedding."""
     weight = table.weight

@@ -1,0 +1,107 @@
+"""Checkpoints that survive kill -9: safetensors, written beside and renamed, the newest two and the best only."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from woodshed.bundle.bundle import write_atomically
+from woodshed.errors import BundleError
+
+KEPT = 2
+
+
+@dataclass
+class Progress:
+    """Where a run stands; all of it is in the checkpoint."""
+
+    step: int = 0
+    seconds: float = 0.0
+    """Training time so far, evaluation left out."""
+    notes: int = 0
+    """Notes trained on, repeats counted."""
+    best: float | None = None
+    """Lowest held-out loss, nats per note."""
+    best_step: int = 0
+    best_seconds: float = 0.0
+    """Training time at which the best was reached."""
+
+
+def save_checkpoint(
+    folder: Path, model: nn.Module, optimiser: torch.optim.Optimizer, progress: Progress, chance: dict[str, Any]
+) -> Path:
+    """Write ``step-N.safetensors`` with weights, optimiser moments (in bfloat16) and the state of all chance.
+
+    Then older ones go, except the newest two.
+    """
+    from safetensors.torch import save
+
+    tensors = {f"model.{name}": tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    for index, (_, state) in enumerate(_states(optimiser)):
+        for name in ("exp_avg", "exp_avg_sq"):
+            tensors[f"optimiser.{index}.{name}"] = state[name].detach().cpu().to(torch.bfloat16).contiguous()
+    tensors["torch_rng"] = torch.get_rng_state() if "torch_rng" not in chance else chance["torch_rng"]
+    metadata = {"progress": json.dumps(vars(progress)), "numpy_rng": json.dumps(chance["numpy_rng"])}
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"step-{progress.step:08d}.safetensors"
+    write_atomically(path, save(tensors, metadata=metadata))
+    for old in sorted(folder.glob("step-*.safetensors"))[:-KEPT]:
+        old.unlink()
+    return path
+
+
+def latest_checkpoint(folder: Path) -> Path | None:
+    """The newest checkpoint that is whole; a half-written one cannot exist, a damaged one is passed over."""
+    from safetensors import SafetensorError, safe_open
+
+    for path in sorted(folder.glob("step-*.safetensors"), reverse=True):
+        try:
+            with safe_open(path, "pt") as file:
+                file.metadata()
+        except (SafetensorError, OSError):
+            continue
+        return path
+    return None
+
+
+def load_checkpoint(path: Path, model: nn.Module, optimiser: torch.optim.Optimizer) -> tuple[Progress, dict[str, Any]]:
+    """Put weights and moments back; returns the progress and the state of all chance.
+
+    Raises:
+        BundleError: if the checkpoint belongs to another model.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+            tensors: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        model.load_state_dict({n.removeprefix("model."): t for n, t in tensors.items() if n.startswith("model.")})
+        progress = Progress(**json.loads(metadata["progress"]))
+        chance = {"numpy_rng": json.loads(metadata["numpy_rng"]), "torch_rng": tensors["torch_rng"]}
+        _restore_moments(optimiser, tensors, progress.step)
+    except (SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise BundleError(f"{path} does not fit this run ({reason}); train without --resume") from None
+    return progress, chance
+
+
+def _states(optimiser: torch.optim.Optimizer) -> list[tuple[Tensor, dict[str, Any]]]:
+    """Parameters with their moments, in the optimiser's order."""
+    parameters = [p for group in optimiser.param_groups for p in group["params"]]
+    return [(p, optimiser.state[p]) for p in parameters if p in optimiser.state]
+
+
+def _restore_moments(optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor], step: int) -> None:
+    parameters = [p for group in optimiser.param_groups for p in group["params"]]
+    for index, parameter in enumerate(parameters):
+        moments = {
+            name: tensors[f"optimiser.{index}.{name}"].to(parameter.device, parameter.dtype).clone()
+            for name in ("exp_avg", "exp_avg_sq")
+        }
+        optimiser.state[parameter] = {"step": torch.tensor(float(step)), **moments}

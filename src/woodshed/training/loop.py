@@ -1,0 +1,325 @@
+"""The training loop: time-boxed or counted in steps, resumable, stopped early by held-out songs."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from woodshed.bundle import Bundle, save_bundle
+from woodshed.codecs import FIELDS, NoteStepCodec
+from woodshed.codecs.note_step import LONGEST_SHIFT, TIME_SHIFT
+from woodshed.errors import CorpusError, OutOfRange
+from woodshed.models.note_transformer import NoteTransformer, score
+from woodshed.music import Song
+from woodshed.training.checkpoints import Progress, latest_checkpoint, load_checkpoint, save_checkpoint
+from woodshed.training.examples import Augmentation, Batch, Windows, encode_examples
+from woodshed.training.memory import keep_freed_memory
+
+WORK_FOLDER = "training"
+LOG_FILE = "log.jsonl"
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """How long, how fast and with what chance to train."""
+
+    minutes: float | None = 5.0
+    """Time box, evaluation left out; None when ``steps`` is given."""
+    steps: int | None = None
+    """Stop after this many steps instead: the same seed then gives the same weights on one machine."""
+    batch: int = 8
+    """Windows in a step."""
+    length: int = 256
+    """Rows in a window."""
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.1
+    warm_up: float = 0.03
+    """Share of the run in which the learning rate rises from 0."""
+    evaluations: int = 20
+    """How often held-out songs are measured, evenly over the run."""
+    patience: int = 8
+    """Evaluations without a better held-out loss after which training stops."""
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    seed: int = 0
+    device: str = "auto"
+    """``cpu``, ``cuda``, ``mps``, or ``auto`` for the best one there is."""
+    checkpoint_seconds: float = 30.0
+
+    def __post_init__(self) -> None:
+        if (self.minutes is None) == (self.steps is None):
+            raise OutOfRange("give either minutes or steps, not both")
+        limits = {"minutes": self.minutes, "steps": self.steps, "batch": self.batch, "length": self.length}
+        limits |= {"learning_rate": self.learning_rate, "evaluations": self.evaluations, "patience": self.patience}
+        for name, value in limits.items():
+            if value is not None and not 0 < value < 1e7:
+                raise OutOfRange(f"{name} {value} must be above 0 (and below 10,000,000)")
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that happened in training; a line of the log."""
+
+    kind: str
+    """One of "step", "evaluation", "checkpoint" or "end"."""
+    step: int
+    seconds: float
+    """Training time so far."""
+    fraction: float
+    """Share of the run that is done, 0-1."""
+    train_nats: float | None = None
+    """Nats per note on the latest batches."""
+    held_out_nats: float | None = None
+    fields: dict[str, float] = field(default_factory=dict)
+    """Held-out nats per note of each field."""
+    notes_per_second: float = 0.0
+    reason: str = ""
+    """Of the end: "done", "early stop" or "interrupted"."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Without what is empty, for a JSON line."""
+        return {name: value for name, value in vars(self).items() if value not in (None, {}, "")}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run came to."""
+
+    bundle: Bundle
+    progress: Progress
+    reason: str
+    events: tuple[Event, ...]
+
+
+def train(
+    blank: Bundle,
+    songs: Sequence[Song],
+    held_out: Sequence[Song],
+    folder: Path,
+    options: TrainingOptions,
+    *,
+    resume: bool = False,
+    on_event: Callable[[Event], None] | None = None,
+) -> Outcome:
+    """Train ``blank``'s model on ``songs`` and keep in ``folder`` the bundle that reads ``held_out`` best.
+
+    The work folder inside it holds the log (JSON lines) and at most two checkpoints. Ctrl-C ends the run as
+    if its time were up. With ``resume`` it goes on from the newest checkpoint, where there is one.
+
+    Raises:
+        CorpusError: if no song has a note.
+        FileError: if the disk is full.
+    """
+    run = _Run(blank, songs, held_out, folder, options, on_event or (lambda event: None))
+    with _own_chance(options.seed):
+        run.start(resume)
+        try:
+            reason = run.loop()
+        except KeyboardInterrupt:
+            reason = "interrupted"
+        return run.finish(reason)
+
+
+class _Run:
+    """The state of one run."""
+
+    def __init__(
+        self,
+        blank: Bundle,
+        songs: Sequence[Song],
+        held_out: Sequence[Song],
+        folder: Path,
+        options: TrainingOptions,
+        on_event: Callable[[Event], None],
+    ) -> None:
+        keep_freed_memory()
+        self.bundle, self.folder, self.options, self.on_event = blank, folder, options, on_event
+        self.codec = blank.codec
+        self.device = pick_device(options.device)
+        self.model = blank.model.to(self.device).train()
+        self.optimiser = torch.optim.AdamW(
+            _decayed_apart(self.model, options.weight_decay), lr=options.learning_rate, betas=(0.9, 0.98), fused=True
+        )
+        examples = encode_examples(self.codec, songs)
+        length = min(options.length, self.model.config.window)
+        self.windows = Windows(self.codec, examples, options.batch, length, options.augmentation)
+        self.held_out = [self.codec.arrange(song) for song in held_out if len(song)]
+        self.rng = np.random.default_rng(options.seed)
+        self.progress = Progress()
+        self.events: list[Event] = []
+        self.recent: list[float] = []
+        self.since_best = 0
+        self.evaluated = 0.0
+        self.saved_at = 0.0
+
+    def start(self, resume: bool) -> None:
+        work = self.folder / WORK_FOLDER
+        newest = latest_checkpoint(work) if resume else None
+        if newest:
+            self.progress, chance = load_checkpoint(newest, self.model, self.optimiser)
+            self.rng.bit_generator.state = chance["numpy_rng"]
+            torch.set_rng_state(chance["torch_rng"])
+            self.evaluated = self.fraction
+            self.saved_at = self.progress.seconds
+        else:
+            for old in work.glob("step-*.safetensors"):
+                old.unlink()
+            (work / LOG_FILE).unlink(missing_ok=True)
+
+    @property
+    def fraction(self) -> float:
+        """Share of the run that is done."""
+        if self.options.steps is not None:
+            return min(self.progress.step / self.options.steps, 1.0)
+        assert self.options.minutes is not None  # TrainingOptions sees to it
+        return min(self.progress.seconds / (60 * self.options.minutes), 1.0)
+
+    def loop(self) -> str:
+        while self.fraction < 1:
+            self.step()
+            if self.fraction - self.evaluated >= 1 / self.options.evaluations or self.fraction >= 1:
+                self.evaluated = self.fraction
+                self.evaluate()
+                if self.held_out and self.since_best >= self.options.patience:
+                    return "early stop"
+            if self.progress.seconds - self.saved_at > self.options.checkpoint_seconds:
+                self.checkpoint()
+        return "done"
+
+    def step(self) -> None:
+        began = time.perf_counter()
+        batch = self.windows.draw(self.rng)
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.options.learning_rate * schedule(self.fraction, self.options.warm_up)
+        nats = self._loss(batch)
+        self.optimiser.zero_grad(set_to_none=True)
+        (nats / int(batch.scored.sum())).backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimiser.step()
+        self.recent.append(float(nats.detach()) / max(batch.notes, 1))
+        self.progress.step += 1
+        self.progress.notes += batch.notes
+        self.progress.seconds += time.perf_counter() - began
+        self.tell("step", train_nats=self.recent[-1])
+
+    def _loss(self, batch: Batch) -> torch.Tensor:
+        rows, places, programs = (
+            torch.from_numpy(a).to(self.device) for a in (batch.rows, batch.places, batch.programs)
+        )
+        with torch.autocast("cuda", torch.bfloat16, enabled=self.device.type == "cuda"):
+            nats = self.model.losses(rows, places, programs)
+        return (nats.sum(-1) * torch.from_numpy(batch.scored).to(self.device)).sum()
+
+    def evaluate(self) -> None:
+        train_nats = float(np.mean(self.recent[-50:])) if self.recent else None
+        if not self.held_out:
+            self.save_best(None)
+            self.tell("evaluation", train_nats=train_nats)
+            return
+        fields = held_out_nats(self.model, self.codec, self.held_out)
+        total = sum(fields.values())
+        self.since_best += 1
+        if self.progress.best is None or total < self.progress.best:
+            self.since_best = 0
+            self.save_best(total)
+        self.tell("evaluation", train_nats=train_nats, held_out_nats=total, fields=fields)
+
+    def save_best(self, nats: float | None) -> None:
+        self.progress.best, self.progress.best_step = nats, self.progress.step
+        self.progress.best_seconds = self.progress.seconds
+        training = {
+            **self.bundle.training,
+            "held_out_nats_per_note": nats,
+            "steps": self.progress.step,
+            "minutes": self.progress.seconds / 60,
+            "notes_seen": self.progress.notes,
+        }
+        save_bundle(replace(self.bundle, training=training), self.folder)
+
+    def checkpoint(self) -> None:
+        chance = {"numpy_rng": self.rng.bit_generator.state}
+        save_checkpoint(self.folder / WORK_FOLDER, self.model, self.optimiser, self.progress, chance)
+        self.saved_at = self.progress.seconds
+        self.tell("checkpoint")
+
+    def finish(self, reason: str) -> Outcome:
+        if reason == "interrupted":
+            self.evaluate()
+        self.checkpoint()
+        self.tell("end", reason=reason, held_out_nats=self.progress.best)
+        from woodshed.bundle import load_bundle
+
+        return Outcome(load_bundle(self.folder), self.progress, reason, tuple(self.events))
+
+    def tell(self, kind: str, **what: Any) -> None:
+        speed = self.progress.notes / max(self.progress.seconds, 1e-9)
+        event = Event(kind, self.progress.step, self.progress.seconds, self.fraction, notes_per_second=speed, **what)
+        if kind != "step":
+            self.events.append(event)
+            work = self.folder / WORK_FOLDER
+            work.mkdir(parents=True, exist_ok=True)
+            with (work / LOG_FILE).open("a", encoding="utf-8") as log:
+                log.write(json.dumps(event.as_dict()) + "\n")
+        self.on_event(event)
+
+
+def held_out_nats(model: NoteTransformer, codec: NoteStepCodec, songs: Sequence[Song]) -> dict[str, float]:
+    """Nats per note of each field, rests and ends included, over whole arranged songs.
+
+    Raises:
+        CorpusError: if the songs have no note.
+    """
+    device = next(model.parameters()).device
+    total, notes = np.zeros(len(FIELDS)), 0
+    for song in songs:
+        rows, places, programs = (torch.from_numpy(array)[None].to(device) for array in codec.inputs(song))
+        total += score(model, rows, places, programs)[0].sum(0).double().cpu().numpy()
+        notes += int((rows[0, 1:, TIME_SHIFT] <= LONGEST_SHIFT).sum())
+    if not notes:
+        raise CorpusError("the held-out songs have no notes; hold out others")
+    return dict(zip(FIELDS, (total / notes).tolist(), strict=True))
+
+
+def schedule(fraction: float, warm_up: float) -> float:
+    """Learning rate as a share of its peak: a linear rise, then a cosine down to 2 %."""
+    if fraction < warm_up:
+        return max(fraction / warm_up, 0.02)
+    return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * (fraction - warm_up) / (1 - warm_up)))
+
+
+def pick_device(name: str) -> torch.device:
+    """The device called ``name``, or with ``auto`` CUDA, else Apple's MPS, else the CPU.
+
+    Raises:
+        OutOfRange: if it is not there.
+    """
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        return torch.device("cuda" if there["cuda"] else "mps" if there["mps"] else "cpu")
+    if not there.get(name):
+        raise OutOfRange(f"device {name!r} is not here; there is {', '.join(n for n, here in there.items() if here)}")
+    return torch.device(name)
+
+
+def _decayed_apart(model: torch.nn.Module, decay: float) -> list[dict[str, Any]]:
+    """Weight decay for matrices of linear layers only: not for embeddings, norms and biases."""
+    linear = {id(m.weight) for m in model.modules() if isinstance(m, torch.nn.Linear)}
+    decayed = [p for p in model.parameters() if id(p) in linear]
+    others = [p for p in model.parameters() if id(p) not in linear]
+    return [{"params": decayed, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]
+
+
+@contextmanager
+def _own_chance(seed: int) -> Iterator[None]:
+    """Dropout draws from torch's global generator; give it a seed here and put back what was there."""
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count()) if torch.cuda.is_available() else []):
+        torch.manual_seed(seed)
+        yield

@@ -1,0 +1,83 @@
+"""What the training songs are like: the defaults that `generate` uses when the user asks for nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from woodshed.codecs import NoteStepCodec
+from woodshed.codecs.note_step import DRUM_PROGRAM
+from woodshed.music import Song, part_name
+
+ARRANGEMENTS_KEPT = 64
+
+
+def describe_style(codec: NoteStepCodec, songs: Sequence[Song]) -> dict[str, Any]:
+    """Tempo, meters, instruments and line-ups of ``songs``, as JSON for a bundle's config.
+
+    ``instruments`` maps a program (128 is drums) to its notes, songs, lowest and highest pitch, greatest number of
+    notes that start together, and the name it most often has; ``arrangements`` lists the line-ups of songs.
+    """
+    songs = [codec.arrange(song) for song in songs]
+    heard = [song for song in songs if len(song)]
+    meters = Counter(str(song.meter) for song in heard)
+    names: dict[int, Counter[str]] = {}
+    instruments: dict[int, dict[str, int]] = {}
+    for song in heard:
+        programs = codec.programs(song)[: len(song.parts), 0]
+        for slot, program in enumerate(programs):
+            own = song.notes[song.notes["part"] == slot]
+            _count(instruments.setdefault(int(program), {}), own)
+            name = "Drums" if program == DRUM_PROGRAM else part_name(song.parts[slot])[:40]
+            names.setdefault(int(program), Counter())[name] += 1
+        for program in {int(program) for program in programs}:
+            instruments[program]["songs"] = instruments[program].get("songs", 0) + 1
+    return {
+        "bpm": float(np.median([song.bpm for song in heard])) if heard else 120.0,
+        "meters": dict(meters.most_common()),
+        "instruments": {
+            str(program): {
+                **figures,
+                "name": "Drums" if program == DRUM_PROGRAM else names[program].most_common(1)[0][0],
+            }
+            for program, figures in sorted(instruments.items())
+        },
+        "drum_pitches": _drum_pitches(codec, heard),
+        "arrangements": [_arrangement(codec, song) for song in heard[:ARRANGEMENTS_KEPT]],
+        "bars": int(np.median([song.bars for song in heard])) if heard else 8,
+        "notes_per_bar": float(np.median([len(song) / song.bars for song in heard])) if heard else 0.0,
+    }
+
+
+def _count(figures: dict[str, int], notes: Any) -> None:
+    """Add one part's notes to its instrument's figures."""
+    _, together = np.unique(notes["onset"], return_counts=True)
+    figures["notes"] = figures.get("notes", 0) + len(notes)
+    figures["lowest"] = min(figures.get("lowest", 127), int(notes["pitch"].min()))
+    figures["highest"] = max(figures.get("highest", 0), int(notes["pitch"].max()))
+    figures["polyphony"] = max(figures.get("polyphony", 1), int(together.max()))
+
+
+def _drum_pitches(codec: NoteStepCodec, songs: Sequence[Song]) -> list[int]:
+    pitches: set[int] = set()
+    for song in songs:
+        drum = np.array([part.is_drum for part in song.parts], bool)
+        pitches.update(int(pitch) for pitch in np.unique(song.notes["pitch"][drum[song.notes["part"]]]))
+    return sorted(pitches)
+
+
+def _arrangement(codec: NoteStepCodec, song: Song) -> dict[str, Any]:
+    """One song's line-up: programs in part order, tempo, meter, and the share of bars in which each part plays."""
+    lines = song.bar_lines()
+    bar = np.clip(np.searchsorted(lines, song.notes["onset"], side="right") - 1, 0, len(lines) - 2)
+    plays = np.zeros((len(song.parts), len(lines) - 1), bool)
+    plays[song.notes["part"], bar] = True
+    return {
+        "programs": [int(program) for program in codec.programs(song)[: len(song.parts), 0]],
+        "bpm": round(song.bpm, 3),
+        "meter": str(song.meter),
+        "presence": [round(float(share), 3) for share in plays.mean(1)],
+    }
