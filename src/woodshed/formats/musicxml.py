@@ -162,7 +162,7 @@ def _refuse_entities(data: bytes, name: str) -> None:
         parser.Parse(data, True)
     except _PrologRead:
         return
-    except expat.ExpatError as error:
+    except (expat.ExpatError, LookupError, ValueError) as error:
         raise FormatError(f"{name}: not XML: {error}") from error
 
 
@@ -377,7 +377,7 @@ class _Band:
         return Part(name, min(max((program or 1) - 1, 0), 127), is_drum)
 
     def _drum(self, written: Element, note: Note) -> int:
-        given = _midi(written, note.instrument, "midi-unpitched")
+        given = _midi(written, note.instrument, "midi-unpitched") if _is_listed(written, note.instrument) else None
         if given is not None and 1 <= given <= 128:
             return given - 1
         self.oddities["drums-guessed"] += 1
@@ -393,6 +393,10 @@ def _instrument(written: Element, instrument: str, tag: str) -> Element | None:
     """The ``tag`` element of this instrument, or of the first where a note names none."""
     found = written.findall(tag)
     return next((e for e in found if e.get("id") == instrument), found[0] if found else None)
+
+
+def _is_listed(written: Element, instrument: str) -> bool:
+    return not instrument or any(e.get("id") == instrument for e in written.findall("midi-instrument"))
 
 
 def _midi(written: Element, instrument: str, tag: str) -> int | None:
