@@ -1,0 +1,299 @@
+"""From the raw events of a MIDI file's tracks to a `Song`, without a loop over notes.
+
+Rows are events of all tracks in file order. ``group`` = track x 16 + channel throughout: a channel's program and
+controllers are its own on each track, unless a track without any takes over what another track set up for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from woodshed.errors import LimitExceeded
+from woodshed.formats.midi_limits import MidiLimits
+from woodshed.formats.midi_repairs import Ledger
+from woodshed.formats.midi_walk import (
+    CONTROL_CHANGE,
+    NOTE_OFF,
+    NOTE_ON,
+    PITCH_BEND,
+    POLY_TOUCH,
+    PROGRAM_CHANGE,
+    TOUCH,
+    TrackEvents,
+)
+from woodshed.music import BEND, CONTROL, NOTE, Part
+from woodshed.music.general_midi import DRUM_CHANNEL
+
+Ints = NDArray[np.int64]
+BEND_NUMBER = 128
+"""Stands for pitch bend among controller numbers while both are handed to parts."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Channel events, sorted by group, file order within."""
+
+    group: Ints
+    tick: Ints
+    kind: Ints
+    first: Ints
+    second: Ints
+
+    def take(self, which: Any) -> Rows:
+        """Some of the rows."""
+        return Rows(*(getattr(self, name)[which] for name in ("group", "tick", "kind", "first", "second")))
+
+
+@dataclass(frozen=True)
+class Playing:
+    """What the channel events amount to, in file ticks."""
+
+    notes: NDArray[Any]
+    """`NOTE` columns with 64-bit times, see `WIDE_NOTE`."""
+    controls: NDArray[Any]
+    bends: NDArray[Any]
+    parts: list[tuple[int, int, int]]
+    """(track, channel, program) of each part."""
+
+
+def _wide(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The same columns in 64 bits: file ticks may not fit into 32."""
+    return np.dtype([(name, "<i8") for name in dtype.names or ()])
+
+
+WIDE_NOTE, WIDE_CONTROL, WIDE_BEND = _wide(NOTE), _wide(CONTROL), _wide(BEND)
+
+
+def gather_rows(tracks: list[TrackEvents], offsets: list[int]) -> Rows:
+    """All channel events; ``offsets`` shifts each track, as tracks that follow one another need."""
+    counts = [len(track.ticks) for track in tracks]
+    tick = np.concatenate([np.array(t.ticks, np.int64) + shift for t, shift in zip(tracks, offsets, strict=True)])
+    word = np.concatenate([np.array(t.words, np.int64) for t in tracks])
+    group = np.repeat(np.arange(len(tracks)), counts) * 16 + (word >> 16 & 15)
+    order = np.argsort(group, kind="stable")
+    rows = Rows(group, tick, word >> 20, word >> 8 & 255, word & 255)
+    return rows.take(order)
+
+
+def play(rows: Rows, ends: Ints, private: set[int], limits: MidiLimits, name: str, ledger: Ledger) -> Playing:
+    """Pair notes, find programs and parts, and hand controllers and bends to their parts.
+
+    ``ends`` (tracks,) is each track's end; ``private`` holds tracks that neither give nor take channel set-up.
+    """
+    ledger.add("left-aside-aftertouch", int(((rows.kind == POLY_TOUCH) | (rows.kind == TOUCH)).sum()))
+    rows = _share_setup(rows, private, limits, name, ledger)
+    program = _programs(rows)
+    is_on = (rows.kind == NOTE_ON) & (rows.second > 0)
+    if int(is_on.sum()) > limits.max_notes:
+        raise LimitExceeded(
+            f"{name}: {int(is_on.sum())} notes, more than {limits.max_notes}; raise max_notes to read it"
+        )
+    on, end = _pair(rows, is_on, ends, ledger)
+    label = rows.group * 128 + program
+    labels, first_on = np.unique(label[np.flatnonzero(is_on)], return_index=True)
+    groups_alone = np.setdiff1d(rows.group[np.isin(rows.group // 16, list(private))], labels // 128)
+    labels = _in_order(labels, first_on, groups_alone, rows, program)
+    if len(labels) > limits.max_parts:
+        raise LimitExceeded(f"{name}: {len(labels)} parts, more than {limits.max_parts}; raise max_parts to read it")
+    splits = len(labels) - len(np.unique(labels // 128))
+    ledger.add("program-change", splits)
+    notes = np.empty(len(on), WIDE_NOTE)
+    sorter = np.argsort(labels, kind="stable")
+    notes["part"] = sorter[np.searchsorted(labels, label[on], sorter=sorter)] if len(on) else 0
+    notes["onset"], notes["duration"] = rows.tick[on], end - rows.tick[on]
+    notes["pitch"], notes["velocity"] = rows.first[on], rows.second[on]
+    controls, bends = _hand_out(rows, program, labels, limits, name, ledger)
+    parts = [(int(x) // 2048, int(x) // 128 % 16, int(x) % 128) for x in labels]
+    return Playing(notes, controls, bends, parts)
+
+
+def make_parts(parts: list[tuple[int, int, int]], names: list[str]) -> list[Part]:
+    """``names`` (tracks,): what each track is called."""
+    return [Part(names[track], program, channel == DRUM_CHANNEL) for track, channel, program in parts]
+
+
+def _in_order(labels: Ints, first_on: Ints, alone: Ints, rows: Rows, program: Ints) -> Ints:
+    """Part labels by track and channel, then by first note; and parts of our own files that play nothing."""
+    ordered = labels[np.lexsort((first_on, labels // 128))]
+    if not len(alone):
+        return ordered
+    extra = [int(group) * 128 + int(program[np.searchsorted(rows.group, group, side="right") - 1]) for group in alone]
+    merged = np.concatenate((ordered, np.array(extra, np.int64)))
+    return merged[np.argsort(merged // 128, kind="stable")]
+
+
+def _starts(group: Ints) -> Ints:
+    """(R,) index of the first row of each row's group."""
+    fresh = np.ones(len(group), bool)
+    fresh[1:] = group[1:] != group[:-1]
+    return np.maximum.accumulate(np.where(fresh, np.arange(len(group)), 0))
+
+
+def _programs(rows: Rows) -> Ints:
+    """(R,) program in force at each row. Before a channel's first program it is that one, or 0 if notes sound."""
+    here = np.arange(len(rows.group))
+    start = _starts(rows.group)
+    is_program = rows.kind == PROGRAM_CHANGE
+    if not len(here):
+        return here
+    last = np.maximum.accumulate(np.where(is_program, here, -1))
+    sounding = (rows.kind == NOTE_ON) & (rows.second > 0)
+    heard = np.maximum.accumulate(np.where(sounding, here, -1))
+    next_program = np.minimum.accumulate(np.where(is_program, here, len(here))[::-1])[::-1]
+    follows = np.minimum(next_program, len(here) - 1)
+    silent_before = (next_program < len(here)) & (start[follows] == start) & (heard[follows] < start)
+    early = np.where(silent_before, rows.first[follows], 0)
+    return np.where(last >= start, rows.first[np.maximum(last, 0)], early)
+
+
+def _share_setup(rows: Rows, private: set[int], limits: MidiLimits, name: str, ledger: Ledger) -> Rows:
+    """Give channel set-up found on one track to the tracks that play on that channel; drop what serves no one."""
+    sounding = np.unique(rows.group[rows.kind == NOTE_ON])
+    apart = np.isin(rows.group // 16, list(private))
+    idle = ~np.isin(rows.group, sounding) & ~apart & np.isin(rows.kind, (PROGRAM_CHANGE, CONTROL_CHANGE, PITCH_BEND))
+    own_program = np.unique(rows.group[rows.kind == PROGRAM_CHANGE])
+    takers = sounding[~np.isin(sounding // 16, list(private))]
+    added: list[Rows] = []
+    used = np.zeros(len(rows.group), bool)
+    for taker in takers.tolist() if idle.any() or len(own_program) < len(takers) else ():
+        same = (rows.group % 16 == taker % 16) & (rows.group != taker) & ~apart
+        programs = same & (rows.kind == PROGRAM_CHANGE) & (taker not in own_program)
+        given = np.flatnonzero(same & idle & (rows.kind != PROGRAM_CHANGE) | programs)
+        used[given] = True
+        if len(given):
+            block = rows.take(given)
+            added.append(Rows(np.full(len(given), taker), block.tick, block.kind, block.first, block.second))
+        if sum(len(block.tick) for block in added) > limits.max_events:
+            raise LimitExceeded(f"{name}: channel set-up multiplies past {limits.max_events} events; raise max_events")
+    ledger.add("channel-setup", int(used.sum()))
+    ledger.add("left-aside-silent-channel", int((idle & ~used).sum()))
+    if not added and not idle.any():
+        return rows
+    kept = rows.take(~idle)
+    joined = Rows(*(np.concatenate([getattr(r, n) for r in (*added, kept)]) for n in Rows.__dataclass_fields__))
+    return joined.take(np.lexsort((joined.tick, joined.group)))
+
+
+def _pair(rows: Rows, is_on: NDArray[np.bool_], ends: Ints, ledger: Ledger) -> tuple[Ints, Ints]:
+    """Rows of the note-ons, and the tick at which each note ends.
+
+    First in, first out: a note-off ends the oldest sounding note of its pitch. Where a pitch never falls silent
+    again, its notes from there on end at the next note-on or note-off of that pitch, or with the track.
+    """
+    where = np.flatnonzero(is_on | (rows.kind == NOTE_OFF) | (rows.kind == NOTE_ON))
+    key = rows.group[where] * 128 + rows.first[where]
+    order = np.argsort(key, kind="stable")
+    where, key = where[order], key[order]
+    if not len(where):
+        return where, where
+    on = is_on[where]
+    start = _starts(key)
+    run = np.cumsum(np.where(on, 1, -1))
+    level = run - np.where(start > 0, run[start - 1], 0)  # within the pitch, may fall below 0 at orphan offs
+    rank = np.cumsum(start == np.arange(len(start)))
+    floor = np.minimum.accumulate(np.minimum(level, 0) - rank * (len(key) + 1)) + rank * (len(key) + 1)
+    previous = np.where(start == np.arange(len(start)), 0, np.append(0, floor[:-1]))
+    orphan = ~on & (floor < previous)
+    ledger.add("orphan-note-off", int(orphan.sum()))
+    where, key, on, sounding = where[~orphan], key[~orphan], on[~orphan], (level - floor)[~orphan]
+    return _match(rows, where, key, on, sounding, ends, ledger)
+
+
+def _match(
+    rows: Rows, where: Ints, key: Ints, on: NDArray[np.bool_], sounding: Ints, ends: Ints, ledger: Ledger
+) -> tuple[Ints, Ints]:
+    """Match without orphans: ``sounding`` (N,) counts the notes of the pitch that sound after each row."""
+    here = np.arange(len(where))
+    last_of_key = np.append(key[1:] != key[:-1], True)
+    silent = np.maximum.accumulate(np.where(sounding == 0, here, -1))
+    final = np.append(here[last_of_key], 0)[np.searchsorted(here[last_of_key], here)]
+    stuck_zone = here > np.maximum(silent[final], _starts(key) - 1)
+    tick = rows.tick[where]
+    end = np.zeros(len(where), np.int64)
+    clean_on, clean_off = here[on & ~stuck_zone], here[~on & ~stuck_zone]
+    end[clean_on] = tick[clean_off]  # both lie in pitch order and match one to one: FIFO
+    tail = here[on & stuck_zone]
+    if len(tail):
+        follower = np.minimum(tail + 1, len(where) - 1)
+        track_end = np.maximum(ends[rows.group[where[tail]] // 16], tick[tail])
+        end[tail] = np.where(last_of_key[tail], track_end, tick[follower])
+        stuck = last_of_key[tail] | on[follower]
+        ledger.add("stuck-note", int(stuck.sum()))
+        ledger.add("orphan-note-off", int((~on & stuck_zone & np.append(True, ~on[:-1])).sum()))
+    return where[on], end[on]
+
+
+def _hand_out(
+    rows: Rows, program: Ints, labels: Ints, limits: MidiLimits, name: str, ledger: Ledger
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Controls and bends as `WIDE_CONTROL` and `WIDE_BEND` rows, each at its part."""
+    is_bend = rows.kind == PITCH_BEND
+    which = np.flatnonzero(is_bend | (rows.kind == CONTROL_CHANGE))
+    number = np.where(is_bend, BEND_NUMBER, rows.first)[which]
+    value = np.where(is_bend, (rows.second << 7 | rows.first) - 8192, rows.second)[which]
+    groups, first_part, count = np.unique(labels // 128, return_index=True, return_counts=True)
+    place = np.searchsorted(groups, rows.group[which])
+    known = place < len(groups)
+    known[known] = groups[place[known]] == rows.group[which][known]
+    single = known & (np.append(count, 0)[place] == 1)
+    part = np.append(first_part, 0)[place]
+    pieces = [(part[single], rows.tick[which][single], number[single], value[single])]
+    for group in groups[count > 1].tolist():
+        mine = np.flatnonzero(rows.group[which] == group)
+        pieces.append(
+            _follow_programs(rows, program, labels, group, which[mine], number[mine], value[mine], limits, name, ledger)
+        )
+    part, tick, number, value = (np.concatenate(column) for column in zip(*pieces, strict=True))
+    bend = number == BEND_NUMBER
+    controls = np.zeros(int((~bend).sum()), WIDE_CONTROL)
+    bends = np.zeros(int(bend.sum()), WIDE_BEND)
+    for table, chosen in ((controls, ~bend), (bends, bend)):
+        table["part"], table["onset"], table["value"] = part[chosen], tick[chosen], value[chosen]
+    controls["number"] = number[~bend]
+    return controls, bends
+
+
+def _follow_programs(
+    rows: Rows, program: Ints, labels: Ints, group: int, where: Ints, number: Ints, value: Ints,
+    limits: MidiLimits, name: str, ledger: Ledger,
+) -> tuple[Ints, Ints, Ints, Ints]:  # fmt: skip
+    """Events of a channel that becomes several parts: each goes to the part then playing, and a part that takes
+    over is told what was set while it was away."""
+    low, high = np.searchsorted(rows.group, (group, group + 1))
+    part_of = np.full(128, -1)
+    part_of[labels[labels // 128 == group] % 128] = np.flatnonzero(labels // 128 == group)
+    playing = part_of[program[low:high]]  # -1 where the program sounds no note
+    heard = np.flatnonzero(playing >= 0)
+    starts = heard[np.append(True, playing[heard][1:] != playing[heard][:-1])]
+    used = np.zeros(len(where), bool)
+    mine = playing[where - low]
+    used |= mine >= 0
+    pieces = [(mine[used], rows.tick[where][used], number[used], value[used])]
+    if len(starts) * len(np.unique(number)) > limits.max_events:
+        raise LimitExceeded(f"{name}: program changes multiply past {limits.max_events} events; raise max_events")
+    left = _left_before(playing, starts)
+    for each in np.unique(number):
+        own = np.flatnonzero(number == each)
+        latest = np.searchsorted(where[own] - low, starts) - 1
+        row = own[np.maximum(latest, 0)]
+        news = (latest >= 0) & (where[row] - low > left) & (mine[row] != playing[starts])
+        used[row[news]] = True
+        pieces.append((playing[starts[news]], rows.tick[low + starts[news]], number[row[news]], value[row[news]]))
+    ledger.add("left-aside-silent-channel", int((~used).sum()))
+    part, tick, number, value = (np.concatenate(column) for column in zip(*pieces, strict=True))
+    order = np.argsort(tick, kind="stable")
+    return part[order], tick[order], number[order], value[order]
+
+
+def _left_before(playing: Ints, starts: Ints) -> Ints:
+    """For each stretch of a part, the first row after the part's previous stretch; -1 for its first."""
+    parts, stops = playing[starts], np.append(starts[1:], len(playing))
+    order = np.argsort(parts, kind="stable")
+    left = np.full(len(starts), -1)
+    again = parts[order][1:] == parts[order][:-1]
+    left[order[1:][again]] = stops[order[:-1][again]] - 1
+    return left

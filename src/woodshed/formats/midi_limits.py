@@ -1,0 +1,23 @@
+"""The hard caps that keep a hostile or broken MIDI file from taking unbounded time or memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class MidiLimits:
+    """Named caps; `LimitExceeded` names the one that was hit. Raise it to read such a file all the same."""
+
+    max_bytes: int = 32 * 2**20
+    """Largest file, in bytes; checked before it is read into memory."""
+    max_events: int = 4_000_000
+    """Most events in all tracks together."""
+    max_notes: int = 1_000_000
+    """Most notes."""
+    max_tracks: int = 4096
+    """Most track chunks."""
+    max_parts: int = 1024
+    """Most parts, one per track, channel and program."""
+    max_quarters: int = 200_000
+    """Longest song, in quarter notes (28 hours at 120 per minute)."""

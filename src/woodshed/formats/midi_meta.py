@@ -1,0 +1,141 @@
+"""What the meta events of all tracks say: tempo, meter, key, markers, names; and what a song has no place for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from woodshed.formats.midi_repairs import Ledger
+from woodshed.formats.midi_walk import TrackEvents
+from woodshed.music import Key
+
+TEXT, NAME, LYRIC, MARKER, SET_TEMPO, TIME_SIGNATURE, KEY_SIGNATURE, PRIVATE = 1, 3, 5, 6, 0x51, 0x58, 0x59, 0x7F
+PART_MARK = b"\x7dwoodshed part"
+"""Payload of the sequencer-specific event with which `write_midi` marks a track as one part, complete in itself."""
+FASTEST_BPM = 10_000
+
+
+@dataclass(frozen=True)
+class Metas:
+    """All in file ticks, sorted by tick; of equal ticks the later track comes later."""
+
+    tempo_ticks: NDArray[np.int64]
+    tempo_bpms: NDArray[np.float64]
+    meters: NDArray[np.int64]
+    """(M, 3): tick, numerator, denominator."""
+    keys: NDArray[np.int64]
+    """(K, 3): tick, tonic pitch class, is_minor."""
+    markers: list[tuple[int, str]]
+    part_names: list[str]
+    """What the parts of each track are called."""
+    title: str
+    private: set[int]
+    """Tracks that bear `PART_MARK`."""
+
+
+def read_metas(tracks: list[TrackEvents], offsets: list[int], format_: int, ledger: Ledger) -> Metas:
+    """Sort the meta events of all tracks out."""
+    tempos: list[tuple[int, float]] = []
+    meters: list[tuple[int, int, int]] = []
+    keys: list[tuple[int, int, int]] = []
+    markers: list[tuple[int, str]] = []
+    names = [""] * len(tracks)
+    private: set[int] = set()
+    comments = 0
+    for tick, track, kind, payload in _in_time(tracks, offsets):
+        if kind == SET_TEMPO:
+            _keep(tempos, tick, _tempo(payload), "bad-tempo", ledger)
+        elif kind == TIME_SIGNATURE:
+            _keep(meters, tick, _meter(payload), "bad-meter", ledger)
+        elif kind == KEY_SIGNATURE:
+            _keep(keys, tick, _key(payload), "bad-key", ledger)
+        elif kind == MARKER:
+            markers.append((tick, _decode(payload)))
+        elif kind == NAME and not names[track]:
+            names[track] = _decode(payload)
+        elif kind == PRIVATE and payload == PART_MARK:
+            private.add(track)
+        elif kind == TEXT and track == 0 and not comments:
+            comments = 1  # this one has its own reader, `read_comment`
+        else:
+            ledger.add(_left_aside(kind))
+    ledger.add("left-aside-sysex", sum(track.sysex for track in tracks))
+    bpms = np.array([bpm for _, bpm in tempos], np.float64)
+    return Metas(
+        np.array([tick for tick, _ in tempos], np.int64), bpms, _matrix(meters), _matrix(keys), markers,
+        names if format_ else [""] * len(tracks), names[0], private,
+    )  # fmt: skip
+
+
+def _in_time(tracks: list[TrackEvents], offsets: list[int]) -> Iterator[tuple[int, int, int, bytes]]:
+    rows = [
+        (tick + offsets[track], track, kind, payload)
+        for track, events in enumerate(tracks)
+        for tick, kind, payload in events.metas
+    ]
+    rows.sort(key=lambda row: row[0])
+    return iter(rows)
+
+
+def _keep(rows: list[Any], tick: int, values: tuple[Any, ...] | None, complaint: str, ledger: Ledger) -> None:
+    """Add a row, or complain that it says nothing possible."""
+    if values is None:
+        ledger.add(complaint)
+    else:
+        rows.append((tick, *values))
+
+
+def _left_aside(kind: int) -> str:
+    if kind == LYRIC:
+        return "left-aside-lyric"
+    if kind == NAME:
+        return "left-aside-name"
+    return "left-aside-text" if 1 <= kind <= 9 else "left-aside-meta"
+
+
+def _tempo(payload: bytes) -> tuple[float] | None:
+    """Quarter notes per minute: the roundest number that the file's microseconds can mean."""
+    micros = int.from_bytes(payload[:3], "big") if len(payload) >= 3 else 0
+    if micros * FASTEST_BPM < 60_000_000:
+        return None
+    exact = 60e6 / micros
+    for digits in range(7):
+        if micros_per_quarter(round(exact, digits)) == micros:
+            return (round(exact, digits),)
+    return (exact,)
+
+
+def micros_per_quarter(bpm: float) -> int:
+    """What a file says for a tempo: whole microseconds, in 24 bits."""
+    return min(max(round(60e6 / bpm), 1), 2**24 - 1) if bpm > 0 else 2**24 - 1
+
+
+def _meter(payload: bytes) -> tuple[int, int] | None:
+    if len(payload) < 2 or not 1 <= payload[0] <= 64 or payload[1] > 5:
+        return None
+    return payload[0], 1 << payload[1]
+
+
+def _key(payload: bytes) -> tuple[int, int] | None:
+    if len(payload) < 2 or payload[1] > 1:
+        return None
+    fifths = payload[0] - 256 if payload[0] > 127 else payload[0]
+    if not -7 <= fifths <= 7:
+        return None
+    return Key.from_fifths(fifths, bool(payload[1])).tonic, payload[1]
+
+
+def _decode(payload: bytes) -> str:
+    """Text as UTF-8, or as Latin-1 where it is not."""
+    try:
+        return payload.decode("utf-8")
+    except UnicodeDecodeError:
+        return payload.decode("latin-1")
+
+
+def _matrix(rows: list[tuple[int, int, int]]) -> NDArray[np.int64]:
+    return np.array(rows, np.int64).reshape(-1, 3)
