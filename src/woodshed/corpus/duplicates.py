@@ -162,16 +162,15 @@ def signatures(prints: Sequence[NDArray[np.uint32]]) -> NDArray[np.uint32]:
 def _banded(prints: Sequence[NDArray[np.uint32]]) -> NDArray[np.int64]:
     """Pairs (first * songs + second) with an equal band: each song with the first of its bucket and its neighbour."""
     songs = len(prints)
-    heard = np.flatnonzero([len(phrases) > 0 for phrases in prints])
-    bands = signatures(prints).reshape(songs, -1, ROWS)[heard]
     met = [np.empty(0, np.int64)]
+    heard = np.flatnonzero([len(phrases) > 0 for phrases in prints])
+    bands = signatures(prints).reshape(songs, BINS // ROWS, ROWS)[heard]
+    weights = np.array([3, 5, 7, 11], np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     for band in np.moveaxis(bands, 1, 0):
-        mixed = (band.astype(np.uint64) * np.array([3, 5, 7, 11], np.uint64) * np.uint64(0x9E3779B97F4A7C15)).sum(
-            axis=1
-        )
+        mixed = (band.astype(np.uint64) * weights).sum(axis=1)
         order = np.argsort(mixed, kind="stable")
         bucket, song = mixed[order], heard[order]
-        start = np.append(True, bucket[1:] != bucket[:-1])
+        start = np.append(True, bucket[1:] != bucket[:-1])[: len(song)]
         head = song[np.maximum.accumulate(np.where(start, np.arange(len(song)), 0))]
         rest = ~start
         met += [head[rest] * songs + song[rest], song[:-1][rest[1:]] * songs + song[1:][rest[1:]]]

@@ -38,11 +38,13 @@ def fingerprint(song: Song) -> NDArray[np.uint32]:
 
 def fingerprints(notes: Sequence[NDArray[Any]], parts: Sequence[Sequence[Part]]) -> list[NDArray[np.uint32]]:
     """The phrases of many songs at once, ascending, each once."""
+    if not len(notes):
+        return []
     sizes = np.array([len(rows) for rows in notes], np.int64)
     first_part = np.concatenate(([0], np.cumsum([len(players) for players in parts])))
     drum = np.array([part.is_drum for players in parts for part in players], bool)
     owner = np.repeat(np.arange(len(parts)), np.diff(first_part))
-    rows = np.concatenate([*notes, np.empty(0, notes[0].dtype if len(notes) else np.int8)])
+    rows = np.concatenate(notes)
     stream = rows["part"] + np.repeat(first_part[:-1], sizes)
     is_drum = drum[stream]
     pitched = _sets(*_line(rows, stream, ~is_drum), owner, len(notes))

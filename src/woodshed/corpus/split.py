@@ -70,11 +70,11 @@ def _shuffled(members: dict[int, list[int]], names: Sequence[str], seed: int) ->
 
 
 def _chosen(groups: list[list[int]], wanted: int) -> list[list[int]]:
-    """Groups in order while they fit into ``wanted`` songs; at least the smallest one."""
+    """Groups in order while they fit into ``wanted`` songs; at least the smallest one, never all."""
     chosen: list[list[int]] = []
     room = wanted
     for group in groups:
-        if len(group) <= room:
+        if len(group) <= room and len(chosen) < len(groups) - 1:
             chosen.append(group)
             room -= len(group)
     return chosen or [min(groups, key=len)]
