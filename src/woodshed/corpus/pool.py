@@ -149,6 +149,7 @@ class _Desk:
             return None
         finally:
             alarm.cancel()
+            alarm.join()
 
     def close(self) -> None:
         process, self._process = self._process, None
