@@ -27,6 +27,7 @@ MICROTIMING_STEP = 4
 ON_THE_GRID = 5
 SIZES = (195, MAX_PARTS, 128, LONGEST_DURATION, 32, 2 * ON_THE_GRID)
 """How many ids each field has."""
+START_ROW = np.array([START, 0, 0, 0, 0, 0])
 DRUM_PROGRAM = 128
 NO_PROGRAM = 129
 
@@ -196,9 +197,7 @@ class NoteStepCodec:
 
     def inputs(self, song: Song) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """What a model reads of a whole arranged song: rows (R + 1, 6) with START first, their places, programs."""
-        start = np.zeros((1, len(FIELDS)), np.int64)
-        start[0, TIME_SHIFT] = START
-        rows = np.concatenate((start, self.encode(song)))
+        rows = np.concatenate((START_ROW[None], self.encode(song)))
         places = self.places(self.onset_steps(rows), self.bar_lines(song))
         return rows, places, self.programs(song)
 

@@ -4,9 +4,11 @@ References:
     Vaswani et al. 2017 (attention), Su et al. 2021 (rotary positions), Zhang & Sennrich 2019 (RMSNorm),
     Shazeer 2020 (SwiGLU), Hsiao et al. 2021 (one step per compound event). We differ from the last in
     giving each head the fields decided before it, so that the product of the heads is the exact
-    joint likelihood of a note, and in scoring parts by what instrument they hold.
+    joint likelihood of a note, and in scoring parts by what instrument they hold. Waite 2016 (Lookback RNN):
+    each head also sees which symbols the song's own past expects, and may add to their logits.
 
-Shape letters: B songs, T rows (notes), D width, H head width, V ids of a field, W attention window, P parts.
+Shape letters: B songs, T rows (notes), D width, H head width, V ids of a field, W attention window, P parts,
+E pointers into the past.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from torch import Tensor, nn
 FIELD_SIZES = (195, 16, 128, 384, 32, 10)
 PROGRAMS, NO_PROGRAM, DRUM_PROGRAM = 130, 129, 128
 OCCURRENCES = 8
+POINTERS, RECORDS = 5, 16
 POSITIONS, BEATS, BAR_NUMBERS = 192, 12, 16
 LAST_SHIFT = 191
 """Rows with a larger time shift (rests and the end) hold no note: their other fields cost nothing."""
@@ -106,13 +109,15 @@ class NoteTransformer(nn.Module):
     ``rows``     B T 6    ids of time shift, part, pitch, duration, velocity, microtiming
     ``places``   B T 3    of the same rows: position in the bar (steps), bar number, bar length (steps)
     ``programs`` B P 2    for each part: program (128 drums, 129 none) and occurrence
+    ``expected`` B T 6 E  of the *next* row: the symbol that each pointer expects in each field, -1 none
+    ``records``  B T 6 E  of the same: which of its last 4 expectations came true, as bits (0-15)
     ============ ======== =============================================================================
 
     All are int64. The body reads ``rows`` and gives ``h`` (B, T, D), see `states`. `head` gives the logits of
     one field of the next row from ``h``, that row so far, and its place. `losses` is all of it in one pass.
 
     >>> sum(p.numel() for p in NoteTransformer(NoteTransformerConfig()).parameters())
-    1535981
+    2028537
     """
 
     def __init__(self, config: NoteTransformerConfig) -> None:
@@ -135,6 +140,11 @@ class NoteTransformer(nn.Module):
         self.duration_then = nn.Embedding(duration, 2 * hidden)
         self.velocity_then = nn.Embedding(velocity, hidden)
         self.part_key = nn.ModuleList(nn.Embedding(n, hidden) for n in (PROGRAMS, OCCURRENCES))
+        # One table per field, holding one row per pointer and symbol (0: none), then one per pointer and record.
+        self.expected_then = nn.ModuleList(
+            nn.Embedding(POINTERS * (size + 1 + RECORDS), hidden) for size in FIELD_SIZES
+        )
+        self.trust = nn.ModuleList(nn.Linear(hidden, POINTERS) for _ in FIELD_SIZES)
         self.head_out = nn.ModuleList(nn.Linear(hidden, n) for f, n in enumerate(FIELD_SIZES) if f != 1)
         self._initialise()
 
@@ -179,21 +189,45 @@ class NoteTransformer(nn.Module):
             x = x + table(ids)
         return x
 
-    def head(self, field: int, hidden: Tensor, next_row: Tensor, next_place: Tensor, programs: Tensor) -> Tensor:
+    def head(
+        self,
+        field: int,
+        hidden: Tensor,
+        next_row: Tensor,
+        next_place: Tensor,
+        programs: Tensor,
+        expected: Tensor,
+        records: Tensor,
+    ) -> Tensor:
         """Logits (B, T, V) of one field of the next row; fields of ``next_row`` from ``field`` on are not read.
 
-        ``hidden`` (B, T, 6 H) is ``head_in(states)``. Parts that do not exist get minus infinity.
+        ``hidden`` (B, T, 6 H) is ``head_in(states)``; ``expected`` and ``records`` (B, T, E) are those of this
+        field. Parts that do not exist get minus infinity.
         """
-        z = hidden.chunk(6, -1)[field]
+        z = hidden.chunk(6, -1)[field] + self._expectation(field, expected, records)
         for told in self._told(field, next_row, next_place, programs):
             z = z + told
         z = F.dropout(F.relu(z), self.config.dropout, self.training)
         if field == 1:
             keys = self.part_key[0](programs[..., 0]) + self.part_key[1](programs[..., 1].clamp(max=OCCURRENCES - 1))
-            scores = torch.einsum("bth,bph->btp", z, keys)
-            return scores.masked_fill((programs[..., 0] == NO_PROGRAM)[:, None], float("-inf"))
-        logits: Tensor = self.head_out[field - (field > 1)](z)
+            logits = torch.einsum("bth,bph->btp", z, keys)
+        else:
+            logits = self.head_out[field - (field > 1)](z)
+        trust = self.trust[field](z) * (expected >= 0)
+        logits = logits.scatter_add(-1, expected.clamp(min=0), trust.to(logits.dtype))
+        if field == 1:
+            logits = logits.masked_fill((programs[..., 0] == NO_PROGRAM)[:, None], float("-inf"))
         return logits
+
+    def _expectation(self, field: int, expected: Tensor, records: Tensor) -> Tensor:
+        """(B, T, H): what the pointers expect in one field, and how well they did of late."""
+        size = FIELD_SIZES[field] + 1
+        pointer = torch.arange(POINTERS, device=expected.device)
+        ids = torch.cat((pointer * size + expected + 1, POINTERS * size + pointer * RECORDS + records), -1)
+        table = self.expected_then[field].weight
+        assert isinstance(table, Tensor)
+        bags = F.embedding_bag(ids.flatten(0, -2), table, mode="sum")
+        return bags.view(*ids.shape[:-1], -1)
 
     def _told(self, field: int, row: Tensor, place: Tensor, programs: Tensor) -> list[Tensor]:
         """What the decided fields add to one head's hidden layer."""
@@ -214,17 +248,28 @@ class NoteTransformer(nn.Module):
             told.append(self.velocity_then(velocity))
         return told
 
-    def losses(self, rows: Tensor, places: Tensor, programs: Tensor, cache: Cache | None = None) -> Tensor:
+    def losses(
+        self,
+        rows: Tensor,
+        places: Tensor,
+        programs: Tensor,
+        expected: Tensor,
+        records: Tensor,
+        cache: Cache | None = None,
+    ) -> Tensor:
         """Negative log-likelihood in nats, (B, T, 6), of rows 1..T given all before them.
 
         ``rows`` (B, T + 1, 6) and ``places`` begin with the row before the first that is scored (START at the
-        beginning of a song). Fields that a rest or the end does not have cost 0.
+        beginning of a song); ``expected`` and ``records`` (B, T, 6, E) belong to rows 1..T.
+        Fields that a rest or the end does not have cost 0.
         """
         hidden = self.head_in(self.states(rows[:, :-1], places[:, :-1], programs, cache))
         target, place = rows[:, 1:], places[:, 1:]
         nats = [
             F.cross_entropy(
-                self.head(field, hidden, target, place, programs).flatten(0, 1).float(),
+                self.head(field, hidden, target, place, programs, expected[:, :, field], records[:, :, field])
+                .flatten(0, 1)
+                .float(),
                 target[..., field].flatten(),
                 reduction="none",
             ).view(target.shape[:2])
@@ -236,7 +281,15 @@ class NoteTransformer(nn.Module):
 
 
 @torch.no_grad()
-def score(model: NoteTransformer, rows: Tensor, places: Tensor, programs: Tensor, chunk: int = 1024) -> Tensor:
+def score(
+    model: NoteTransformer,
+    rows: Tensor,
+    places: Tensor,
+    programs: Tensor,
+    expected: Tensor,
+    records: Tensor,
+    chunk: int = 1024,
+) -> Tensor:
     """`NoteTransformer.losses` of whole songs, a chunk at a time, so that memory does not grow with length.
 
     Exact: attention reaches over the seams through the cache. Leaves the model in the mode it was in.
@@ -244,10 +297,12 @@ def score(model: NoteTransformer, rows: Tensor, places: Tensor, programs: Tensor
     training = model.training
     model.eval()
     cache = model.new_cache()
-    starts = range(0, rows.shape[1] - 1, chunk)
-    parts = [model.losses(rows[:, i : i + chunk + 1], places[:, i : i + chunk + 1], programs, cache) for i in starts]
+    nats = []
+    for i in range(0, rows.shape[1] - 1, chunk):
+        seen, told = slice(i, i + chunk + 1), slice(i, i + chunk)
+        nats.append(model.losses(rows[:, seen], places[:, seen], programs, expected[:, told], records[:, told], cache))
     model.train(training)
-    return torch.cat(parts, 1)
+    return torch.cat(nats, 1)
 
 
 def _slice(table: nn.Module, ids: Tensor, index: int, count: int) -> Tensor:

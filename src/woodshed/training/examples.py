@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from woodshed.codecs.expectations import NOTHING, POINTERS, expect, records
 from woodshed.codecs.note_step import (
     DRUM_PROGRAM,
     DURATION,
@@ -18,7 +19,7 @@ from woodshed.codecs.note_step import (
     PART,
     PITCH,
     SIZES,
-    START,
+    START_ROW,
     TIME_SHIFT,
     VELOCITY,
     WAIT,
@@ -29,6 +30,8 @@ from woodshed.music import Song
 
 SONG_START = 0.1
 """Chance that a window is the beginning of its song."""
+PAST_ROWS = 1536
+"""How much of the song before a window its expectations may come from."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,10 @@ class Batch:
     """(B, T + 1, 3)"""
     programs: NDArray[np.int64]
     """(B, 16, 2)"""
+    expected: NDArray[np.int64]
+    """(B, T, 6, 5)"""
+    records: NDArray[np.int64]
+    """(B, T, 6, 5)"""
     scored: NDArray[np.bool_]
     """(B, T): False where a short window was padded."""
 
@@ -109,8 +116,9 @@ def encode_example(codec: NoteStepCodec, song: Song) -> Example:
 class Windows:
     """Draws random batches of windows from examples.
 
-    A window starts at a random bar line of a song (songs weigh as many notes as they have), as if the song
-    began there: its first input is START, at that bar's number, so that a model learns to begin anywhere.
+    A window starts at a random bar line of a song (songs weigh as many rows as they have). Half of the windows
+    start as if the song began there: their first input is START at that bar's number, and nothing is
+    expected of them yet, so that a model learns to begin anywhere. The others know the rows before.
     """
 
     def __init__(
@@ -123,36 +131,40 @@ class Windows:
 
     def draw(self, rng: np.random.Generator) -> Batch:
         """One batch; the generator is the only source of chance."""
-        size = (self.batch, self.length + 1)
-        rows = np.zeros((*size, len(FIELDS)), np.int64)
+        rows = np.zeros((self.batch, self.length + 1, len(FIELDS)), np.int64)
         rows[..., TIME_SHIFT] = END
-        places = np.zeros((*size, 3), np.int64)
+        places = np.zeros((self.batch, self.length + 1, 3), np.int64)
+        expected = np.full((self.batch, self.length, len(FIELDS), POINTERS), NOTHING)
+        codes = np.zeros_like(expected)
         scored = np.zeros((self.batch, self.length), bool)
         chosen = rng.choice(len(self.examples), self.batch, p=self.chances)
         for i, song in enumerate(chosen):
-            window, place = self._window(self.examples[song], rng)
+            window, place, symbols, record = self._window(self.examples[song], rng)
             rows[i, : len(window)], places[i, : len(window)] = window, place
-            scored[i, : len(window) - 1] = True
+            expected[i, : len(symbols)], codes[i, : len(symbols)] = symbols, record
+            scored[i, : len(symbols)] = True
         programs = np.stack([self.examples[song].programs for song in chosen])
-        return Batch(rows, places, programs, scored)
+        return Batch(rows, places, programs, expected, codes, scored)
 
-    def _window(self, example: Example, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Up to T + 1 rows and their places, START first."""
+    def _window(self, example: Example, rng: np.random.Generator) -> tuple[NDArray[np.int64], ...]:
+        """Up to T + 1 rows and their places, and what is expected of all but the first."""
         bar = int(rng.integers(len(example.first_rows))) if rng.random() > SONG_START else 0
         first = min(int(example.first_rows[bar]), len(example.rows) - 1)
-        if example.onset_steps[first] - example.bar_lines[bar] > LONGEST_SHIFT:
-            bar = int(np.searchsorted(example.bar_lines, example.onset_steps[first], side="right")) - 1
-        bar = min(bar, len(example.bar_lines) - 2)
-        rows = example.rows[first : first + self.length].copy()
-        onsets = example.onset_steps[first : first + self.length] - example.bar_lines[bar]
-        if rows[0, TIME_SHIFT] <= WAIT:
-            rows[0, TIME_SHIFT] = onsets[0]
-        drum = example.programs[:, 0] == DRUM_PROGRAM
+        past = 0 if rng.random() < 0.5 else min(first, PAST_ROWS)
+        span = slice(first - past, first + self.length)
+        rows, onsets = example.rows[span].copy(), example.onset_steps[span]
+        bar = min(int(np.searchsorted(example.bar_lines, onsets[0], side="right")), len(example.bar_lines) - 1) - 1
         lines = example.bar_lines[bar:] - example.bar_lines[bar]
+        onsets = onsets - example.bar_lines[bar]
+        if rows[0, TIME_SHIFT] <= LONGEST_SHIFT:
+            rows[0, TIME_SHIFT] = min(int(onsets[0]), LONGEST_SHIFT)
+        drum = example.programs[:, 0] == DRUM_PROGRAM
         rows, onsets, lines = vary(rows, onsets, lines, drum, self.augmentation, rng)
         places = self.codec.places(np.concatenate(([0], onsets)), lines)
+        expected = expect(rows, onsets, places[:-1, 2])
         places[:, 1] += bar
-        return np.concatenate((_start_row(), rows)), places
+        full = np.concatenate((START_ROW[None], rows))
+        return full[past:], places[past:], expected[past:], records(rows, expected)[past:]
 
 
 def vary(
@@ -194,9 +206,3 @@ def stretch(
     changed[note, TIME_SHIFT] //= 2
     changed[note, DURATION] = np.maximum((rows[note, DURATION] + 1) // 2, 1) - 1
     return changed, onsets // 2, lines // 2
-
-
-def _start_row() -> NDArray[np.int64]:
-    row = np.zeros((1, len(FIELDS)), np.int64)
-    row[0, TIME_SHIFT] = START
-    return row

@@ -16,6 +16,7 @@ import torch
 
 from woodshed.bundle import Bundle, save_bundle
 from woodshed.codecs import FIELDS, NoteStepCodec
+from woodshed.codecs.expectations import song_inputs
 from woodshed.codecs.note_step import LONGEST_SHIFT, TIME_SHIFT
 from woodshed.errors import CorpusError, OutOfRange
 from woodshed.models.note_transformer import NoteTransformer, score
@@ -211,11 +212,10 @@ class _Run:
         self.tell("step", train_nats=self.recent[-1])
 
     def _loss(self, batch: Batch) -> torch.Tensor:
-        rows, places, programs = (
-            torch.from_numpy(a).to(self.device) for a in (batch.rows, batch.places, batch.programs)
-        )
+        arrays = (batch.rows, batch.places, batch.programs, batch.expected, batch.records)
+        inputs = [torch.from_numpy(array).to(self.device) for array in arrays]
         with torch.autocast("cuda", torch.bfloat16, enabled=self.device.type == "cuda"):
-            nats = self.model.losses(rows, places, programs)
+            nats = self.model.losses(inputs[0], inputs[1], inputs[2], inputs[3], inputs[4])
         return (nats.sum(-1) * torch.from_numpy(batch.scored).to(self.device)).sum()
 
     def evaluate(self) -> None:
@@ -280,9 +280,10 @@ def held_out_nats(model: NoteTransformer, codec: NoteStepCodec, songs: Sequence[
     device = next(model.parameters()).device
     total, notes = np.zeros(len(FIELDS)), 0
     for song in songs:
-        rows, places, programs = (torch.from_numpy(array)[None].to(device) for array in codec.inputs(song))
-        total += score(model, rows, places, programs)[0].sum(0).double().cpu().numpy()
-        notes += int((rows[0, 1:, TIME_SHIFT] <= LONGEST_SHIFT).sum())
+        inputs = [torch.from_numpy(array)[None].to(device) for array in song_inputs(codec, song)]
+        nats = score(model, inputs[0], inputs[1], inputs[2], inputs[3], inputs[4])
+        total += nats[0].sum(0).double().cpu().numpy()
+        notes += int((inputs[0][0, 1:, TIME_SHIFT] <= LONGEST_SHIFT).sum())
     if not notes:
         raise CorpusError("the held-out songs have no notes; hold out others")
     return dict(zip(FIELDS, (total / notes).tolist(), strict=True))

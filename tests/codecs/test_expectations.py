@@ -1,0 +1,78 @@
+"""Pointers into a song's own past: they see the past only, and one at a time or all at once agree."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from woodshed.codecs import FIELDS, NoteStepCodec
+from woodshed.codecs.expectations import NOTHING, Memory, expect, records
+from woodshed.codecs.note_step import DURATION, PART, PITCH, TIME_SHIFT
+from woodshed.music import Part, Song
+
+CODEC = NoteStepCodec()
+
+
+def _inputs(song: Song) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows, onset steps, and the length of the bar of the row before each."""
+    rows, places, _ = CODEC.inputs(CODEC.arrange(song))
+    return rows[1:], CODEC.onset_steps(rows)[1:], places[:-1, 2]
+
+
+@st.composite
+def riffs(draw: st.DrawFn) -> Song:
+    """Songs of few different bars, repeated and broken, with long rests now and then."""
+    note = st.tuples(st.integers(0, 2), st.integers(0, 47), st.integers(1, 20), st.integers(40, 44), st.just(50))
+    bars = draw(st.lists(st.lists(note, max_size=6), min_size=1, max_size=3))
+    order = draw(st.lists(st.tuples(st.integers(0, len(bars) - 1), st.sampled_from([0, 0, 0, 5])), max_size=10))
+    rows, start = [], 0
+    for bar, rest in order:
+        rows += [(p, (start + on) * 40, d * 40, pitch, v) for p, on, d, pitch, v in bars[bar]]
+        start += 48 * (1 + rest)
+    return Song.make(rows, [Part("Kit", 0, True), Part("", 33), Part("", 30)], length=max(start, 1) * 40)
+
+
+@given(riffs())
+def test_one_row_at_a_time_expects_what_the_whole_song_at_once_does(song: Song) -> None:
+    rows, onsets, bars = _inputs(song)
+    expected = expect(rows, onsets, bars)
+    codes = records(rows, expected)
+    memory = Memory(capacity=4)
+    for t, row in enumerate(rows):
+        memory.next(int(bars[t]))
+        for field in range(len(FIELDS)):
+            hidden = row.copy()
+            hidden[field:] = 999  # what is not decided yet must not be read
+            assert memory.symbols(field, hidden).tolist() == expected[t, field].tolist()
+            assert memory.record(field).tolist() == codes[t, field].tolist()
+        memory.add(row, int(onsets[t]))
+
+
+@given(riffs(), st.data())
+def test_what_comes_later_changes_no_expectation(song: Song, data: st.DataObject) -> None:
+    rows, onsets, bars = _inputs(song)
+    cut = data.draw(st.integers(0, len(rows)))
+    assert np.array_equal(expect(rows[:cut], onsets[:cut], bars[:cut]), expect(rows, onsets, bars)[:cut])
+
+
+def test_a_repeated_bar_is_fully_expected_one_bar_later() -> None:
+    bar = [(0, on * 480, 240, 40 + on, 70) for on in range(4)]
+    song = Song.make(bar + [(p, on + 1920, d, n, v) for p, on, d, n, v in bar], [Part("", 33)])
+    rows, onsets, bars = _inputs(song)
+    expected = expect(rows, onsets, bars)
+    assert (expected[4:8, :, 0] == rows[4:8]).all()
+    assert (expected[:4, 1:] == NOTHING).all()
+
+
+def test_a_pointer_that_disagrees_in_the_part_expects_no_pitch() -> None:
+    song = Song.make(
+        [(0, 0, 480, 40, 70), (1, 480, 480, 60, 70), (0, 1920, 480, 40, 70), (0, 2400, 480, 41, 70)],
+        [Part("", 33), Part("", 1)],
+    )
+    rows, onsets, bars = _inputs(song)
+    expected = expect(rows, onsets, bars)[3, :, 0]
+    assert expected[TIME_SHIFT] == 12
+    assert expected[PART] == 1
+    assert expected[PITCH] == NOTHING
+    assert expected[DURATION] == NOTHING
