@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from woodshed.errors import FormatError, LimitExceeded, MissingDependency
 from woodshed.music import Song
-from woodshed.rendering.performance import sample_times
+from woodshed.rendering.performance import CHORUS, DEFAULT_CHORUS, DEFAULT_REVERB, REVERB, sample_times
 
 BLOCK_SAMPLES = 1 << 16
 MOST_PARTS = 256
@@ -142,6 +142,8 @@ class _Player:
         self.library.fluid_synth_set_channel_type(self.synth, channel, _DRUMS if is_drum else _MELODY)
         self.library.fluid_synth_bank_select(self.synth, channel, 128 if is_drum else 0)
         self.library.fluid_synth_program_change(self.synth, channel, program)
+        self.send(_CONTROL, channel, REVERB, DEFAULT_REVERB)
+        self.send(_CONTROL, channel, CHORUS, DEFAULT_CHORUS)
 
     def send(self, kind: int, channel: int, first: int, second: int) -> None:
         """One event, now."""

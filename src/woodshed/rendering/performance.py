@@ -16,6 +16,8 @@ from woodshed.music import SUSTAIN, Song
 MODULATION, DATA_ENTRY, VOLUME, PAN, EXPRESSION, DATA_FINE = 1, 6, 7, 10, 11, 38
 REVERB, CHORUS, RPN_FINE, RPN_COARSE = 91, 93, 100, 101
 DEFAULT_VOLUME, DEFAULT_PAN, DEFAULT_EXPRESSION = 100, 64, 127
+DEFAULT_REVERB, DEFAULT_CHORUS = 40, 0
+"""As General MIDI 2 has it, in both engines; FluidSynth by itself would be dry."""
 DEFAULT_BEND_SEMITONES = 2.0
 MAX_ATTENUATION = 1440.0
 """Centibels; nothing is softer."""
@@ -115,8 +117,8 @@ def next_in_group(group: NDArray[np.int64], times: NDArray[np.int64], never: int
     return following
 
 
-def part_controls(song: Song, part: int, sample_rate: int, sends: tuple[int, int]) -> PartControls:
-    """Read one part's controllers and bends; ``sends`` are the reverb and chorus levels before any is set."""
+def part_controls(song: Song, part: int, sample_rate: int) -> PartControls:
+    """Read one part's controllers and bends."""
 
     def steps(number: int, default: float) -> Steps:
         rows = _controls(song, part, number)
@@ -128,8 +130,8 @@ def part_controls(song: Song, part: int, sample_rate: int, sends: tuple[int, int
         pan=Steps(pan.times, (pan.values - 64.0) / 64.0 * 500.0),
         bend_cents=_bend_cents(song, part, sample_rate),
         wheel=steps(MODULATION, 0),
-        reverb=steps(REVERB, sends[0]),
-        chorus=steps(CHORUS, sends[1]),
+        reverb=steps(REVERB, DEFAULT_REVERB),
+        chorus=steps(CHORUS, DEFAULT_CHORUS),
     )
 
 

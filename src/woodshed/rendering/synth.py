@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from woodshed.music import Song
 from woodshed.rendering import soundfont as sf
+from woodshed.rendering.effects import Chorus, Reverb
 from woodshed.rendering.envelope import FALL_DB, timecents_to_samples
 from woodshed.rendering.performance import (
     MAX_ATTENUATION,
@@ -26,7 +27,6 @@ from woodshed.rendering.performance import (
     part_controls,
     sample_times,
 )
-from woodshed.rendering.reverb import Reverb
 from woodshed.rendering.soundfont import DRUM_BANK, Region, SoundFont
 from woodshed.rendering.tone import CONTROL_SAMPLES, Stream, Tone, ToneCache, amplitude
 
@@ -43,8 +43,6 @@ EXCLUSIVE_RELEASE_TIMECENTS = -200
 WHEEL_CENTS = 50.0
 """Vibrato at a full modulation wheel."""
 NEVER = int(np.iinfo(np.int64).max)
-DEFAULT_SENDS = (40, 0)
-"""Reverb and chorus controllers before a part sets them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,9 +67,9 @@ def audio_blocks(song: Song, font: SoundFont, sample_rate: int, total_samples: i
     """The song as stretches of (up to `BLOCK_SAMPLES`, 2) float32, ``total_samples`` in all."""
     plan = plan_voices(song, font, sample_rate)
     used = np.unique(plan.part).tolist()
-    controls = {part: part_controls(song, part, sample_rate, DEFAULT_SENDS) for part in used}
+    controls = {part: part_controls(song, part, sample_rate) for part in used}
     tones = ToneCache(font, sample_rate)
-    reverb = Reverb(sample_rate)
+    reverb, chorus = Reverb(sample_rate), Chorus(sample_rate)
     active: list[_Voice] = []
     following = 0
     for start in range(0, total_samples, BLOCK_SAMPLES):
@@ -79,12 +77,12 @@ def audio_blocks(song: Song, font: SoundFont, sample_rate: int, total_samples: i
         last = int(np.searchsorted(plan.start, start + size, side="left"))
         active += [_Voice(plan, row, controls, tones, sample_rate) for row in range(following, last)]
         following = last
-        mix = np.zeros((3, size), np.float32)  # left, right, reverb
+        mix = np.zeros((4, size), np.float32)  # left, right, what goes to the reverb and to the chorus
         for voice in active:
             voice.add_to(mix, start)
         active = [voice for voice in active if voice.end > start + size]
         tones.trim()
-        mix[:2] += reverb.run(mix[2])
+        mix[:2] += reverb.run(mix[2]) + chorus.run(mix[3])
         yield np.ascontiguousarray(mix[:2].T)
 
 
@@ -130,6 +128,11 @@ def _answering(font: SoundFont, song: Song, kind: int, regions: dict[int, tuple[
     ]
 
 
+def _send(per_mille: int, controller: NDArray[np.float64]) -> float:
+    """Share of a voice that goes to an effect, 0-1, from its generator and its part's controller."""
+    return float(np.clip(per_mille + 200.0 * controller / 127.0, 0.0, 1000.0)) / 1000.0
+
+
 class _Voice:
     """One voice of the plan, sounding."""
 
@@ -143,15 +146,13 @@ class _Voice:
         self.recipe = tones.recipe(self.region, self.pitch)
         self.attenuation = ATTENUATION_SHARE * self.region[sf.ATTENUATION]
         self.attenuation += float(loudness_attenuation(float(plan.velocity[row])))
-        self.send = self._send()
+        self.sends = (
+            _send(self.region[sf.REVERB_SEND], self.controls.reverb.at(self.start)),
+            _send(self.region[sf.CHORUS_SEND], self.controls.chorus.at(self.start)),
+        )
         self.stages = self._stages(int(plan.cut[row]), sample_rate)
         self.end = self.start + self.stages[-1].end
         self.tone, self.stream = self._source(tones)
-
-    def _send(self) -> float:
-        """How much goes to the reverb, 0-1."""
-        send = self.region[sf.REVERB_SEND] + 200.0 * float(self.controls.reverb.at(self.start)) / 127.0
-        return float(np.clip(send, 0.0, 1000.0)) / 1000.0
 
     def _stages(self, cut: int, sample_rate: int) -> list[_Stage]:
         """Held, released, and cut off by its exclusive class, each while it lasts."""
@@ -196,7 +197,7 @@ class _Voice:
         sound = self._samples(offset, offset + last - first)
         gains = self._gains(block_start + first, block_start + last)
         for channel, gain in enumerate(gains):
-            if channel < 2 or self.send > 0.0:
+            if channel < 2 or self.sends[channel - 2] > 0.0:
                 mix[channel, first:last] += sound * gain
 
     def _samples(self, first: int, last: int) -> NDArray[np.float32]:
@@ -246,7 +247,7 @@ class _Voice:
         return np.concatenate((head, rest))
 
     def _gains(self, first: int, last: int) -> tuple[NDArray[np.float32], ...]:
-        """Left, right and reverb gain: numbers where nothing moves, else one value for each sample."""
+        """Left, right, reverb and chorus gain: numbers where nothing moves, else one value for each sample."""
         level, pan = self.controls.attenuation, self.controls.pan
         steady_level, steady_pan = level.constant_over(first, last), pan.constant_over(first, last)
         if steady_level is not None and steady_pan is not None:
@@ -260,7 +261,7 @@ class _Voice:
         """Gains from centibels and a place between -500 and 500, with equal power."""
         amount = GAIN * 10.0 ** (-np.clip(self.attenuation + attenuation, 0.0, MAX_ATTENUATION) / 200.0)
         angle = (np.clip(self.region[sf.PAN] + pan, -500.0, 500.0) + 500.0) * (np.pi / 2000.0)
-        gains = (amount * np.cos(angle), amount * np.sin(angle), amount * self.send)
+        gains = (amount * np.cos(angle), amount * np.sin(angle), amount * self.sends[0], amount * self.sends[1])
         return tuple(np.asarray(gain, np.float32) for gain in gains)
 
 

@@ -175,8 +175,7 @@ def _interpolate(wave: NDArray[np.float32], frames: NDArray[np.float64]) -> NDAr
     bend = np.float32(0.5) * (later - before) + np.float32(1.5) * (here - after)
     slope = np.float32(0.5) * (after - before)
     middle = after - here - slope - bend  # Horner's scheme: here + part (slope + part (middle + part bend))
-    result: NDArray[np.float32] = here + part * (slope + part * (middle + part * bend))
-    return result
+    return np.asarray(here + part * (slope + part * (middle + part * bend)), np.float32)
 
 
 class _Filter:
