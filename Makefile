@@ -27,7 +27,7 @@ demo: $(INSTALLED) ## learn for about two minutes, then write clips, sound and a
 	$(BIN)/woodshed demo demo-out
 
 test: lint wheel ## all that CI runs: lint, wheel, tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -v  # cancels the -q of pyproject.toml: a log should say which file a dot belongs to
 
 lint: $(INSTALLED) ## style, types, and who may import whom
 	$(BIN)/ruff check $(SOURCES)
