@@ -21,10 +21,12 @@ from numpy.typing import NDArray
 from woodshed.errors import FileError, LimitExceeded
 from woodshed.formats.midi_assemble import gather_rows, make_parts, play
 from woodshed.formats.midi_chunks import Chunks, find_chunks
+from woodshed.formats.midi_events import Events
 from woodshed.formats.midi_limits import MidiLimits
 from woodshed.formats.midi_meta import TEXT, Metas, read_metas
 from woodshed.formats.midi_repairs import Ledger
-from woodshed.formats.midi_walk import TrackEvents, walk_track
+from woodshed.formats.midi_scan import scan_tracks
+from woodshed.formats.midi_walk import walk_track, walk_tracks
 from woodshed.formats.midi_write import write_midi
 from woodshed.formats.repair import Repair
 from woodshed.music import BEND, CONTROL, KEY, METER, NOTE, TEMPO, Marker, Song
@@ -50,8 +52,10 @@ def read_midi(
     data, name, stem = _load(source, limits)
     ledger = Ledger()
     chunks = find_chunks(data, name, limits, ledger)
-    tracks = _walk_all(data, chunks, name, limits, ledger)
-    song = _to_song(tracks, chunks, name, stem, limits, ledger)
+    events = scan_tracks(data, chunks.tracks)
+    if events is None:
+        events = walk_tracks(data, chunks.tracks, name, limits, ledger)
+    song = _to_song(events, chunks, name, stem, limits, ledger)
     if repairs is not None:
         repairs.extend(ledger.repairs())
     return song
@@ -61,7 +65,7 @@ def read_comment(source: Path | str | bytes) -> str | None:
     """The first text event of the first track, where `write_midi` puts its comment; None where there is none."""
     data, name, _ = _load(source, _DEFAULTS)
     chunks = find_chunks(data, name, _DEFAULTS, Ledger())
-    first = walk_track(data, *chunks.tracks[0], name, _DEFAULTS, Ledger())
+    first = walk_track(data, *chunks.tracks[0], _DEFAULTS.max_events, Ledger())
     found = [payload for _, kind, payload in first.metas if kind == TEXT]
     return found[0].decode("utf-8", "replace") if found else None
 
@@ -85,28 +89,15 @@ def _load(source: Path | str | bytes, limits: MidiLimits) -> tuple[bytes, str, s
     return data, name, stem
 
 
-def _walk_all(data: bytes, chunks: Chunks, name: str, limits: MidiLimits, ledger: Ledger) -> list[TrackEvents]:
-    """Every track's events, with one budget of events for all."""
-    tracks: list[TrackEvents] = []
-    total = 0
-    for start, end in chunks.tracks:
-        tracks.append(walk_track(data, start, end, name, limits, ledger))
-        total += len(tracks[-1].ticks) + len(tracks[-1].metas)
-        if total > limits.max_events:
-            raise LimitExceeded(f"{name}: more than {limits.max_events} events; raise max_events to read it")
-    return tracks
-
-
-def _to_song(
-    tracks: list[TrackEvents], chunks: Chunks, name: str, stem: str, limits: MidiLimits, ledger: Ledger
-) -> Song:
-    offsets = [0] * len(tracks)
-    if chunks.format == 2 and len(tracks) > 1:
-        offsets = [0, *np.cumsum([track.end for track in tracks])[:-1].tolist()]
-        ledger.add("type-2", len(tracks))
-    metas = read_metas(tracks, offsets, chunks.format, ledger)
-    rows = gather_rows(tracks, offsets)
-    ends = np.array([track.end + shift for track, shift in zip(tracks, offsets, strict=True)], np.int64)
+def _to_song(events: Events, chunks: Chunks, name: str, stem: str, limits: MidiLimits, ledger: Ledger) -> Song:
+    if len(events.tick) + len(events.metas) + events.sysex > limits.max_events:
+        raise LimitExceeded(f"{name}: more than {limits.max_events} events; raise max_events to read it")
+    if chunks.format == 2 and len(events.ends) > 1:
+        ledger.add("type-2", len(events.ends))
+        events = events.one_after_another()
+    metas = read_metas(events, chunks.format, ledger)
+    rows = gather_rows(events)
+    ends = events.ends
     playing = play(rows, ends, metas.private, limits, name, ledger)
     clock = _Clock(chunks.division, metas, ledger)
     last = clock.ticks(np.array([max(_last(playing.notes), *(_last(t) for t in (playing.controls, playing.bends)))]))

@@ -13,9 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from woodshed.errors import LimitExceeded
-from woodshed.formats.midi_limits import MidiLimits
-from woodshed.formats.midi_repairs import Ledger
-from woodshed.formats.midi_walk import (
+from woodshed.formats.midi_events import (
     CONTROL_CHANGE,
     NOTE_OFF,
     NOTE_ON,
@@ -23,8 +21,10 @@ from woodshed.formats.midi_walk import (
     POLY_TOUCH,
     PROGRAM_CHANGE,
     TOUCH,
-    TrackEvents,
+    Events,
 )
+from woodshed.formats.midi_limits import MidiLimits
+from woodshed.formats.midi_repairs import Ledger
 from woodshed.music import BEND, CONTROL, NOTE, Part
 from woodshed.music.general_midi import DRUM_CHANNEL
 
@@ -68,15 +68,12 @@ def _wide(dtype: np.dtype[Any]) -> np.dtype[Any]:
 WIDE_NOTE, WIDE_CONTROL, WIDE_BEND = _wide(NOTE), _wide(CONTROL), _wide(BEND)
 
 
-def gather_rows(tracks: list[TrackEvents], offsets: list[int]) -> Rows:
-    """All channel events; ``offsets`` shifts each track, as tracks that follow one another need."""
-    counts = [len(track.ticks) for track in tracks]
-    tick = np.concatenate([np.array(t.ticks, np.int64) + shift for t, shift in zip(tracks, offsets, strict=True)])
-    word = np.concatenate([np.array(t.words, np.int64) for t in tracks])
-    group = np.repeat(np.arange(len(tracks)), counts) * 16 + (word >> 16 & 15)
-    order = np.argsort(group, kind="stable")
-    rows = Rows(group, tick, word >> 20, word >> 8 & 255, word & 255)
-    return rows.take(order)
+def gather_rows(events: Events) -> Rows:
+    """The channel events by group."""
+    word = events.word
+    group = events.track * 16 + (word >> 16 & 15)
+    rows = Rows(group, events.tick, word >> 20, word >> 8 & 255, word & 255)
+    return rows if (group[1:] >= group[:-1]).all() else rows.take(np.argsort(group, kind="stable"))
 
 
 def play(rows: Rows, ends: Ints, private: set[int], limits: MidiLimits, name: str, ledger: Ledger) -> Playing:

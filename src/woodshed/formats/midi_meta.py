@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from woodshed.formats.midi_events import Events
 from woodshed.formats.midi_repairs import Ledger
-from woodshed.formats.midi_walk import TrackEvents
 from woodshed.music import Key
 
 TEXT, NAME, LYRIC, MARKER, SET_TEMPO, TIME_SIGNATURE, KEY_SIGNATURE, PRIVATE = 1, 3, 5, 6, 0x51, 0x58, 0x59, 0x7F
@@ -37,16 +37,16 @@ class Metas:
     """Tracks that bear `PART_MARK`."""
 
 
-def read_metas(tracks: list[TrackEvents], offsets: list[int], format_: int, ledger: Ledger) -> Metas:
+def read_metas(events: Events, format_: int, ledger: Ledger) -> Metas:
     """Sort the meta events of all tracks out."""
     tempos: list[tuple[int, float]] = []
     meters: list[tuple[int, int, int]] = []
     keys: list[tuple[int, int, int]] = []
     markers: list[tuple[int, str]] = []
-    names = [""] * len(tracks)
+    names = [""] * len(events.ends)
     private: set[int] = set()
     comments = 0
-    for tick, track, kind, payload in _in_time(tracks, offsets):
+    for tick, track, kind, payload in sorted(events.metas, key=itemgetter(0)):
         if kind == SET_TEMPO:
             _keep(tempos, tick, _tempo(payload), "bad-tempo", ledger)
         elif kind == TIME_SIGNATURE:
@@ -63,22 +63,12 @@ def read_metas(tracks: list[TrackEvents], offsets: list[int], format_: int, ledg
             comments = 1  # this one has its own reader, `read_comment`
         else:
             ledger.add(_left_aside(kind))
-    ledger.add("left-aside-sysex", sum(track.sysex for track in tracks))
+    ledger.add("left-aside-sysex", events.sysex)
     bpms = np.array([bpm for _, bpm in tempos], np.float64)
     return Metas(
         np.array([tick for tick, _ in tempos], np.int64), bpms, _matrix(meters), _matrix(keys), markers,
-        names if format_ else [""] * len(tracks), names[0], private,
+        names if format_ else [""] * len(names), names[0], private,
     )  # fmt: skip
-
-
-def _in_time(tracks: list[TrackEvents], offsets: list[int]) -> Iterator[tuple[int, int, int, bytes]]:
-    rows = [
-        (tick + offsets[track], track, kind, payload)
-        for track, events in enumerate(tracks)
-        for tick, kind, payload in events.metas
-    ]
-    rows.sort(key=lambda row: row[0])
-    return iter(rows)
 
 
 def _keep(rows: list[Any], tick: int, values: tuple[Any, ...] | None, complaint: str, ledger: Ledger) -> None:

@@ -8,11 +8,12 @@ from __future__ import annotations
 from array import array
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from woodshed.errors import LimitExceeded
+from woodshed.formats.midi_events import Events
 from woodshed.formats.midi_limits import MidiLimits
 from woodshed.formats.midi_repairs import Ledger
-
-NOTE_OFF, NOTE_ON, POLY_TOUCH, CONTROL_CHANGE, PROGRAM_CHANGE, TOUCH, PITCH_BEND = range(8, 15)
 
 
 @dataclass
@@ -30,23 +31,52 @@ class TrackEvents:
     end: int = 0
     """Tick of the end of track."""
 
+    @property
+    def count(self) -> int:
+        """How many events there are of all kinds."""
+        return len(self.ticks) + len(self.metas) + self.sysex
+
 
 class _Cut(Exception):
     """The track stops inside an event."""
 
 
-def walk_track(data: bytes, start: int, end: int, name: str, limits: MidiLimits, ledger: Ledger) -> TrackEvents:
-    """Read the events in ``data[start:end]``; the end of track decides where it stops."""
+def walk_tracks(
+    data: bytes, tracks: tuple[tuple[int, int], ...], name: str, limits: MidiLimits, ledger: Ledger
+) -> Events:
+    """The events of all tracks, with one budget of ``limits.max_events`` for all.
+
+    Raises:
+        LimitExceeded: when the budget is spent.
+    """
+    found: list[TrackEvents] = []
+    room = limits.max_events
+    for start, end in tracks:
+        found.append(walk_track(data, start, end, room, ledger))
+        room -= found[-1].count
+        if room < 0:
+            raise LimitExceeded(
+                f"{name}: more than {limits.max_events} events, counted up to the track at byte {start}; "
+                "raise max_events to read it"
+            )
+    return Events(
+        np.repeat(np.arange(len(found)), [len(track.ticks) for track in found]),
+        np.concatenate([np.array(track.ticks, np.int64) for track in found]),
+        np.concatenate([np.array(track.words, np.int64) for track in found]),
+        [(tick, index, kind, payload) for index, each in enumerate(found) for tick, kind, payload in each.metas],
+        sum(track.sysex for track in found),
+        np.array([track.end for track in found], np.int64),
+    )
+
+
+def walk_track(data: bytes, start: int, end: int, room: int, ledger: Ledger) -> TrackEvents:
+    """Read the events in ``data[start:end]``, at most one more than ``room``, up to the end of track."""
     found = TrackEvents()
     try:
-        stop = _walk(data, start, end, found, limits.max_events, ledger)
+        stop = _walk(data, start, end, found, room, ledger)
     except _Cut:
         ledger.add("truncated-event")
         stop = end
-    if len(found.ticks) + len(found.metas) + found.sysex >= limits.max_events:
-        raise LimitExceeded(
-            f"{name}: more than {limits.max_events} events in the track at byte {start}; raise max_events to read it"
-        )
     ledger.add("bytes-after-end", end - stop)
     return found
 
@@ -92,7 +122,7 @@ def _walk(data: bytes, at: int, end: int, found: TrackEvents, room: int, ledger:
             if ended:
                 return at
             room -= 1
-        if room <= 0:
+        if room < 0:
             return end
     ledger.add("missing-end")
     return at
