@@ -26,8 +26,9 @@ setup: $(INSTALLED) ## make .venv and install Woodshed into it, with all that it
 demo: $(INSTALLED) ## learn for about two minutes, then write clips, sound and a report to demo-out/
 	$(BIN)/woodshed demo demo-out
 
+# -v cancels the -q of pyproject.toml: a log should say which file a dot belongs to.
 test: lint wheel ## all that CI runs: lint, wheel, tests
-	$(BIN)/python -m pytest -v  # cancels the -q of pyproject.toml: a log should say which file a dot belongs to
+	$(BIN)/python -m pytest -v
 
 lint: $(INSTALLED) ## style, types, and who may import whom
 	$(BIN)/ruff check $(SOURCES)
