@@ -6,7 +6,6 @@ Every part has a colour, a soft note is paler. Bars are numbered from 1, as musi
 from __future__ import annotations
 
 import functools
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,18 +14,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from woodshed.errors import OutOfRange, UnknownName
+from woodshed.errors import OutOfRange
 from woodshed.music import PITCH_NAMES, Key, Song, part_name
 from woodshed.music.general_midi import DRUMS
-from woodshed.rendering.colours import STYLES, Style, part_colours, rgb, shade
-from woodshed.rendering.output import written_whole
+from woodshed.rendering.colours import Style, part_colours, rgb, shade
+from woodshed.rendering.pictures import check_picture_path, figure_svg, find_style, save_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-PICTURE_SUFFIXES = (".png", ".svg", ".pdf")
-DOTS_PER_INCH = 150
 LEFT, RIGHT, TOP, BOTTOM = 1.3, 2.05, 0.55, 0.25
 """Margins around one song's panel in inches: row names, legend, title and bar numbers, air."""
 DRUM_ROW, LANE_GAP = 0.17, 0.1
@@ -91,12 +88,8 @@ def draw_piano_roll(
         OutOfRange: for bars that the song does not have.
         FileError: when the file cannot be written.
     """
-    path = Path(path)
-    if path.suffix.lower() not in PICTURE_SUFFIXES:
-        raise UnknownName(f"{path.name}: a piano roll is written as one of {', '.join(PICTURE_SUFFIXES)}")
-    figure = _figure(songs, title, titles, bars, highlight_bar, style)
-    with written_whole(path) as temporary:
-        figure.savefig(temporary, format=path.suffix[1:].lower(), dpi=DOTS_PER_INCH)
+    path = check_picture_path(Path(path), "a piano roll")
+    save_figure(_figure(songs, title, titles, bars, highlight_bar, style), path)
 
 
 def piano_roll_svg(
@@ -109,9 +102,7 @@ def piano_roll_svg(
     style: str = "light",
 ) -> str:
     """The same picture as text, ``<svg ...>...</svg>``, to put inside a page."""
-    text = io.StringIO()
-    _figure(songs, title, titles, bars, highlight_bar, style).savefig(text, format="svg")
-    return text.getvalue()[text.getvalue().index("<svg") :]
+    return figure_svg(_figure(songs, title, titles, bars, highlight_bar, style))
 
 
 def _figure(
@@ -125,8 +116,6 @@ def _figure(
     """Lay the panels out in inches from the top down, so that no text can meet other text."""
     from matplotlib.figure import Figure
 
-    if style not in STYLES:
-        raise UnknownName(f"style {style!r} is not one of {', '.join(STYLES)}")
     songs = [songs] if isinstance(songs, Song) else list(songs)
     names = list(titles or ([title] if title and len(songs) == 1 else [])) + [""] * len(songs)
     panels = [_measure(song, name, bars, highlight_bar) for song, name in zip(songs, names, strict=False)]
@@ -134,7 +123,7 @@ def _figure(
     most_bars = max((len(panel.lines) - 1 for panel in panels), default=1)
     width = LEFT + float(np.clip(0.6 * most_bars, 8.5, 18.0)) + RIGHT
     height = heading + sum(panel.height for panel in panels)
-    paint = STYLES[style]
+    paint = find_style(style)
     figure = Figure(figsize=(width, height), facecolor=paint.paper)
     if heading:
         _write(figure, LEFT, height - 0.32, title or "", paint.text, 14, weight="bold")
