@@ -84,11 +84,7 @@ class NoteStepCodec:
         two alike parts with the fewest notes play together as one, until 16 are left: same program
         first, then same family, then any two that are both drums or both not.
         """
-        counts = np.bincount(song.notes["part"], minlength=len(song.parts))
-        groups = [[index] for index in range(len(song.parts)) if counts[index]]
-        while len(groups) > MAX_PARTS:
-            _merge_two(groups, song.parts, counts)
-        groups.sort(key=lambda group: _slot_order(song.parts[group[0]], group[0]))
+        groups = self.slots(song)
         new_index = np.zeros(max(len(song.parts), 1), np.int16)
         for slot, group in enumerate(groups):
             new_index[group] = slot
@@ -104,6 +100,14 @@ class NoteStepCodec:
             name: getattr(song, name) for name in ("tempos", "meters", "keys", "chords", "markers", "title", "length")
         }
         return Song.make(parts=parts, **moved, **rest)
+
+    def slots(self, song: Song) -> list[list[int]]:
+        """For each part of the arranged song, the parts of ``song`` that play in it."""
+        counts = np.bincount(song.notes["part"], minlength=len(song.parts))
+        groups = [[index] for index in range(len(song.parts)) if counts[index]]
+        while len(groups) > MAX_PARTS:
+            _merge_two(groups, song.parts, counts)
+        return sorted(groups, key=lambda group: _slot_order(song.parts[group[0]], group[0]))
 
     def encode(self, song: Song) -> NDArray[np.int64]:
         """(rows, 6) ids of an arranged song, END included."""

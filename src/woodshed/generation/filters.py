@@ -1,0 +1,122 @@
+"""Sampling as a list of small pure functions on log-probabilities.
+
+Each takes logits (B, V), with minus infinity where a symbol is impossible, and returns new ones; none makes
+the last possible symbol impossible. `choose` applies them in this order: expectations, temperature, top-k,
+top-p, min-p; then it draws.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from woodshed.codecs import FIELDS
+from woodshed.errors import OutOfRange, UnknownName
+
+Logits = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How freely to draw. The same for all fields, unless ``temperatures`` says otherwise."""
+
+    temperature: float = 0.95
+    """0 always takes the likeliest symbol; 1 draws as the model believes; more is wilder. 0-5."""
+    temperatures: dict[str, float] = field(default_factory=dict)
+    """Field name -> its own temperature."""
+    top_k: int = 0
+    """Only the k likeliest symbols; 0 is all."""
+    top_p: float = 0.98
+    """Only the likeliest symbols that together hold this probability, above 0 to 1."""
+    min_p: float = 0.0
+    """Only symbols at least this share as likely as the likeliest, 0 to below 1."""
+    repetition: float = 1.0
+    """Odds of what the song's own past expects are multiplied by this: 0 never copies, 1 as learned, 0-10."""
+
+    def __post_init__(self) -> None:
+        _within("temperature", self.temperature, 0, 5)
+        for name, value in self.temperatures.items():
+            if name not in FIELDS:
+                raise UnknownName(f"field {name!r} is not one of {', '.join(FIELDS)}")
+            _within(f"temperature of {name}", value, 0, 5)
+        _within("top-k", self.top_k, 0, 100_000)
+        _within("top-p", self.top_p, 1e-6, 1)
+        _within("min-p", self.min_p, 0, 0.999999)
+        _within("repetition", self.repetition, 0, 10)
+
+    def temperature_of(self, field_index: int) -> float:
+        """The temperature of one field."""
+        return self.temperatures.get(FIELDS[field_index], self.temperature)
+
+
+def _within(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise OutOfRange(f"{name} {value:g} is outside {low:g}-{high:g}; leave it out for the default")
+
+
+def weigh_expected(logits: Logits, expected: NDArray[np.int64], repetition: float) -> Logits:
+    """Multiply by ``repetition`` the odds of each symbol that a pointer expects; ``expected`` (B, E), -1 none."""
+    if repetition == 1:
+        return logits
+    named = np.zeros((logits.shape[0], logits.shape[1] + 1), bool)
+    named[np.arange(len(logits))[:, None], expected] = True  # -1 falls on the extra last column
+    named = named[:, :-1]
+    free = (np.isfinite(logits) & ~named).any(1, keepdims=True)
+    with np.errstate(divide="ignore"):
+        return np.where(named & (free | (repetition > 0)), logits + np.log(repetition), logits)
+
+
+def warm(logits: Logits, temperature: float) -> Logits:
+    """Divide by the temperature; 0 leaves only the likeliest symbol."""
+    if temperature > 0:
+        return logits / temperature
+    return np.where(np.arange(logits.shape[1]) == logits.argmax(1)[:, None], 0.0, -np.inf)
+
+
+def keep_top_k(logits: Logits, k: int) -> Logits:
+    """Only the k likeliest (and whatever ties with the last of them)."""
+    if not 0 < k < logits.shape[1]:
+        return logits
+    least = np.partition(logits, -k, axis=1)[:, -k, None]
+    return np.where(logits >= least, logits, -np.inf)
+
+
+def keep_top_p(logits: Logits, p: float) -> Logits:
+    """Only the likeliest symbols whose probabilities just reach p."""
+    if p >= 1:
+        return logits
+    order = np.argsort(-logits, axis=1, kind="stable")
+    chances = np.take_along_axis(probabilities(logits), order, 1)
+    kept_sorted = np.cumsum(chances, axis=1) - chances < p
+    kept = np.zeros_like(kept_sorted)
+    np.put_along_axis(kept, order, kept_sorted, 1)
+    return np.where(kept, logits, -np.inf)
+
+
+def keep_min_p(logits: Logits, share: float) -> Logits:
+    """Only symbols at least ``share`` times as likely as the likeliest."""
+    if share <= 0:
+        return logits
+    return np.where(logits >= logits.max(1, keepdims=True) + np.log(share), logits, -np.inf)
+
+
+def probabilities(logits: Logits) -> Logits:
+    """Softmax over the last axis."""
+    weights = np.exp(logits - logits.max(-1, keepdims=True))
+    shares: Logits = weights / weights.sum(-1, keepdims=True)
+    return shares
+
+
+def choose(
+    logits: Logits, expected: NDArray[np.int64], field_index: int, sampling: Sampling, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """(B,) one symbol each: all filters in order, then one uniform number per row from ``rng``."""
+    logits = weigh_expected(logits, expected, sampling.repetition)
+    logits = warm(logits, sampling.temperature_of(field_index))
+    logits = keep_min_p(keep_top_p(keep_top_k(logits, sampling.top_k), sampling.top_p), sampling.min_p)
+    cumulative = np.cumsum(probabilities(logits), axis=1)
+    ticket = rng.random(len(logits))[:, None] * cumulative[:, -1:]
+    symbols: NDArray[np.int64] = (cumulative <= ticket).sum(1).clip(max=logits.shape[1] - 1)
+    return symbols
