@@ -28,6 +28,8 @@ from woodshed.formats.midi_repairs import Ledger
 from woodshed.music import BEND, CONTROL, NOTE, Part
 from woodshed.music.general_midi import DRUM_CHANNEL
 
+USUAL_RELEASE = 64
+"""The release velocity of instruments that do not sense it, besides 0."""
 Ints = NDArray[np.int64]
 BEND_NUMBER = 128
 """Stands for pitch bend among controller numbers while both are handed to parts."""
@@ -82,6 +84,8 @@ def play(rows: Rows, ends: Ints, private: set[int], limits: MidiLimits, name: st
     ``ends`` (tracks,) is each track's end; ``private`` holds tracks that neither give nor take channel set-up.
     """
     ledger.add("left-aside-aftertouch", int(((rows.kind == POLY_TOUCH) | (rows.kind == TOUCH)).sum()))
+    released = (rows.kind == NOTE_OFF) & (rows.second != 0) & (rows.second != USUAL_RELEASE)
+    ledger.add("left-aside-release-velocity", int(released.sum()))
     rows = _share_setup(rows, private, limits, name, ledger)
     program = _programs(rows)
     is_on = (rows.kind == NOTE_ON) & (rows.second > 0)

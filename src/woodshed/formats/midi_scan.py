@@ -106,7 +106,7 @@ def _read(
     second[one] = 0
     tick_sizes = status_at - at
     unfit = ~spoken & (one | ~channel) | channel & ((first | second) >= 0x80) | (octets[status_at - 1] >= 0x80)
-    if unfit.any():
+    if unfit.any() or not spoken[0]:
         return None
     metas = np.flatnonzero(~channel)
     kinds = head[metas]
