@@ -41,6 +41,14 @@ ENOUGH = 12
 COMMON = 10
 """A phrase in more songs than this, and in more than one song of a hundred, tells nothing."""
 
+NEIGHBOURS = 8
+"""How many of the songs that follow it in a phrase's list a song is compared with."""
+MOST_LISTED = 1 << 22
+"""Phrases listed in the inverted index, at most."""
+
+PAIRED_AT_ONCE = 1 << 22
+"""Phrases of candidate pairs that are in memory at once."""
+
 
 @dataclass(frozen=True)
 class Pairs:
@@ -126,17 +134,21 @@ def _common(keys: NDArray[np.uint64], songs: int) -> NDArray[np.bool_]:
 
 
 def _indexed(telling: NDArray[np.uint64], songs: int) -> NDArray[np.int64]:
-    """Pairs (first * songs + second) that share enough telling phrases, from an inverted index."""
-    turned = np.sort(telling << np.uint64(32) | telling >> np.uint64(32))  # phrase, then song
+    """Pairs (first * songs + second) that share some telling phrases, from an inverted index.
+
+    A song meets the `NEIGHBOURS` next ones in each phrase's list, which is all of them for most phrases, and
+    chains the versions of a song together where it is not. Of very many phrases only an even sample is listed.
+    """
+    thin = -(-len(telling) // MOST_LISTED)
+    phrase = telling & np.uint64(0xFFFFFFFF)
+    turned = np.sort((phrase << np.uint64(32) | telling >> np.uint64(32))[phrase % np.uint64(max(thin, 1)) == 0])
     phrase, song = turned >> np.uint64(32), (turned & np.uint64(0xFFFFFFFF)).astype(np.int64)
     met = [np.empty(0, np.int64)]
-    for step in range(1, max(COMMON, songs // 100)):
+    for step in range(1, NEIGHBOURS + 1):
         same = phrase[step:] == phrase[:-step]
-        if not same.any():
-            break
         met.append(song[:-step][same] * songs + song[step:][same])
     pairs, count = np.unique(np.concatenate(met), return_counts=True)
-    return pairs[count >= 4]
+    return pairs[count * thin >= 4]
 
 
 def signatures(prints: Sequence[NDArray[np.uint32]]) -> NDArray[np.uint32]:
@@ -200,20 +212,15 @@ def _compare(
 def _shared(
     keys: NDArray[np.uint64], size: NDArray[np.int64], first: NDArray[np.int64], second: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """How many keys each pair has in common: those of the shorter song are looked up in the longer one."""
-    swap = size[first] > size[second]
-    short, long = np.where(swap, second, first), np.where(swap, first, second)
+    """How many keys each pair has in common: rows of a sparse matrix, multiplied element by element."""
+    from scipy.sparse import csr_array
+
     start = np.concatenate(([0], np.cumsum(size)))
-    shared = np.zeros(len(first), np.int64)
-    for block in np.array_split(np.arange(len(first)), max(1, int(size[short].sum()) >> 22)):
-        count = size[short[block]]
-        owner = np.repeat(np.arange(len(block)), count)
-        place = np.arange(len(owner)) - np.repeat(np.cumsum(count) - count, count) + start[short[block]][owner]
-        wanted = (long[block][owner].astype(np.uint64) << np.uint64(32)) | (keys[place] & np.uint64(0xFFFFFFFF))
-        found = np.searchsorted(keys, wanted)
-        hit = keys[np.minimum(found, len(keys) - 1)] == wanted if len(keys) else np.zeros(0, bool)
-        shared[block] = np.bincount(owner[hit], minlength=len(block))
-    return shared
+    phrases = (keys & np.uint64(0xFFFFFFFF)).astype(np.int64)
+    table = csr_array((np.ones(len(keys), np.int8), phrases, start), shape=(len(size), 1 << 32))
+    blocks = np.array_split(np.arange(len(first)), 1 + int((size[first] + size[second]).sum()) // PAIRED_AT_ONCE)
+    counts = [np.diff(table[first[block]].multiply(table[second[block]]).tocsr().indptr) for block in blocks]
+    return np.concatenate(counts).astype(np.int64)
 
 
 def _components(pairs: Pairs, songs: int) -> NDArray[np.int64]:

@@ -88,7 +88,7 @@ def receive_reply(stream: BinaryIO) -> Reply:
     """The inverse of `send_reply`."""
     facts, body = read_frame(stream)
     cut = len(body) - 4 * sum(facts["phrases"])
-    phrases = np.frombuffer(body, np.uint32, offset=cut)
+    phrases = np.frombuffer(body, np.uint32, offset=cut).copy()  # a view would keep all notes in memory
     parted = np.split(phrases, np.cumsum(facts["phrases"])[:-1]) if facts["phrases"] else []
     return Reply([Finding.from_json(item) for item in facts["findings"]], parted, body[:cut])
 
