@@ -30,6 +30,7 @@ class Reverb:
     def __init__(self, sample_rate: int) -> None:
         self.response = room_response(sample_rate)
         self.ringing = np.zeros((2, self.response.shape[1]), np.float32)
+        self.spectrum = np.empty((2, 0), np.complex64)
 
     def run(self, send: NDArray[np.float32]) -> NDArray[np.float32]:
         """(2, samples) of left and right for (samples,) of what was sent."""
@@ -39,7 +40,9 @@ class Reverb:
         if not send.any() and not self.ringing.any():
             return np.zeros((2, count), np.float32)
         size = next_fast_len(count + tail, real=True)
-        folded = irfft(rfft(send, size) * rfft(self.response, size, axis=1), size, axis=1)[:, : count + tail]
+        if self.spectrum.shape[1] != size // 2 + 1:
+            self.spectrum = rfft(self.response, size, axis=1)
+        folded = irfft(rfft(send, size) * self.spectrum, size, axis=1)[:, : count + tail]
         folded[:, :tail] += self.ringing
         self.ringing = np.asarray(folded[:, count:], np.float32)
         return np.asarray(folded[:, :count], np.float32)

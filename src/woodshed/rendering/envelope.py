@@ -8,6 +8,7 @@ Source: SoundFont Technical Specification 2.04, 8.1.2 and 9.1.7; FluidSynth 2.3,
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,17 +67,24 @@ class Envelope:
 
     def attack_at(self, samples: NDArray[np.float64]) -> NDArray[np.float64]:
         """How far the attack has come, 0-1."""
-        return np.clip((samples - self.delay) / max(self.attack, 1e-9), 0.0, 1.0)
+        return np.asarray(np.clip((samples - self.delay) / max(self.attack, 1e-9), 0.0, 1.0), np.float64)
 
     def fall_at(self, samples: NDArray[np.float64]) -> NDArray[np.float64]:
         """How far hold and decay have fallen from 1, at most to the sustain level."""
         since = np.maximum(samples - (self.delay + self.attack + self.hold), 0.0)
         return np.minimum(since / max(self.decay, 1e-9), 1.0 - self.sustain)
 
-    def amplitude_at(self, samples: NDArray[np.float64]) -> NDArray[np.float32]:
-        """As a volume envelope: a straight attack, then a straight fall in decibels."""
-        fall = np.exp(self.fall_at(samples) * (-FALL_DB / 20.0 * np.log(10.0)))
-        return np.asarray(self.attack_at(samples) * fall, np.float32)
+    def amplitude(self, first: int, count: int) -> NDArray[np.float32]:
+        """As a volume envelope over a stretch of samples: a straight attack, then a straight fall in decibels."""
+        shape = np.ones(count, np.float32)
+        risen = min(max(math.ceil(self.delay + self.attack) - first, 0), count)
+        shape[:risen] = self.attack_at(np.arange(first, first + risen, dtype=np.float64))
+        falls = min(max(math.ceil(self.delay + self.attack + self.hold) - first, 0), count)
+        if self.sustain < 1.0 and falls < count:
+            fall = self.fall_at(np.arange(first + falls, first + count, dtype=np.float64)).astype(np.float32)
+            fall *= np.float32(-FALL_DB / 20.0 * math.log(10.0))
+            shape[falls:] = np.exp(fall, out=fall)
+        return shape
 
     def level_at(self, samples: NDArray[np.float64]) -> NDArray[np.float64]:
         """As a modulation envelope, 0-1: a convex attack, then a straight fall."""

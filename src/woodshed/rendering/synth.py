@@ -28,7 +28,7 @@ from woodshed.rendering.performance import (
     sample_times,
 )
 from woodshed.rendering.soundfont import DRUM_BANK, Region, SoundFont
-from woodshed.rendering.tone import CONTROL_SAMPLES, Stream, Tone, ToneCache, amplitude
+from woodshed.rendering.tone import CONTROL_SAMPLES, Steady, Stream, Tone, ToneCache, amplitude
 
 BLOCK_SAMPLES = 1 << 16
 GAIN = 0.2
@@ -176,9 +176,9 @@ class _Voice:
         """A shared tone where the pitch is steady, else a stream of its own."""
         bend = self.controls.bend_cents.constant_over(self.start, self.end)
         wheel = self.controls.wheel.constant_over(self.start, self.end)
-        if bend is not None and wheel == 0.0:
-            return tones.tone(self.region, self.pitch, bend, self.held), None
-        return None, Stream(self.recipe, self._cents)
+        if bend is not None and wheel is not None:
+            return tones.tone(self.region, self.pitch, Steady(bend, wheel / 127.0 * WHEEL_CENTS), self.held), None
+        return None, Stream(self.recipe, Steady(), self._cents)
 
     def _cents(self, first: int, count: int) -> NDArray[np.float64]:
         """Bend and wheel vibrato at the control points from a sample of the note on."""

@@ -6,6 +6,7 @@ pitch on one instrument share one tone. `Stream` makes its samples one stretch a
 
 from __future__ import annotations
 
+import functools
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ LONGEST_KEPT_SECONDS = 8.0
 """What a tone keeps of itself; a longer note goes on by itself from there."""
 CACHE_BYTES = 192 << 20
 """What all tones keep together, roughly; the one that was not heard for longest goes first."""
+
+FILTER_STEP_CENTS = 50.0
+"""A moving cutoff moves by this much at once: a quarter tone, too little to be heard as a step."""
 
 Cents = Callable[[int, int], NDArray[np.float64]]
 """``(first sample, count) -> (count / CONTROL_SAMPLES,)`` pitch change in cents from bends and wheels."""
@@ -93,12 +97,21 @@ class Recipe:
         return np.asarray(heard, np.float32)
 
 
+@dataclass(frozen=True)
+class Steady:
+    """What bend and wheel add all through a note."""
+
+    bend_cents: float = 0.0
+    vibrato_cents: float = 0.0
+
+
 class Stream:
     """A tone being played: each call of `next` gives the samples that follow."""
 
-    def __init__(self, recipe: Recipe, cents: Cents | None = None, constant_cents: float = 0.0) -> None:
+    def __init__(self, recipe: Recipe, steady: Steady, cents: Cents | None = None) -> None:
         self.recipe, self.cents = recipe, cents
-        self.step = recipe.step * 2.0 ** (constant_cents / 1200.0)
+        self.step = recipe.step * 2.0 ** (steady.bend_cents / 1200.0)
+        self.vibrato_cents = recipe.region[sf.VIBRATO_TO_PITCH] + steady.vibrato_cents
         self.sample = 0
         self.frame = 0.0
         self.released_at: float | None = None
@@ -160,8 +173,8 @@ class Stream:
             cents += region[sf.MOD_ENVELOPE_TO_PITCH] * level
         if region[sf.MOD_LFO_TO_PITCH]:
             cents += region[sf.MOD_LFO_TO_PITCH] * self.recipe.mod_oscillator.at(controls)
-        if region[sf.VIBRATO_TO_PITCH]:
-            cents += region[sf.VIBRATO_TO_PITCH] * self.recipe.vibrato.at(controls)
+        if self.vibrato_cents:
+            cents += self.vibrato_cents * self.recipe.vibrato.at(controls)
         if self.cents is not None:
             cents += self.cents(self.sample, len(controls))
         return cents if cents.any() else None
@@ -211,37 +224,46 @@ class _Filter:
             return samples * self.gain if is_open else self._pass(samples, cutoff)
         cents = region[sf.FILTER_CUTOFF] + region[sf.MOD_ENVELOPE_TO_FILTER] * level
         cents = cents + region[sf.MOD_LFO_TO_FILTER] * self.recipe.mod_oscillator.at(controls)
-        steps = np.rint(np.clip(cents, 1500.0, 13500.0) / 25.0)  # a 48th of an octave cannot be heard as a step
-        edges = np.flatnonzero(np.diff(steps, prepend=np.nan))
+        steps = np.rint(np.clip(cents, 1500.0, 13500.0) / FILTER_STEP_CENTS)
+        steps[1::2] = steps[:-1:2]  # two control points share a stretch: each costs a call
+        edges = np.flatnonzero(np.diff(steps, prepend=-1.0)).tolist()
         stretches = [
-            self._pass(samples[start * CONTROL_SAMPLES : end * CONTROL_SAMPLES], self._cutoff(25.0 * steps[start]))
+            self._pass(
+                samples[start * CONTROL_SAMPLES : end * CONTROL_SAMPLES], self._cutoff(FILTER_STEP_CENTS * steps[start])
+            )
             for start, end in zip(edges, [*edges[1:], len(steps)], strict=True)
         ]
         return np.concatenate(stretches)
 
     def _cutoff(self, cents: float) -> float:
         """Hertz, within what the filter can do."""
-        return float(np.clip(cents_to_hertz(cents), 5.0, 0.45 * self.recipe.sample_rate))
+        return min(max(cents_to_hertz(cents), 5.0), 0.45 * self.recipe.sample_rate)
 
     def _pass(self, samples: NDArray[np.float32], cutoff: float) -> NDArray[np.float32]:
         """One stretch at one cutoff."""
         from scipy.signal import lfilter
 
-        omega = 2.0 * np.pi * cutoff / self.recipe.sample_rate
-        alpha = np.sin(omega) / (2.0 * self.q)
-        edge = (1.0 - np.cos(omega)) / (1.0 + alpha) * float(self.gain)
-        forward = [edge / 2.0, edge, edge / 2.0]
-        backward = [1.0, -2.0 * np.cos(omega) / (1.0 + alpha), (1.0 - alpha) / (1.0 + alpha)]
+        forward, backward = _coefficients(cutoff / self.recipe.sample_rate, self.q)
         filtered, self.state = lfilter(forward, backward, samples, zi=self.state)
         return np.asarray(filtered, np.float32)
+
+
+@functools.lru_cache(maxsize=4096)
+def _coefficients(cycles_per_sample: float, q: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Forward and backward coefficients of the low-pass, (3,) each."""
+    omega = 2.0 * np.pi * cycles_per_sample
+    alpha = np.sin(omega) / (2.0 * q)
+    edge = (1.0 - np.cos(omega)) / (1.0 + alpha) / np.sqrt(q)
+    forward = np.array([edge / 2.0, edge, edge / 2.0])
+    return forward, np.array([1.0, -2.0 * np.cos(omega) / (1.0 + alpha), (1.0 - alpha) / (1.0 + alpha)])
 
 
 class Tone:
     """The first seconds of a stream, kept, both bare and under its volume envelope."""
 
-    def __init__(self, recipe: Recipe, constant_cents: float = 0.0, held_samples: int | None = None) -> None:
+    def __init__(self, recipe: Recipe, steady: Steady, held_samples: int | None) -> None:
         self.recipe, self.held_samples = recipe, held_samples
-        self.stream = Stream(recipe, constant_cents=constant_cents)
+        self.stream = Stream(recipe, steady)
         self.bare = np.empty(0, np.float32)
         self.shaped = np.empty(0, np.float32)
         self.longest = int(LONGEST_KEPT_SECONDS * recipe.sample_rate)
@@ -269,12 +291,12 @@ class Tone:
 
 def amplitude(recipe: Recipe, first: int, count: int) -> NDArray[np.float32]:
     """Volume envelope and tremolo of a held note over a stretch of samples."""
-    samples = np.arange(first, first + count, dtype=np.float64)
-    shape = recipe.volume.amplitude_at(samples)
+    shape = recipe.volume.amplitude(first, count)
     depth = recipe.region[sf.MOD_LFO_TO_VOLUME]
-    if not depth:
-        return shape
-    return np.asarray(shape * 10.0 ** (recipe.mod_oscillator.at(samples) * depth / 200.0), np.float32)
+    if depth:
+        swing = recipe.mod_oscillator.at(np.arange(first, first + count, dtype=np.float64))
+        shape *= np.exp(swing * (depth / 200.0 * np.log(10.0))).astype(np.float32)
+    return shape
 
 
 class ToneCache:
@@ -283,7 +305,7 @@ class ToneCache:
     def __init__(self, font: SoundFont, sample_rate: float, most_bytes: int = CACHE_BYTES) -> None:
         self.font, self.sample_rate, self.most_bytes = font, sample_rate, most_bytes
         self._recipes: dict[tuple[int, int], Recipe] = {}
-        self._tones: OrderedDict[tuple[int, int, float, int | None], Tone] = OrderedDict()
+        self._tones: OrderedDict[tuple[int, int, Steady, int | None], Tone] = OrderedDict()
 
     def recipe(self, region: Region, pitch: int) -> Recipe:
         """What a region sounds like at a pitch."""
@@ -292,12 +314,13 @@ class ToneCache:
             self._recipes[key] = Recipe.of(self.font, region, pitch, self.sample_rate)
         return self._recipes[key]
 
-    def tone(self, region: Region, pitch: int, cents: float, held_samples: int) -> Tone:
+    def tone(self, region: Region, pitch: int, steady: Steady, held_samples: int) -> Tone:
         """The tone, made when it is first asked for."""
         recipe = self.recipe(region, pitch)
-        key = (id(region), pitch, cents, held_samples if recipe.needs_release else None)
+        held = held_samples // CONTROL_SAMPLES * CONTROL_SAMPLES if recipe.needs_release else None
+        key = (id(region), pitch, steady, held)
         if key not in self._tones:
-            self._tones[key] = Tone(recipe, cents, key[3])
+            self._tones[key] = Tone(recipe, steady, held)
         self._tones.move_to_end(key)
         return self._tones[key]
 
