@@ -208,6 +208,8 @@ def _match(
     rows: Rows, where: Ints, key: Ints, on: NDArray[np.bool_], sounding: Ints, ends: Ints, ledger: Ledger
 ) -> tuple[Ints, Ints]:
     """Match without orphans: ``sounding`` (N,) counts the notes of the pitch that sound after each row."""
+    if not len(where):
+        return where, where
     here = np.arange(len(where))
     last_of_key = np.append(key[1:] != key[:-1], True)
     silent = np.maximum.accumulate(np.where(sounding == 0, here, -1))

@@ -100,8 +100,8 @@ def _tempo(payload: bytes) -> tuple[float] | None:
 
 
 def micros_per_quarter(bpm: float) -> int:
-    """What a file says for a tempo: whole microseconds, in 24 bits."""
-    return min(max(round(60e6 / bpm), 1), 2**24 - 1) if bpm > 0 else 2**24 - 1
+    """What a file says for a tempo: whole microseconds in 24 bits, so 3.58 to `FASTEST_BPM`, else the nearest."""
+    return int(min(max(round(60e6 / bpm), 60_000_000 // FASTEST_BPM), 2**24 - 1))
 
 
 def _meter(payload: bytes) -> tuple[int, int] | None:
