@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from woodshed.codecs import FIELDS, NoteStepCodec
 from woodshed.codecs.expectations import NOTHING, Memory, expect, records
+from woodshed.codecs.inputs import PitchMemory, pitch_hints, song_inputs
 from woodshed.codecs.note_step import DURATION, PART, PITCH, TIME_SHIFT
 from woodshed.music import Part, Song
 
@@ -16,8 +17,8 @@ CODEC = NoteStepCodec()
 
 def _inputs(song: Song) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Rows, onset steps, and the length of the bar of the row before each."""
-    rows, places, _ = CODEC.inputs(CODEC.arrange(song))
-    return rows[1:], CODEC.onset_steps(rows)[1:], places[:-1, 2]
+    inputs = song_inputs(CODEC, CODEC.arrange(song))
+    return inputs.rows[1:], CODEC.onset_steps(inputs.rows)[1:], inputs.places[:-1, 2]
 
 
 @st.composite
@@ -76,3 +77,34 @@ def test_a_pointer_that_disagrees_in_the_part_expects_no_pitch() -> None:
     assert expected[PART] == 1
     assert expected[PITCH] == NOTHING
     assert expected[DURATION] == NOTHING
+
+
+@given(riffs())
+def test_pitch_hints_one_row_at_a_time_are_those_of_the_whole_song(song: Song) -> None:
+    song = CODEC.arrange(song)
+    rows, programs = CODEC.encode(song), CODEC.programs(song)
+    anchors, tallies = pitch_hints(rows, programs)
+    memory = PitchMemory(programs)
+    for row, anchor, tally in zip(rows, anchors, tallies, strict=True):
+        told_anchor, told_tally = memory.hints(int(row[PART]))
+        assert told_anchor.tolist() == anchor.tolist()
+        assert np.array_equal(told_tally, tally)
+        memory.add(row)
+
+
+def test_anchors_are_the_last_pitches_of_the_part_and_of_anyone() -> None:
+    song = Song.make(
+        [(0, 0, 480, 40, 70), (0, 480, 480, 43, 70), (1, 960, 480, 60, 70), (0, 1440, 480, 45, 70)],
+        [Part("", 33), Part("", 1)],
+    )
+    anchors, _ = pitch_hints(CODEC.encode(song), CODEC.programs(song))
+    assert anchors[3].tolist() == [43, 40, 60]
+
+
+def test_tallies_forget_what_is_long_past() -> None:
+    notes = [(0, i * 480, 480, 60 if i < 10 else 62, 70) for i in range(60)]
+    song = Song.make(notes, [Part("", 33)])
+    _, tallies = pitch_hints(CODEC.encode(song), CODEC.programs(song))
+    assert tallies[59, 0].argmax() == 2
+    assert tallies[59, 0, 0] == tallies[59, 0, 1]
+    assert tallies[59, 1, 0] > tallies[59, 1, 1]

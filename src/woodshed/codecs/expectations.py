@@ -23,8 +23,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from woodshed.codecs.note_step import FIELDS, LONGEST_SHIFT, MICROTIMING, PART, PITCH, START, TIME_SHIFT, NoteStepCodec
-from woodshed.music import Song
+from woodshed.codecs.note_step import FIELDS, LONGEST_SHIFT, MICROTIMING, PART, PITCH, START, TIME_SHIFT
 
 POINTERS = 5
 LAGS = (1, 2, 4)
@@ -62,13 +61,6 @@ def records(rows: NDArray[np.int64], expected: NDArray[np.int64]) -> NDArray[np.
     for back in range(1, HISTORY + 1):
         codes[back:] |= hits[:-back].astype(np.int64) << (back - 1)
     return codes
-
-
-def song_inputs(codec: NoteStepCodec, song: Song) -> tuple[NDArray[np.int64], ...]:
-    """All that a model reads of a whole arranged song: `NoteStepCodec.inputs`, then `expect` and `records`."""
-    rows, places, programs = codec.inputs(song)
-    expected = expect(rows[1:], codec.onset_steps(rows)[1:], places[:-1, 2])
-    return rows, places, programs, expected, records(rows[1:], expected)
 
 
 def row_keys(rows: NDArray[np.int64], onset_steps: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -199,12 +199,6 @@ class NoteStepCodec:
         bar = np.clip(bar, 0, len(bar_lines) - 2)
         return np.stack([folded - bar_lines[bar], bar + beyond, bar_lines[bar + 1] - bar_lines[bar]], axis=-1)
 
-    def inputs(self, song: Song) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """What a model reads of a whole arranged song: rows (R + 1, 6) with START first, their places, programs."""
-        rows = np.concatenate((START_ROW[None], self.encode(song)))
-        places = self.places(self.onset_steps(rows), self.bar_lines(song))
-        return rows, places, self.programs(song)
-
     def legal(
         self, field: int, previous: NDArray[np.int64], partial: NDArray[np.int64], parts: int
     ) -> NDArray[np.bool_]:

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from woodshed.bundle import Bundle
 from woodshed.codecs import FIELDS
 from woodshed.codecs.expectations import Memory
+from woodshed.codecs.inputs import PitchMemory
 from woodshed.codecs.note_step import LONGEST_SHIFT, MAX_PARTS, PART, START_ROW, TIME_SHIFT, WAIT
 from woodshed.errors import InfeasibleCanvas, LimitExceeded
 from woodshed.generation.canvas import Canvas, nearest_program
 from woodshed.generation.filters import Sampling, choose
 from woodshed.generation.rules import Rules
-from woodshed.models.note_transformer import Cache
 from woodshed.music import Song
 
 NOTES_PER_BAR_LIMIT = 512
@@ -89,8 +89,9 @@ class _Streams:
         self.onset = np.zeros(count, np.int64)
         self.started = np.zeros((count, len(view.owners)), np.int64)
         self.done = np.zeros(count, bool)
-        self.cache: Cache = bundle.model.new_cache()
+        self.cache = bundle.model.new_cache()
         self.memories = [Memory()]
+        self.pitches = [PitchMemory(view.programs)]
         self.history: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]] = []
 
     def read_past(self) -> None:
@@ -102,11 +103,13 @@ class _Streams:
             self._states(rows[None, :-1], places[None, :-1])
             for row, onset, place in zip(rows[1:], onsets[1:], places[:-1], strict=True):
                 self._remember(self.memories[0], row, int(onset), int(place[2]))
+                self.pitches[0].add(row)
             last = (onsets == onsets[-1]) & (rows[:, TIME_SHIFT] <= LONGEST_SHIFT)
             self.started += np.bincount(rows[last, PART], minlength=self.started.shape[1])
         self.row = np.repeat(rows[-1:], self.count, 0)
         self.onset[:] = onsets[-1]
         self.memories += [copy.deepcopy(self.memories[0]) for _ in range(self.count - 1)]
+        self.pitches += [copy.deepcopy(self.pitches[0]) for _ in range(self.count - 1)]
         for tensors in (self.cache.keys, self.cache.values):
             for i, tensor in enumerate(tensors):
                 if self.cache.seen:
@@ -135,8 +138,7 @@ class _Streams:
         is_note = np.ones(self.count, bool)
         for field in range(len(FIELDS)):
             expected = np.stack([m.symbols(field, r) for m, r in zip(self.memories, next_row, strict=True)])
-            records = np.stack([m.record(field) for m in self.memories])
-            logits = self._logits(field, hidden, next_row, self._places(onset), expected, records)
+            logits = self._logits(field, hidden, next_row, self._places(onset), expected)
             mask = rules.allowed(field, self.row, next_row, self.started, soonest)
             mask[~mask.any(1)] = True  # rests and streams that are done: what is drawn is not used
             logits = np.where(mask, logits, -np.inf)
@@ -155,6 +157,8 @@ class _Streams:
         self.started[played, row[played, PART]] += 1
         for memory, new, at in zip(self.memories, row, onset, strict=True):
             memory.add(new, int(at))
+        for pitches, new in zip(self.pitches, row, strict=True):
+            pitches.add(new)
         self.row, self.onset = row, onset
 
     def share_done(self) -> float:
@@ -181,20 +185,20 @@ class _Streams:
             return self.model.states(torch.from_numpy(rows), torch.from_numpy(places), programs, self.cache)
 
     def _logits(
-        self,
-        field: int,
-        hidden: Any,
-        row: NDArray[np.int64],
-        place: NDArray[np.int64],
-        expected: NDArray[np.int64],
-        records: NDArray[np.int64],
+        self, field: int, hidden: Any, row: NDArray[np.int64], place: NDArray[np.int64], expected: NDArray[np.int64]
     ) -> NDArray[np.float64]:
+        """(B, ids) of one field of the next row."""
         import torch
 
-        arrays = [torch.from_numpy(array)[:, None] for array in (row, place, expected, records)]
+        from woodshed.models.note_transformer import Hints
+
+        records = np.stack([memory.record(field) for memory in self.memories])
+        anchors, tallies = zip(*(p.hints(int(r[PART])) for p, r in zip(self.pitches, row, strict=True)), strict=True)
+        arrays = (row, place, expected, records, np.stack(anchors), np.stack(tallies))
+        tensors = [torch.from_numpy(array)[:, None] for array in arrays]
         programs = torch.from_numpy(self.view.programs)[None].expand(self.count, -1, -1)
         with torch.no_grad():
-            logits = self.model.head(field, hidden, arrays[0], arrays[1], programs, arrays[2], arrays[3])
+            logits = self.model.head(field, hidden, tensors[0], tensors[1], programs, Hints(*tensors[2:]))
         out: NDArray[np.float64] = logits[:, 0].double().numpy()
         return out
 

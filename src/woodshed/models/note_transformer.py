@@ -5,7 +5,9 @@ References:
     Shazeer 2020 (SwiGLU), Hsiao et al. 2021 (one step per compound event). We differ from the last in
     giving each head the fields decided before it, so that the product of the heads is the exact
     joint likelihood of a note, and in scoring parts by what instrument they hold. Waite 2016 (Lookback RNN):
-    each head also sees which symbols the song's own past expects, and may add to their logits.
+    each head also sees which symbols the song's own past expects, and may add to their logits. For pitches
+    it may also add to intervals from the latest pitches and to pitch classes that were heard, so that
+    what it learns in one key holds in all.
 
 Shape letters: B songs, T rows (notes), D width, H head width, V ids of a field, W attention window, P parts,
 E pointers into the past.
@@ -14,7 +16,7 @@ E pointers into the past.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -24,6 +26,7 @@ FIELD_SIZES = (195, 16, 128, 384, 32, 10)
 PROGRAMS, NO_PROGRAM, DRUM_PROGRAM = 130, 129, 128
 OCCURRENCES = 8
 POINTERS, RECORDS = 5, 16
+ANCHORS, INTERVALS, TALLIES = 3, 24, 2
 POSITIONS, BEATS, BAR_NUMBERS = 192, 12, 16
 LAST_SHIFT = 191
 """Rows with a larger time shift (rests and the end) hold no note: their other fields cost nothing."""
@@ -51,6 +54,44 @@ class NoteTransformerConfig:
     def as_dict(self) -> dict[str, Any]:
         """The sizes as JSON."""
         return asdict(self)
+
+
+class Inputs(NamedTuple):
+    """What the model reads of B songs; the first of T + 1 rows is not scored (START at the beginning of a song)."""
+
+    rows: Tensor
+    """(B, T + 1, 6) int64: ids of time shift, part, pitch, duration, velocity, microtiming."""
+    places: Tensor
+    """(B, T + 1, 3) int64: position in the bar (steps), bar number, bar length (steps)."""
+    programs: Tensor
+    """(B, P, 2) int64: each part's program (128 drums, 129 none) and occurrence."""
+    expected: Tensor
+    """(B, T, 6, E) int64, of rows 1..T: the symbol that each pointer expects in each field, -1 none."""
+    records: Tensor
+    """(B, T, 6, E) int64: which of its last 4 expectations came true, as bits (0-15)."""
+    anchors: Tensor
+    """(B, T, 3) int64: pitches from which an interval may be taken, -1 none."""
+    tallies: Tensor
+    """(B, T, 2, 12) float32: log share of each pitch class, short and long; 0 for drums."""
+
+    def span(self, start: int, stop: int) -> Inputs:
+        """Rows ``start`` to ``stop``, both with; as many as there are."""
+        seen, told = slice(start, stop + 1), slice(start, stop)
+        hints = (table[:, told] for table in self[3:])
+        return Inputs(self.rows[:, seen], self.places[:, seen], self.programs, *hints)
+
+
+class Hints(NamedTuple):
+    """What the past says of one field of the next row: slices of `Inputs`."""
+
+    expected: Tensor
+    """(B, T, E)"""
+    records: Tensor
+    """(B, T, E)"""
+    anchors: Tensor
+    """(B, T, 3); read for the pitch only, like the tallies."""
+    tallies: Tensor
+    """(B, T, 2, 12)"""
 
 
 @dataclass
@@ -103,18 +144,8 @@ class Block(nn.Module):
 class NoteTransformer(nn.Module):
     """Logits for the six fields of the next note, given the notes so far and the fields already decided.
 
-    ============ ======== =============================================================================
-    input        shape    meaning
-    ============ ======== =============================================================================
-    ``rows``     B T 6    ids of time shift, part, pitch, duration, velocity, microtiming
-    ``places``   B T 3    of the same rows: position in the bar (steps), bar number, bar length (steps)
-    ``programs`` B P 2    for each part: program (128 drums, 129 none) and occurrence
-    ``expected`` B T 6 E  of the *next* row: the symbol that each pointer expects in each field, -1 none
-    ``records``  B T 6 E  of the same: which of its last 4 expectations came true, as bits (0-15)
-    ============ ======== =============================================================================
-
-    All are int64. The body reads ``rows`` and gives ``h`` (B, T, D), see `states`. `head` gives the logits of
-    one field of the next row from ``h``, that row so far, and its place. `losses` is all of it in one pass.
+    The body reads the rows of `Inputs` and gives ``h`` (B, T, D), see `states`. `head` gives the logits of one field of
+    the next row from ``h``, that row so far, its place, and `Hints`. `losses` is all of it in one pass.
 
     >>> sum(p.numel() for p in NoteTransformer(NoteTransformerConfig()).parameters())
     2028537
@@ -145,6 +176,8 @@ class NoteTransformer(nn.Module):
             nn.Embedding(POINTERS * (size + 1 + RECORDS), hidden) for size in FIELD_SIZES
         )
         self.trust = nn.ModuleList(nn.Linear(hidden, POINTERS) for _ in FIELD_SIZES)
+        self.interval = nn.Linear(hidden, ANCHORS * (2 * INTERVALS + 1))
+        self.tally = nn.Linear(hidden, TALLIES)
         self.head_out = nn.ModuleList(nn.Linear(hidden, n) for f, n in enumerate(FIELD_SIZES) if f != 1)
         self._initialise()
 
@@ -189,23 +222,14 @@ class NoteTransformer(nn.Module):
             x = x + table(ids)
         return x
 
-    def head(
-        self,
-        field: int,
-        hidden: Tensor,
-        next_row: Tensor,
-        next_place: Tensor,
-        programs: Tensor,
-        expected: Tensor,
-        records: Tensor,
-    ) -> Tensor:
-        """Logits (B, T, V) of one field of the next row; fields of ``next_row`` from ``field`` on are not read.
+    def head(self, field: int, hidden: Tensor, row: Tensor, place: Tensor, programs: Tensor, hints: Hints) -> Tensor:
+        """Logits (B, T, V) of one field of the next row; fields of ``row`` (B, T, 6) from ``field`` on are not read.
 
-        ``hidden`` (B, T, 6 H) is ``head_in(states)``; ``expected`` and ``records`` (B, T, E) are those of this
-        field. Parts that do not exist get minus infinity.
+        ``hidden`` (B, T, 6 H) is ``head_in(states)``; ``place`` (B, T, 3) is the next row's, once its time shift is
+        known. Parts that do not exist get minus infinity.
         """
-        z = hidden.chunk(6, -1)[field] + self._expectation(field, expected, records)
-        for told in self._told(field, next_row, next_place, programs):
+        z = hidden.chunk(6, -1)[field] + self._expectation(field, hints.expected, hints.records)
+        for told in self._told(field, row, place, programs):
             z = z + told
         z = F.dropout(F.relu(z), self.config.dropout, self.training)
         if field == 1:
@@ -213,11 +237,23 @@ class NoteTransformer(nn.Module):
             logits = torch.einsum("bth,bph->btp", z, keys)
         else:
             logits = self.head_out[field - (field > 1)](z)
-        trust = self.trust[field](z) * (expected >= 0)
-        logits = logits.scatter_add(-1, expected.clamp(min=0), trust.to(logits.dtype))
+        if field == 2:
+            logits = self._add_intervals(logits, z, hints)
+        trust = self.trust[field](z) * (hints.expected >= 0)
+        logits = logits.scatter_add(-1, hints.expected.clamp(min=0), trust.to(logits.dtype))
         if field == 1:
             logits = logits.masked_fill((programs[..., 0] == NO_PROGRAM)[:, None], float("-inf"))
         return logits
+
+    def _add_intervals(self, logits: Tensor, z: Tensor, hints: Hints) -> Tensor:
+        """Add to the pitches around each anchor, and to pitch classes by how often they were heard."""
+        steps = torch.arange(-INTERVALS, INTERVALS + 1, device=z.device)
+        pitch = hints.anchors[..., None] + steps  # (B, T, anchors, intervals)
+        inside = (hints.anchors[..., None] >= 0) & (pitch >= 0) & (pitch < logits.shape[-1])
+        favour = (self.interval(z).view(pitch.shape) * inside).flatten(-2).to(logits.dtype)
+        logits = logits.scatter_add(-1, pitch.clamp(0, logits.shape[-1] - 1).flatten(-2), favour)
+        heard = torch.einsum("btk,btkc->btc", self.tally(z), hints.tallies.to(z.dtype))
+        return logits + heard[..., torch.arange(logits.shape[-1], device=z.device) % 12]
 
     def _expectation(self, field: int, expected: Tensor, records: Tensor) -> Tensor:
         """(B, T, H): what the pointers expect in one field, and how well they did of late."""
@@ -248,48 +284,27 @@ class NoteTransformer(nn.Module):
             told.append(self.velocity_then(velocity))
         return told
 
-    def losses(
-        self,
-        rows: Tensor,
-        places: Tensor,
-        programs: Tensor,
-        expected: Tensor,
-        records: Tensor,
-        cache: Cache | None = None,
-    ) -> Tensor:
+    def losses(self, inputs: Inputs, cache: Cache | None = None) -> Tensor:
         """Negative log-likelihood in nats, (B, T, 6), of rows 1..T given all before them.
 
-        ``rows`` (B, T + 1, 6) and ``places`` begin with the row before the first that is scored (START at the
-        beginning of a song); ``expected`` and ``records`` (B, T, 6, E) belong to rows 1..T.
         Fields that a rest or the end does not have cost 0.
         """
+        rows, places, programs = inputs[:3]
         hidden = self.head_in(self.states(rows[:, :-1], places[:, :-1], programs, cache))
         target, place = rows[:, 1:], places[:, 1:]
-        nats = [
-            F.cross_entropy(
-                self.head(field, hidden, target, place, programs, expected[:, :, field], records[:, :, field])
-                .flatten(0, 1)
-                .float(),
-                target[..., field].flatten(),
-                reduction="none",
-            ).view(target.shape[:2])
-            for field in range(6)
-        ]
+        nats = []
+        for field in range(6):
+            told = (inputs.expected[:, :, field], inputs.records[:, :, field], inputs.anchors, inputs.tallies)
+            logits = self.head(field, hidden, target, place, programs, Hints(*told)).float()
+            losses = F.cross_entropy(logits.flatten(0, 1), target[..., field].flatten(), reduction="none")
+            nats.append(losses.view(target.shape[:2]))
         counted = torch.ones(6, dtype=torch.bool, device=rows.device).expand(*target.shape).clone()
         counted[..., 1:] &= (target[..., 0] <= LAST_SHIFT)[..., None]
         return torch.where(counted, torch.stack(nats, -1), 0.0)
 
 
 @torch.no_grad()
-def score(
-    model: NoteTransformer,
-    rows: Tensor,
-    places: Tensor,
-    programs: Tensor,
-    expected: Tensor,
-    records: Tensor,
-    chunk: int = 1024,
-) -> Tensor:
+def score(model: NoteTransformer, inputs: Inputs, chunk: int = 1024) -> Tensor:
     """`NoteTransformer.losses` of whole songs, a chunk at a time, so that memory does not grow with length.
 
     Exact: attention reaches over the seams through the cache. Leaves the model in the mode it was in.
@@ -297,10 +312,8 @@ def score(
     training = model.training
     model.eval()
     cache = model.new_cache()
-    nats = []
-    for i in range(0, rows.shape[1] - 1, chunk):
-        seen, told = slice(i, i + chunk + 1), slice(i, i + chunk)
-        nats.append(model.losses(rows[:, seen], places[:, seen], programs, expected[:, told], records[:, told], cache))
+    starts = range(0, inputs.rows.shape[1] - 1, chunk)
+    nats = [model.losses(inputs.span(start, start + chunk), cache) for start in starts]
     model.train(training)
     return torch.cat(nats, 1)
 

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from woodshed.codecs.expectations import NOTHING, POINTERS, expect, records
+from woodshed.codecs.expectations import NOTHING
+from woodshed.codecs.inputs import Inputs, row_inputs
 from woodshed.codecs.note_step import (
     DRUM_PROGRAM,
     DURATION,
     END,
-    FIELDS,
     LONGEST_DURATION,
     LONGEST_SHIFT,
     PART,
     PITCH,
     SIZES,
-    START_ROW,
     TIME_SHIFT,
     VELOCITY,
     WAIT,
@@ -70,25 +70,17 @@ class Example:
 
 @dataclass(frozen=True)
 class Batch:
-    """B windows of T + 1 rows; the first row of each is the one before the first that is scored."""
+    """B windows of T + 1 rows, stacked; short ones are padded."""
 
-    rows: NDArray[np.int64]
-    """(B, T + 1, 6)"""
-    places: NDArray[np.int64]
-    """(B, T + 1, 3)"""
-    programs: NDArray[np.int64]
-    """(B, 16, 2)"""
-    expected: NDArray[np.int64]
-    """(B, T, 6, 5)"""
-    records: NDArray[np.int64]
-    """(B, T, 6, 5)"""
+    inputs: Inputs
+    """Each array with a first axis of B."""
     scored: NDArray[np.bool_]
     """(B, T): False where a short window was padded."""
 
     @property
     def notes(self) -> int:
         """How many scored rows are notes."""
-        return int((self.scored & (self.rows[:, 1:, TIME_SHIFT] <= LONGEST_SHIFT)).sum())
+        return int((self.scored & (self.inputs.rows[:, 1:, TIME_SHIFT] <= LONGEST_SHIFT)).sum())
 
 
 def encode_examples(codec: NoteStepCodec, songs: Iterable[Song]) -> list[Example]:
@@ -131,23 +123,20 @@ class Windows:
 
     def draw(self, rng: np.random.Generator) -> Batch:
         """One batch; the generator is the only source of chance."""
-        rows = np.zeros((self.batch, self.length + 1, len(FIELDS)), np.int64)
-        rows[..., TIME_SHIFT] = END
-        places = np.zeros((self.batch, self.length + 1, 3), np.int64)
-        expected = np.full((self.batch, self.length, len(FIELDS), POINTERS), NOTHING)
-        codes = np.zeros_like(expected)
-        scored = np.zeros((self.batch, self.length), bool)
         chosen = rng.choice(len(self.examples), self.batch, p=self.chances)
-        for i, song in enumerate(chosen):
-            window, place, symbols, record = self._window(self.examples[song], rng)
-            rows[i, : len(window)], places[i, : len(window)] = window, place
-            expected[i, : len(symbols)], codes[i, : len(symbols)] = symbols, record
-            scored[i, : len(symbols)] = True
-        programs = np.stack([self.examples[song].programs for song in chosen])
-        return Batch(rows, places, programs, expected, codes, scored)
+        windows = [self._window(self.examples[song], rng) for song in chosen]
+        scored = np.arange(self.length) < np.array([len(window.expected) for window in windows])[:, None]
+        columns = zip(*windows, strict=True)
+        sizes = {"rows": self.length + 1, "places": self.length + 1, "programs": len(self.examples[0].programs)}
+        padded = {
+            name: np.stack([_pad(array, sizes.get(name, self.length), _PADDING.get(name, 0)) for array in arrays])
+            for name, arrays in zip(Inputs._fields, columns, strict=True)
+        }
+        padded["rows"][:, 1:, TIME_SHIFT][~scored] = END
+        return Batch(Inputs(**padded), scored)
 
-    def _window(self, example: Example, rng: np.random.Generator) -> tuple[NDArray[np.int64], ...]:
-        """Up to T + 1 rows and their places, and what is expected of all but the first."""
+    def _window(self, example: Example, rng: np.random.Generator) -> Inputs:
+        """Up to T + 1 rows, varied, with what the past says of all but the first."""
         bar = int(rng.integers(len(example.first_rows))) if rng.random() > SONG_START else 0
         first = min(int(example.first_rows[bar]), len(example.rows) - 1)
         past = 0 if rng.random() < 0.5 else min(first, PAST_ROWS)
@@ -160,11 +149,18 @@ class Windows:
             rows[0, TIME_SHIFT] = min(int(onsets[0]), LONGEST_SHIFT)
         drum = example.programs[:, 0] == DRUM_PROGRAM
         rows, onsets, lines = vary(rows, onsets, lines, drum, self.augmentation, rng)
-        places = self.codec.places(np.concatenate(([0], onsets)), lines)
-        expected = expect(rows, onsets, places[:-1, 2])
-        places[:, 1] += bar
-        full = np.concatenate((START_ROW[None], rows))
-        return full[past:], places[past:], expected[past:], records(rows, expected)[past:]
+        whole = row_inputs(self.codec, rows, onsets, lines, example.programs)
+        whole.places[:, 1] += bar
+        return Inputs(*(table if name == "programs" else table[past:] for name, table in whole._asdict().items()))
+
+
+_PADDING = {"expected": NOTHING, "anchors": NOTHING}
+
+
+def _pad(array: NDArray[Any], size: int, value: int) -> NDArray[Any]:
+    padded = np.full((size, *array.shape[1:]), value, array.dtype)
+    padded[: len(array)] = array
+    return padded
 
 
 def vary(

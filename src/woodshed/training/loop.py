@@ -16,10 +16,10 @@ import torch
 
 from woodshed.bundle import Bundle, save_bundle
 from woodshed.codecs import FIELDS, NoteStepCodec
-from woodshed.codecs.expectations import song_inputs
+from woodshed.codecs.inputs import song_inputs
 from woodshed.codecs.note_step import LONGEST_SHIFT, TIME_SHIFT
 from woodshed.errors import CorpusError, OutOfRange
-from woodshed.models.note_transformer import NoteTransformer, score
+from woodshed.models.note_transformer import Inputs, NoteTransformer, score
 from woodshed.music import Song
 from woodshed.training.checkpoints import Progress, latest_checkpoint, load_checkpoint, save_checkpoint
 from woodshed.training.examples import Augmentation, Batch, Windows, encode_examples
@@ -212,10 +212,9 @@ class _Run:
         self.tell("step", train_nats=self.recent[-1])
 
     def _loss(self, batch: Batch) -> torch.Tensor:
-        arrays = (batch.rows, batch.places, batch.programs, batch.expected, batch.records)
-        inputs = [torch.from_numpy(array).to(self.device) for array in arrays]
+        inputs = Inputs(*(torch.from_numpy(array).to(self.device) for array in batch.inputs))
         with torch.autocast("cuda", torch.bfloat16, enabled=self.device.type == "cuda"):
-            nats = self.model.losses(inputs[0], inputs[1], inputs[2], inputs[3], inputs[4])
+            nats = self.model.losses(inputs)
         return (nats.sum(-1) * torch.from_numpy(batch.scored).to(self.device)).sum()
 
     def evaluate(self) -> None:
@@ -280,10 +279,9 @@ def held_out_nats(model: NoteTransformer, codec: NoteStepCodec, songs: Sequence[
     device = next(model.parameters()).device
     total, notes = np.zeros(len(FIELDS)), 0
     for song in songs:
-        inputs = [torch.from_numpy(array)[None].to(device) for array in song_inputs(codec, song)]
-        nats = score(model, inputs[0], inputs[1], inputs[2], inputs[3], inputs[4])
-        total += nats[0].sum(0).double().cpu().numpy()
-        notes += int((inputs[0][0, 1:, TIME_SHIFT] <= LONGEST_SHIFT).sum())
+        inputs = Inputs(*(torch.from_numpy(array)[None].to(device) for array in song_inputs(codec, song)))
+        total += score(model, inputs)[0].sum(0).double().cpu().numpy()
+        notes += int((inputs.rows[0, 1:, TIME_SHIFT] <= LONGEST_SHIFT).sum())
     if not notes:
         raise CorpusError("the held-out songs have no notes; hold out others")
     return dict(zip(FIELDS, (total / notes).tolist(), strict=True))
