@@ -15,6 +15,7 @@ import csv
 import json
 import multiprocessing
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +37,18 @@ from woodshed.music import Song
 
 HERE = Path(__file__).resolve().parent
 DATA = Path(os.environ.get("WOODSHED_DATA", HERE.parents[2] / "shared" / "data"))
-COLUMNS = ("set", "task", "processes", "files", "notes", "seconds", "files_per_second", "notes_per_second", "peak_mib")
+COLUMNS = (
+    "set",
+    "task",
+    "processes",
+    "files",
+    "notes",
+    "seconds",
+    "files_per_second",
+    "notes_per_second",
+    "peak_mib",
+    "machine",
+)
 
 
 def main() -> None:
@@ -47,7 +60,7 @@ def main() -> None:
         make_synthetic(sets["band"], sets["synthetic"], asked.synthetic)
         for name, folder in sets.items():
             for row in measure(folder, asked, Path(scratch)):
-                rows.append({"set": name, **row})
+                rows.append({"set": name, **row, "machine": machine()})
                 print(", ".join(f"{key} {value}" for key, value in rows[-1].items()), flush=True)
     with asked.out.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
@@ -203,6 +216,20 @@ def figures(task: str, processes: int, files: int, notes: int, seconds: float) -
         "task": task, "processes": processes, "files": files, "notes": notes, "seconds": round(seconds, 3),
         "files_per_second": round(files / seconds, 1), "notes_per_second": round(notes / seconds),
     }  # fmt: skip
+
+
+def machine() -> str:
+    """Processor, cores and versions, in one cell."""
+    about = Path("/proc/cpuinfo")
+    lines = about.read_text(encoding="utf-8").splitlines() if about.exists() else []
+    models = {line.partition(":")[2].strip() for line in lines if line.startswith("model name")}
+    versions = [f"{name} {version(name)}" for name in ("numpy", "symusic", "pyarrow")]
+    parts = [
+        " ".join(sorted(models)) or platform.machine(),
+        f"{os.cpu_count()} cores",
+        f"Python {platform.python_version()}",
+    ]
+    return "; ".join([*parts, *versions])
 
 
 def _arguments() -> argparse.Namespace:

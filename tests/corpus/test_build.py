@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -196,6 +198,22 @@ def test_an_old_corpus_survives_a_build_that_fails(
         build_corpus(folder, tmp_path / "out", options=HERE, force=True, progress=stop)
     assert len(Corpus.open(tmp_path / "out")) == 12
     assert sorted(path.name for path in tmp_path.iterdir()) == ["music", "out"]
+
+
+def test_control_c_leaves_neither_files_nor_workers(folder: Path, tmp_path: Path) -> None:
+    script = f"""
+import os, signal
+from pathlib import Path
+from woodshed.corpus import BuildOptions, build_corpus
+signal.signal(signal.SIGINT, signal.default_int_handler)
+def stop(stage, done, total):
+    if done:
+        os.kill(os.getpid(), signal.SIGINT)
+build_corpus(Path({str(folder)!r}), Path({str(tmp_path / "out")!r}), options=BuildOptions(workers=2), progress=stop)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert done.stderr.strip().endswith("KeyboardInterrupt")
+    assert [path.name for path in tmp_path.iterdir()] == ["music"]
 
 
 @pytest.mark.parametrize(

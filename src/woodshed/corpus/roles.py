@@ -59,7 +59,7 @@ class Playing:
     variety: NDArray[np.float64]
     """Standard deviation of the pitch, in semitones."""
     active: NDArray[np.float64]
-    """Share of the song's quarter notes in which the part begins a note."""
+    """Onsets per quarter note of the song, at most 1."""
 
 
 def find_roles(song: Song) -> Song:
@@ -96,8 +96,7 @@ def how_parts_play(song: Song) -> Playing:
     onsets = np.maximum(np.bincount(part[first], minlength=parts), 1)
     chords = np.bincount(part[first], size > 1, parts) / onsets
     quarters = max(1, -(-song.length // TICKS_PER_QUARTER))
-    busy = np.unique(notes["onset"].astype(np.int64) // TICKS_PER_QUARTER * max(parts, 1) + part) % max(parts, 1)
-    return Playing(count, mean, chords, held, spread, np.bincount(busy, minlength=parts) / quarters)
+    return Playing(count, mean, chords, held, spread, np.minimum(onsets / quarters, 1.0))
 
 
 def _role(part: Part, playing: Playing, number: int) -> str:
