@@ -81,8 +81,7 @@ def half_bars(song: Song) -> NDArray[np.int64]:
     in_force = np.searchsorted(meters["onset"], lines[:-1], side="right") - 1
     beats = np.where(in_force >= 0, meters["numerator"][in_force], 4) if len(meters) else np.full(len(lines) - 1, 4)
     middles = ((lines[:-1] + lines[1:]) // 2)[beats % 2 == 0]
-    halves: NDArray[np.int64] = np.sort(np.concatenate((lines, middles)))
-    return halves
+    return np.unique(np.concatenate((lines, middles)))
 
 
 def _eventful(lines: NDArray[np.int64], notes: NDArray[Any]) -> NDArray[np.int64]:
@@ -101,22 +100,35 @@ def _eventful(lines: NDArray[np.int64], notes: NDArray[Any]) -> NDArray[np.int64
 def _bass_pitches(ticks: NDArray[np.float64], sizes: NDArray[np.int64]) -> NDArray[np.int64]:
     """(S,) lowest pitch that sounds for an eighth of the stretch, else the lowest that sounds at all."""
     long = ticks * 8 >= sizes[:, None]
-    return np.where(long.any(axis=1), long.argmax(axis=1), (ticks > 0).argmax(axis=1))
+    lowest: NDArray[np.int64] = np.where(long.any(axis=1), long.argmax(axis=1), (ticks > 0).argmax(axis=1))
+    return lowest
 
 
 def _scores(
     profile: NDArray[np.float64], bass: NDArray[np.int64], key_gain: NDArray[np.float64], weights: ChordWeights
 ) -> NDArray[np.float64]:
     """(S, states) how well each chord fits each stretch; silence fits all alike."""
-    log_templates, bass_gain, rarity = _tables(weights)
     total = profile.sum(axis=1, keepdims=True)
     share = profile / np.where(total > 0, total, 1.0)
-    reach = weights.high_pitch - weights.low_pitch
-    depth = np.clip((weights.high_pitch - bass) / reach, 0.0, 1.0)[:, None]
-    fit: NDArray[np.float64] = share @ log_templates + depth * bass_gain[bass % 12] + key_gain - rarity
-    fit[:, _POWER] += weights.power * (4 * np.minimum(share, np.roll(share, -7, axis=1)) - 1)
+    fifths = np.minimum(share, np.roll(share, -7, axis=1))
+    depth = np.clip((weights.high_pitch - bass) / (weights.high_pitch - weights.low_pitch), 0.0, 1.0)
+    deep_bass = np.where(np.arange(12) == bass[:, None] % 12, depth[:, None], 0.0)
+    table, price = _tables(weights)
+    fit = _multiply(np.hstack((share, deep_bass, fifths)), table)  # (S, 36) @ (36, states)
+    fit += key_gain - price
     fit *= total > 0
     return fit
+
+
+def _multiply(rows: NDArray[np.float64], table: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Matrix product in blocks that BLAS does not spread over threads.
+
+    Beside other busy processes (a corpus is built by several) its threads wait for one another: 5 times slower.
+    """
+    product = np.empty((len(rows), table.shape[1]))
+    for start in range(0, len(rows), _BLOCK):
+        np.matmul(rows[start : start + _BLOCK], table, out=product[start : start + _BLOCK])
+    return product
 
 
 def _key_gain(song: Song, weights: ChordWeights) -> NDArray[np.float64]:
@@ -171,16 +183,18 @@ _TONES = _chord_tones()  # (states, 12); state = 12 * index in FOUND_QUALITIES +
 _IN_KEY = _in_key()
 _PRIMARY = _primary()
 _QUALITY_IDS = np.array([QUALITY_NAMES.index(name) for name in FOUND_QUALITIES], np.int16)
-_POWER = slice(12 * FOUND_QUALITIES.index("5"), 12 * FOUND_QUALITIES.index("5") + 12)
+_BLOCK = 32
 _COMMON = ("", "m", "7", "maj7", "m7")
 
 
 @lru_cache(maxsize=16)
-def _tables(weights: ChordWeights) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Log templates (12, states), gain by bass (12, states), price of the quality (states,)."""
+def _tables(weights: ChordWeights) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """What each state gains, (36, states): by share of time, by bass, by bare fifth; and its price, (states,)."""
     inside = np.where(_TONES, 1.0, weights.outside)
     log_templates = np.log(inside / inside.sum(axis=1, keepdims=True)).T
     is_root = np.arange(12)[:, None] == np.arange(len(_TONES)) % 12
     bass_gain = np.where(is_root, weights.bass_root, np.where(_TONES.T, weights.bass_tone, 0.0))
-    rarity = np.repeat([0.0 if name in _COMMON else weights.rare for name in FOUND_QUALITIES], 12)
-    return np.ascontiguousarray(log_templates), bass_gain, rarity
+    is_power = np.repeat([name == "5" for name in FOUND_QUALITIES], 12)
+    price = np.repeat([0.0 if name in _COMMON else weights.rare for name in FOUND_QUALITIES], 12)
+    table = np.vstack((log_templates, bass_gain, 4 * weights.power * (is_root & is_power)))
+    return table, price + weights.power * is_power

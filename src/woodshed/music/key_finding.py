@@ -117,13 +117,14 @@ def smooth(scores: NDArray[np.float64], change_cost: float) -> NDArray[np.int64]
     """
     best = scores.copy()
     for before, row in itertools.pairwise(best):
-        row += np.maximum(before, before.max() - change_cost)
-    leader = best.argmax(axis=1)
-    stays = (best >= best.max(axis=1, keepdims=True) - change_cost).tolist()
-    leaders = leader.tolist()
-    path = [leaders[-1]]
-    for stay, lead in zip(reversed(stays[:-1]), reversed(leaders[:-1]), strict=True):
-        path.append(path[-1] if stay[path[-1]] else lead)
+        row += np.maximum(before, np.maximum.reduce(before) - change_cost)
+    leaders, least = best.argmax(axis=1).tolist(), (best.max(axis=1) - change_cost).tolist()
+    state = leaders[-1]
+    path = [state]
+    for index in range(len(leaders) - 2, -1, -1):
+        if best.item(index, state) < least[index]:
+            state = leaders[index]
+        path.append(state)
     return np.array(path[::-1], np.int64)
 
 
