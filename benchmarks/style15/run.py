@@ -1,0 +1,218 @@
+"""Fifteen songs of one maker: held-out nats per note after 2, 5 and 10 minutes, ours and the peer's.
+
+Run it with the project's Python; the peer runs in its own, named by --peer-python (see README.md). Every run
+replaces its row in the CSV, so sides and minutes can be measured one at a time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+REPOSITORY = HERE.parents[1]
+SONGS = tomllib.loads((HERE / "songs.toml").read_text(encoding="utf-8"))
+HELD_OUT = [song["file"] for song in SONGS["held_out"]]
+COLUMNS = [
+    "side", "minutes", "seed", "threads", "steps", "parameters", "non_embedding_parameters", "notes_train",
+    "notes_held_out", "notes_held_out_file", "nats_per_note", "best_seconds", "training_seconds", "evaluation_seconds",
+    *HELD_OUT,
+]  # fmt: skip
+CURVE_COLUMNS = ["side", "minutes", "seed", "step", "seconds", "nats_per_note"]
+KEYS = ("side", "minutes", "seed")
+LABELS = {
+    "ours": "Woodshed band",
+    "peer": "GPT-2, REMI tokens",
+    "peer-bpe": "GPT-2, REMI tokens with BPE",
+    "peer-all": "GPT-2, REMI tokens, equal in all parameters",
+}
+
+
+def main() -> None:
+    options = parse()
+    data = Path(os.environ.get("WOODSHED_DATA", REPOSITORY.parent / "shared" / "data")) / SONGS["folder"]
+    folders = {name: gather(data, options.work / name, SONGS[name]) for name in ("train", "held_out")}
+    sides = {"both": ["peer", "ours"], "all": ["peer", "peer-bpe", "peer-all", "ours"]}.get(
+        options.side, [options.side]
+    )
+    for minutes in options.minutes:
+        for side in sides:
+            out = options.work / f"{side}-{minutes:g}-{options.seed}"
+            shutil.rmtree(out, ignore_errors=True)
+            measure = run_ours if side == "ours" else run_peer
+            row, curve = measure(side, minutes, options, folders, out)
+            row |= {"side": side, "minutes": f"{minutes:g}", "seed": str(options.seed)}
+            store(options.out, COLUMNS, [row])
+            store(
+                curve_file(options.out), CURVE_COLUMNS, [{name: row[name] for name in KEYS} | point for point in curve]
+            )
+            print(f"{side}, {minutes:g} minutes: {row['nats_per_note']} nats per note", flush=True)
+    draw_chart(options.out)
+    if options.out.resolve() == HERE / "results.csv":
+        write_machine(options)
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--side", choices=("peer", "peer-bpe", "peer-all", "ours", "both", "all"), default="both")
+    parser.add_argument("--minutes", type=float, nargs="+", default=[2, 5, 10])
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--out", type=Path, default=HERE / "results.csv")
+    parser.add_argument("--work", type=Path, default=REPOSITORY / "build" / "style15", help="bundles and checkpoints")
+    parser.add_argument("--peer-python", default=os.environ.get("PEER_PYTHON", ""), help="Python of the peer's venv")
+    parser.add_argument("--peer-set", nargs="*", default=[], metavar="NAME=VALUE", help="more options for peer.py")
+    options = parser.parse_args()
+    if options.side != "ours" and not options.peer_python:
+        parser.error("name the Python of the peer's environment with --peer-python, or measure --side ours")
+    return options
+
+
+def gather(data: Path, folder: Path, songs: list[dict[str, str]]) -> Path:
+    """Copy the listed songs, and nothing else, into ``folder``."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for song in songs:
+        shutil.copyfile(data / song["file"], folder / song["file"])
+    return folder
+
+
+def run_peer(
+    side: str, minutes: float, options: argparse.Namespace, folders: dict[str, Path], out: Path
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The row and the curve of one peer, equal to our model in parameters."""
+    whole, body = our_parameters()
+    command = [options.peer_python, str(HERE / "peer.py"), "--train", str(folders["train"])]
+    command += ["--held-out", str(folders["held_out"]), "--out", str(out), "--minutes", f"{minutes}"]
+    command += ["--seed", f"{options.seed}", "--threads", f"{options.threads}"]
+    command += ["--size", f"{whole}", "--size-counts", "all"] if side == "peer-all" else ["--size", f"{body}"]
+    command += ["--bpe", "2000"] if side == "peer-bpe" else []
+    command += [f"--{setting}" for setting in options.peer_set]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    result = json.loads((out / "result.json").read_text(encoding="utf-8"))
+    return result | result["per_song"], read_lines(out / "log.jsonl")
+
+
+def run_ours(
+    side: str, minutes: float, options: argparse.Namespace, folders: dict[str, Path], out: Path
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The row and the curve of our recipe, trained and measured in a process of its own."""
+    command = [sys.executable, str(HERE / "ours.py"), "--train", str(folders["train"])]
+    command += ["--held-out", str(folders["held_out"]), "--out", str(out), "--minutes", f"{minutes}"]
+    command += ["--seed", f"{options.seed}", "--threads", f"{options.threads}"]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    result = json.loads((out / "result.json").read_text(encoding="utf-8"))
+    return result | result["per_song"], read_lines(out / "curve.jsonl")
+
+
+def our_parameters() -> tuple[int, int]:
+    """All parameters of our model, and those outside its embedding tables."""
+    from torch import nn
+
+    from woodshed.models.note_transformer import NoteTransformer, NoteTransformerConfig
+
+    model = NoteTransformer(NoteTransformerConfig())
+    whole = sum(p.numel() for p in model.parameters())
+    tables = sum(module.weight.numel() for module in model.modules() if isinstance(module, nn.Embedding))
+    return whole, whole - tables
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def curve_file(results: Path) -> Path:
+    return results.with_name(results.stem + "_curves.csv")
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def store(path: Path, columns: list[str], rows: list[dict[str, Any]]) -> None:
+    """Put ``rows`` in the place of those with the same side, minutes and seed."""
+    if not rows:
+        return
+    keys = {tuple(str(row[name]) for name in KEYS) for row in rows}
+    kept: list[dict[str, Any]] = [row for row in read_rows(path) if tuple(row[name] for name in KEYS) not in keys]
+    table = sorted(kept + rows, key=lambda row: (row["side"], float(row["minutes"]), int(row["seed"])))
+    beside = path.with_name(path.name + ".part")
+    with beside.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns, extrasaction="ignore", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(table)
+    os.replace(beside, path)
+
+
+def draw_chart(results: Path) -> None:
+    """Nats per note against minutes: the marks joined, each run's own curve thin behind them."""
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    mpl.rcParams["svg.hashsalt"] = "style15"
+    from matplotlib import pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(7, 4.2))
+    rows, curves = read_rows(results), read_rows(curve_file(results))
+    for colour, side in enumerate(name for name in LABELS if any(row["side"] == name for row in rows)):
+        own = [row for row in rows if row["side"] == side]
+        axes.plot(
+            [float(row["minutes"]) for row in own], [float(row["nats_per_note"]) for row in own],
+            "o-", color=f"C{colour}", label=LABELS[side],
+        )  # fmt: skip
+        for run in {(row["minutes"], row["seed"]) for row in own}:
+            points = [row for row in curves if row["side"] == side and (row["minutes"], row["seed"]) == run]
+            minutes = [float(row["seconds"]) / 60 for row in points]
+            axes.plot(minutes, [float(row["nats_per_note"]) for row in points], color=f"C{colour}", alpha=0.3, lw=0.8)
+    marks = [float(row["nats_per_note"]) for row in rows]
+    axes.set_ylim(min(marks) * 0.9, max(marks) * 1.5)
+    axes.set(xlabel="minutes of training, evaluation left out", ylabel="held-out nats per note")
+    axes.set_title(f"15 songs by {SONGS['maker']}, 3 held out")
+    axes.legend(frameon=False)
+    figure.tight_layout()
+    figure.savefig(results.with_suffix(".svg"), metadata={"Date": None})
+    plt.close(figure)
+
+
+def write_machine(options: argparse.Namespace) -> None:
+    """Fill in hardware and versions between the two markers of README.md."""
+    packages = "import json; from importlib.metadata import version as v; "
+    packages += "print(json.dumps({n: v(n) for n in ('torch', 'transformers', 'miditok', 'symusic')}))"
+    lines = [f"- {processor()}, {options.threads} threads, {platform.system()}, Python {platform.python_version()}"]
+    lines += [f"- ours: woodshed {version('woodshed')}, torch {version('torch')}, symusic {version('symusic')}"]
+    if options.peer_python:
+        answer = subprocess.run([options.peer_python, "-c", packages], check=True, capture_output=True, text=True)
+        lines += ["- peer: " + ", ".join(f"{name} {number}" for name, number in json.loads(answer.stdout).items())]
+    path = HERE / "README.md"
+    before, rest = path.read_text(encoding="utf-8").split("<!-- machine -->\n")
+    after = rest.split("<!-- end of machine -->\n")[1]
+    filled = "".join(f"{line}\n" for line in lines)
+    path.write_text(f"{before}<!-- machine -->\n{filled}<!-- end of machine -->\n{after}", encoding="utf-8")
+
+
+def processor() -> str:
+    """The processor's name and how many cores this process may use."""
+    names = [line.split(":")[1].strip() for line in cpu_lines() if line.startswith("model name")]
+    return f"{names[0] if names else platform.machine()}, {os.cpu_count()} cores"
+
+
+def cpu_lines() -> list[str]:
+    path = Path("/proc/cpuinfo")
+    return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+
+
+if __name__ == "__main__":
+    main()
