@@ -1,0 +1,274 @@
+"""One page that shows what a model learned from, what it plays, and how that compares: for eyes and ears.
+
+The page is a single file: styles, script, pictures, sound and MIDI are inside it. It asks no network for
+anything, and its content security policy lets nothing in it do so; titles and names are shown as text only.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+
+from woodshed.errors import UnknownName
+from woodshed.evaluation.copying import Copying
+from woodshed.evaluation.metrics import Metrics, Spread
+from woodshed.evaluation.report_figures import agreement, figures_table
+from woodshed.evaluation.report_parts import (
+    bars,
+    data_address,
+    facts,
+    file_name,
+    piano_roll,
+    prose,
+    svg_picture,
+    table,
+    text,
+)
+from woodshed.music import Song
+from woodshed.rendering.output import written_whole
+
+MOST_ROWS_OPEN = 12
+"""A longer list of songs is folded up at first."""
+
+
+@dataclass(frozen=True)
+class Clip:
+    """Something that the model played."""
+
+    title: str
+    song: Song
+    midi_bytes: bytes
+    """The MIDI file, for the download."""
+    metrics: Metrics
+    audio_bytes: bytes | None = None
+    """The sound; None shows no player."""
+    audio_type: str = "audio/ogg"
+    """Media type of the sound: audio/ogg, audio/mpeg, audio/wav or audio/flac."""
+    copying: Copying | None = None
+    """What stands in the songs learned from; None if nobody looked."""
+    note: str = ""
+    """A sentence for the reader: what was asked for."""
+    highlight_bar: int | None = None
+    """Bar, from 1, from which on it is the model that plays (a continuation)."""
+
+
+@dataclass(frozen=True)
+class LearnedSong:
+    """A song of the corpus."""
+
+    title: str
+    notes: int
+    bars: int
+    key: str
+    bpm: float
+    split: str
+    """train, or the held-out split that it is in."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """How the model was trained. Facts that are None or empty are not shown."""
+
+    recipe: str
+    minutes: float | None = None
+    steps: int | None = None
+    parameters: int | None = None
+    device: str = ""
+    held_out_nats_per_note: float | None = None
+    """On songs that the model never learned from; lower is better."""
+    nats_per_field: Mapping[str, float] = field(default_factory=dict)
+    """The same, by what is told of a note: time, part, pitch ..."""
+    others: Mapping[str, str] = field(default_factory=dict)
+    """Any other facts, such as the seed."""
+
+
+def write_report(
+    path: Path,
+    *,
+    title: str,
+    learned_from: Sequence[LearnedSong],
+    training: Training,
+    loss_svg: str,
+    clips: Sequence[Clip],
+    corpus_summary: Mapping[str, Spread],
+    next_steps: Sequence[str],
+    corpus_note: str = "the songs it learned from",
+    loss_svg_dark: str = "",
+) -> None:
+    """Write the page; it appears whole or not at all.
+
+    ``loss_svg`` is the loss curve (empty: none), ``loss_svg_dark`` the same for dark screens. ``corpus_summary``
+    comes from `metrics.summarise`, best of excerpts as long as the clips; ``corpus_note`` says of what. In
+    ``next_steps`` what stands between back-ticks is shown as a command.
+
+    Raises:
+        UnknownName: for an ``audio_type`` that is not a media type of sound.
+        FileError: when the file cannot be written.
+    """
+    sections = [
+        _clips_section(clips, corpus_summary),
+        _novelty_section(clips),
+        _figures_section(clips, corpus_summary, corpus_note),
+        _training_section(training, loss_svg, loss_svg_dark or loss_svg),
+        _songs_section(learned_from),
+        _next_section(next_steps),
+    ]
+    page = _page(title, _subtitle(learned_from, training, clips), "".join(sections))
+    with written_whole(Path(path)) as temporary:
+        temporary.write_bytes(page.encode("utf-8"))
+
+
+def _page(title: str, subtitle: str, body: str) -> str:
+    """Head, styles, script and the policy that allows this script alone and no address outside the page."""
+    style, script = _resource("report.css"), _resource("report.js")
+    digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
+    policy = (
+        "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'; "
+        f"script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    )
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{text(title)}</title><style>{style}</style></head>"
+        f"<body><header><h1>{text(title)}</h1><p>{text(subtitle)}</p></header><main>{body}"
+        f"<footer>Made by Woodshed. This page is one file; nothing in it comes from a network.</footer></main>"
+        f"<script>{script}</script></body></html>\n"
+    )
+
+
+def _resource(name: str) -> str:
+    return (files("woodshed.evaluation") / name).read_text(encoding="utf-8")
+
+
+def _subtitle(songs: Sequence[LearnedSong], training: Training, clips: Sequence[Clip]) -> str:
+    learned = sum(song.split == "train" for song in songs)
+    time = f", in {training.minutes:.1f} minutes" if training.minutes is not None else ""
+    return f"{_count(len(clips), 'clip')}, after practising {_count(learned, 'song')}{time}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _clips_section(clips: Sequence[Clip], real: Mapping[str, Spread]) -> str:
+    cards = "".join(_card(number, clip, real) for number, clip in enumerate(clips, 1))
+    hint = "<p class=faint>Click into a piano roll to jump there. Shaded bars are the model's continuation.</p>"
+    return f"<h2>Listen</h2>{hint}{cards}" if clips else "<h2>Listen</h2><p>Nothing was played.</p>"
+
+
+def _card(number: int, clip: Clip, real: Mapping[str, Spread]) -> str:
+    note = f"<p class=faint>{prose(clip.note)}</p>" if clip.note else ""
+    midi = data_address(clip.midi_bytes, "audio/midi")
+    save = f'<a class="button" download="{file_name(clip.title, ".mid")}" href="{midi}">Save MIDI</a>'
+    tags = "".join(f'<span class="tag">{tag}</span>' for tag in _verdicts(clip, real))
+    return (
+        f'<article class="card"><div class="clip-head"><span class="number">{number}</span>'
+        f'<h3>{text(clip.title)}</h3></div>{note}<div class="player">{_player(clip)}{save}</div>'
+        f'{piano_roll(clip.song, clip.title, clip.highlight_bar)}<div class="verdict">{tags}</div></article>'
+    )
+
+
+def _player(clip: Clip) -> str:
+    if clip.audio_bytes is None:
+        return ""
+    if not re.fullmatch(r"audio/[a-z0-9][a-z0-9.+-]*", clip.audio_type):
+        raise UnknownName(f"clip {clip.title!r}: {clip.audio_type!r} is not a sound; try audio/ogg or audio/wav")
+    sound = data_address(clip.audio_bytes, clip.audio_type)
+    return f'<audio controls preload="metadata" src="{sound}"></audio>'
+
+
+def _verdicts(clip: Clip, real: Mapping[str, Spread]) -> list[str]:
+    """Short statements below a clip, as markup."""
+    inside, compared = agreement(clip.metrics, real)
+    said = [f"{inside} of {compared} figures as in the real music"] if compared else []
+    if clip.copying is not None:
+        said.append(f"{clip.copying.share:.0%} of the notes copied")
+    return said
+
+
+def _novelty_section(clips: Sequence[Clip]) -> str:
+    looked = [(number, clip, clip.copying) for number, clip in enumerate(clips, 1) if clip.copying is not None]
+    if not looked:
+        return ""
+    rows = [
+        (f"{number}. {text(clip.title)}", f"{found.share:.0%}", *_longest_run(found)) for number, clip, found in looked
+    ]
+    least = looked[0][2].run_notes
+    return (
+        "<h2>Is it new?</h2><p class=faint>Copied notes are those in a stretch of at least "
+        f"{least} notes that also stands in a song it learned from: the same intervals and rhythm, in any key; "
+        "drums hit for hit. Repeated notes and chugged chords belong to everybody and do not count.</p>"
+        '<div class="card">' + table(("Clip", "Copied", "Longest stretch", "Also in"), rows, words=(0, 3)) + "</div>"
+    )
+
+
+def _longest_run(found: Copying) -> tuple[str, str]:
+    """The longest copied run, and where it stands, as markup."""
+    if not found.longest_run_notes:
+        return "none", ""
+    part = f" of {text(found.longest_run_part)}" if found.longest_run_part else ""
+    here = f"{found.longest_run_notes} notes, {found.longest_run_beats:g} beats, from bar {found.longest_run_bar}{part}"
+    return here, f"{text(found.longest_run_source)}, bar {found.longest_run_source_bar}"
+
+
+def _figures_section(clips: Sequence[Clip], real: Mapping[str, Spread], corpus_note: str) -> str:
+    if not clips:
+        return ""
+    return (
+        f"<h2>Beside real music</h2><p class=faint>Real is {text(corpus_note)}; nine in ten lie in the range. "
+        "What lies outside it is marked: not wrong, but unusual.</p>"
+        f'<div class="card">{figures_table([clip.metrics for clip in clips], real)}</div>'
+    )
+
+
+def _training_section(training: Training, loss_svg: str, loss_svg_dark: str) -> str:
+    curve = svg_picture(loss_svg, loss_svg_dark, "Loss while training") if loss_svg else ""
+    per_field = ""
+    if training.nats_per_field:
+        per_field = "<h3>What is hard to foresee in a note</h3>" + bars(training.nats_per_field.items(), "nats")
+    return (
+        "<h2>Practice</h2><p class=faint>How well the model foresees the next note of songs it never learned from: "
+        "the fewer nats per note, the better.</p>"
+        f'<div class="card">{facts(_training_facts(training))}<div class="chart">{curve}</div>{per_field}</div>'
+    )
+
+
+def _training_facts(training: Training) -> list[tuple[str, str]]:
+    nats = training.held_out_nats_per_note
+    known = [
+        ("Recipe", training.recipe),
+        ("Minutes", "" if training.minutes is None else f"{training.minutes:.1f}"),
+        ("Steps", "" if training.steps is None else f"{training.steps:,}"),
+        ("Parameters", "" if training.parameters is None else f"{training.parameters:,}"),
+        ("Device", training.device),
+        ("Held-out nats per note", "" if nats is None else f"{nats:.3f}"),
+        *training.others.items(),
+    ]
+    return [(name, value) for name, value in known if value]
+
+
+def _songs_section(songs: Sequence[LearnedSong]) -> str:
+    learned = [song for song in songs if song.split == "train"]
+    held_out = len(songs) - len(learned)
+    rows = [(text(s.title), f"{s.notes:,}", f"{s.bars:,}", text(s.key), f"{s.bpm:.0f}", text(s.split)) for s in songs]
+    head = ("Song", "Notes", "Bars", "Key", "BPM", "Used for")
+    notes = _count(sum(song.notes for song in learned), "note")
+    told = f"{_count(len(learned), 'song')} with {notes}; {held_out:,} held out to test it."
+    is_open = " open" if len(songs) <= MOST_ROWS_OPEN else ""
+    return (
+        f'<h2>Learned from</h2><div class="card"><details{is_open}><summary>{told}</summary>'
+        f"{table(head, rows, words=(0, 3, 5))}</details></div>"
+    )
+
+
+def _next_section(steps: Sequence[str]) -> str:
+    if not steps:
+        return ""
+    items = "".join(f"<li>{prose(step)}</li>" for step in steps)
+    return f'<h2>Where to go next</h2><div class="card"><ol>{items}</ol></div>'
