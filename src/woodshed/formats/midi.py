@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from woodshed.errors import FileError, LimitExceeded
-from woodshed.formats.midi_assemble import gather_rows, make_parts, play
+from woodshed.formats.midi_assemble import Columns, Playing, gather_rows, make_parts, play
 from woodshed.formats.midi_chunks import Chunks, find_chunks
 from woodshed.formats.midi_events import Events
 from woodshed.formats.midi_limits import MidiLimits
@@ -30,6 +30,7 @@ from woodshed.formats.midi_walk import walk_track, walk_tracks
 from woodshed.formats.midi_write import write_midi
 from woodshed.formats.repair import Repair
 from woodshed.music import BEND, CONTROL, KEY, METER, NOTE, TEMPO, Marker, Song
+from woodshed.music.song import MAX_TICK
 from woodshed.music.units import TICKS_PER_QUARTER, rescale_ticks
 
 __all__ = ["MidiLimits", "Repair", "read_comment", "read_midi", "write_midi"]
@@ -97,22 +98,16 @@ def _to_song(events: Events, chunks: Chunks, name: str, stem: str, limits: MidiL
         events = events.one_after_another()
     metas = read_metas(events, chunks.format, ledger)
     rows = gather_rows(events)
-    ends = events.ends
-    playing = play(rows, ends, metas.private, limits, name, ledger)
+    playing = play(rows, events.ends, metas.private, limits, name, ledger)
     clock = _Clock(chunks.division, metas, ledger)
-    last = clock.ticks(np.array([max(_last(playing.notes), *(_last(t) for t in (playing.controls, playing.bends)))]))
-    if last[0] > limits.max_quarters * TICKS_PER_QUARTER:
+    cap = min(limits.max_quarters * TICKS_PER_QUARTER, MAX_TICK)
+    last = clock.tick(playing.last)
+    if last > cap:
         raise LimitExceeded(
-            f"{name}: lasts {last[0] // TICKS_PER_QUARTER} quarter notes, more than {limits.max_quarters}; "
+            f"{name}: lasts {last // TICKS_PER_QUARTER} quarter notes, more than {cap // TICKS_PER_QUARTER}; "
             "raise max_quarters to read it"
         )
-    return _make(playing, metas, clock, int(ends.max(initial=0)), stem, limits, ledger)
-
-
-def _last(table: NDArray[Any]) -> int:
-    """The last tick that a table names."""
-    stops = table["onset"] + table["duration"] if "duration" in (table.dtype.names or ()) else table["onset"]
-    return int(stops.max(initial=0))
+    return _make(playing, metas, clock, int(events.ends.max(initial=0)), stem, cap, ledger)
 
 
 class _Clock:
@@ -120,14 +115,12 @@ class _Clock:
 
     def __init__(self, division: int, metas: Metas, ledger: Ledger) -> None:
         self.division = division
-        self.ledger = ledger
-        self.metas = metas
         if division & 0x8000:
             ledger.add("smpte-division")
             frames = {29: 30000 / 1001}.get(256 - (division >> 8), 256 - (division >> 8))
             self.rate = float(frames * max(division & 255, 1))
-            seconds = np.append(0.0, metas.tempo_ticks / self.rate)
-            bpms = np.append(120.0, metas.tempo_bpms)
+            seconds = np.append(0.0, metas.tempos["onset"] / self.rate)
+            bpms = np.append(120.0, metas.tempos["bpm"])
             self._seconds, self._bpms = seconds, bpms
             self._at = np.append(0.0, np.cumsum(np.diff(seconds) * bpms[:-1] * TICKS_PER_QUARTER / 60))
 
@@ -138,62 +131,86 @@ class _Clock:
         seconds = np.asarray(file_ticks, np.float64) / self.rate
         piece = np.searchsorted(self._seconds, seconds, side="right") - 1
         beats = (seconds - self._seconds[piece]) * self._bpms[piece] / 60
-        return np.rint(self._at[piece] + beats * TICKS_PER_QUARTER).astype(np.int64)
+        ticks: NDArray[np.int64] = np.rint(self._at[piece] + beats * TICKS_PER_QUARTER).astype(np.int64)
+        return ticks
 
-    def exact(self, file_ticks: NDArray[Any]) -> NDArray[np.bool_]:
-        """Which ticks were not moved by rounding."""
-        if self.division & 0x8000:
-            return np.ones(len(file_ticks), bool)
-        return np.asarray(file_ticks * TICKS_PER_QUARTER % self.division == 0)
+    def tick(self, file_tick: int) -> int:
+        """The same for a single one."""
+        return int(self.ticks(np.array([file_tick]))[0])
+
+    def moved(self, file_ticks: NDArray[Any]) -> int:
+        """How many ticks rounding has moved."""
+        if self.division & 0x8000 or TICKS_PER_QUARTER % self.division == 0:
+            return 0
+        return int(np.count_nonzero(file_ticks * TICKS_PER_QUARTER % self.division))
 
 
-def _make(playing: Any, metas: Metas, clock: _Clock, end: int, stem: str, limits: MidiLimits, ledger: Ledger) -> Song:
-    wide = playing.notes
-    notes = np.empty(len(wide), NOTE)
-    onset, stop = clock.ticks(wide["onset"]), clock.ticks(wide["onset"] + wide["duration"])
-    ledger.add("zero-length-note", int((wide["duration"] == 0).sum()))
-    ledger.add("rounded-time", int((~clock.exact(wide["onset"])).sum()))
-    notes["onset"], notes["duration"] = onset, np.maximum(stop - onset, 1)
-    for column in ("part", "pitch", "velocity"):
-        notes[column] = wide[column]
-    cap = limits.max_quarters * TICKS_PER_QUARTER
-    length = int(clock.ticks(np.array([end]))[0])
+def _make(playing: Playing, metas: Metas, clock: _Clock, end: int, stem: str, cap: int, ledger: Ledger) -> Song:
+    notes = _notes(playing.notes, clock, ledger)
+    length = clock.tick(end)
     if length > cap:
         ledger.add("late-end")
         length = 0
-    return Song.make(
-        notes,
-        make_parts(playing.parts, metas.part_names),
-        tempos=_table(TEMPO, clock, cap, ledger, metas.tempo_ticks, bpm=metas.tempo_bpms),
-        meters=_table(METER, clock, cap, ledger, metas.meters[:, 0], numerator=metas.meters[:, 1],
-                      denominator=metas.meters[:, 2]),
-        keys=_table(KEY, clock, cap, ledger, metas.keys[:, 0], tonic=metas.keys[:, 1], is_minor=metas.keys[:, 2]),
-        controls=_moved(CONTROL, playing.controls, clock),
-        bends=_moved(BEND, playing.bends, clock),
-        markers=tuple(sorted((Marker(int(clock.ticks(np.array([t]))[0]), text) for t, text in metas.markers),
-                             key=lambda marker: marker.onset)),
+    rung = int((notes["onset"].astype(np.int64) + notes["duration"]).max(initial=0))
+    markers = [(clock.tick(tick), text) for tick, text in metas.markers]
+    ledger.add("past-limit", sum(tick > cap for tick, _ in markers))
+    names = ("tempos", TEMPO, metas.tempos), ("meters", METER, metas.meters), ("keys", KEY, metas.keys)
+    return Song(
+        notes=notes,
+        parts=tuple(make_parts(playing.parts, metas.part_names)),
+        controls=_by_part(_rows(CONTROL, playing.controls, clock)),
+        bends=_by_part(_rows(BEND, playing.bends, clock)),
+        markers=tuple(Marker(tick, text) for tick, text in markers if tick <= cap),
         title=metas.title or stem,
-        length=length,
-    )  # fmt: skip
+        length=max(length, rung),
+        **{name: _latest(_rows(dtype, columns, clock, cap, ledger), ledger) for name, dtype, columns in names},
+    )
 
 
-def _moved(dtype: np.dtype[Any], wide: NDArray[Any], clock: _Clock) -> NDArray[Any]:
-    """Rows in song ticks."""
-    rows = np.empty(len(wide), dtype)
-    for column in dtype.names or ():
-        rows[column] = clock.ticks(wide["onset"]) if column == "onset" else wide[column]
-    return rows
+def _notes(columns: Columns, clock: _Clock, ledger: Ledger) -> NDArray[Any]:
+    """`NOTE` rows in the song's order."""
+    onset, end = clock.ticks(columns["onset"]), clock.ticks(columns["end"])
+    ledger.add("zero-length-note", int(np.count_nonzero(columns["end"] == columns["onset"])))
+    ledger.add("rounded-time", clock.moved(columns["onset"]))
+    duration = np.maximum(end - onset, 1)
+    place = (onset << 32) + (columns["part"] << 8) + columns["pitch"]
+    order = np.argsort(place)
+    ranked = place[order]
+    if (ranked[1:] == ranked[:-1]).any():
+        order = np.lexsort((columns["velocity"], duration, place))
+    notes = np.empty(len(order), NOTE)
+    notes["onset"], notes["duration"] = onset[order], duration[order]
+    for column in ("part", "pitch", "velocity"):
+        notes[column] = columns[column][order]
+    notes.flags.writeable = False
+    return notes
 
 
-def _table(
-    dtype: np.dtype[Any], clock: _Clock, cap: int, ledger: Ledger, ticks: NDArray[Any], **columns: NDArray[Any]
+def _rows(
+    dtype: np.dtype[Any], columns: Columns, clock: _Clock, cap: int = MAX_TICK, ledger: Ledger | None = None
 ) -> NDArray[Any]:
-    """One row per tick: where several stand at one, the last holds."""
-    onset = clock.ticks(ticks)
-    kept = np.append(onset[1:] != onset[:-1], True)[: len(onset)] & (onset <= cap)
-    ledger.add("superseded", int((~kept).sum()))
+    """Rows in song ticks; those past ``cap`` are dropped and counted."""
+    onset = clock.ticks(columns["onset"])
+    kept = onset <= cap
     rows = np.empty(int(kept.sum()), dtype)
-    rows["onset"] = onset[kept]
-    for column, values in columns.items():
-        rows[column] = values[kept]
+    for column in dtype.names or ():
+        rows[column] = (onset if column == "onset" else columns[column])[kept]
+    if ledger:
+        ledger.add("past-limit", len(onset) - len(rows))
+    rows.flags.writeable = False
     return rows
+
+
+def _by_part(rows: NDArray[Any]) -> NDArray[Any]:
+    """Sorted by tick, then part; the file's order within."""
+    if len(rows):
+        rows = rows[np.lexsort((rows["part"], rows["onset"]))]
+        rows.flags.writeable = False
+    return rows
+
+
+def _latest(rows: NDArray[Any], ledger: Ledger) -> NDArray[Any]:
+    """One row per tick: where several stand at one, the last holds."""
+    kept = np.flatnonzero(np.append(rows["onset"][1:] != rows["onset"][:-1], True)[: len(rows)])
+    ledger.add("superseded", len(rows) - len(kept))
+    return rows.take(kept)

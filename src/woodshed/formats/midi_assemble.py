@@ -25,12 +25,14 @@ from woodshed.formats.midi_events import (
 )
 from woodshed.formats.midi_limits import MidiLimits
 from woodshed.formats.midi_repairs import Ledger
-from woodshed.music import BEND, CONTROL, NOTE, Part
+from woodshed.music import Part
 from woodshed.music.general_midi import DRUM_CHANNEL
 
 USUAL_RELEASE = 64
 """The release velocity of instruments that do not sense it, besides 0."""
 Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+Columns = dict[str, Ints]
 BEND_NUMBER = 128
 """Stands for pitch bend among controller numbers while both are handed to parts."""
 
@@ -54,20 +56,21 @@ class Rows:
 class Playing:
     """What the channel events amount to, in file ticks."""
 
-    notes: NDArray[Any]
-    """`NOTE` columns with 64-bit times, see `WIDE_NOTE`."""
-    controls: NDArray[Any]
-    bends: NDArray[Any]
+    notes: Columns
+    """``part``, ``onset``, ``end``, ``pitch``, ``velocity``, (N,) each."""
+    controls: Columns
+    """``part``, ``onset``, ``number``, ``value``."""
+    bends: Columns
+    """``part``, ``onset``, ``value``."""
     parts: list[tuple[int, int, int]]
     """(track, channel, program) of each part."""
 
-
-def _wide(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """The same columns in 64 bits: file ticks may not fit into 32."""
-    return np.dtype([(name, "<i8") for name in dtype.names or ()])
-
-
-WIDE_NOTE, WIDE_CONTROL, WIDE_BEND = _wide(NOTE), _wide(CONTROL), _wide(BEND)
+    @property
+    def last(self) -> int:
+        """The last tick at which anything is said."""
+        return max(int(ticks.max(initial=0)) for ticks in (
+            self.notes["end"], self.controls["onset"], self.bends["onset"]
+        ))  # fmt: skip
 
 
 def gather_rows(events: Events) -> Rows:
@@ -83,32 +86,28 @@ def play(rows: Rows, ends: Ints, private: set[int], limits: MidiLimits, name: st
 
     ``ends`` (tracks,) is each track's end; ``private`` holds tracks that neither give nor take channel set-up.
     """
-    ledger.add("left-aside-aftertouch", int(((rows.kind == POLY_TOUCH) | (rows.kind == TOUCH)).sum()))
-    released = (rows.kind == NOTE_OFF) & (rows.second != 0) & (rows.second != USUAL_RELEASE)
-    ledger.add("left-aside-release-velocity", int(released.sum()))
+    counts = np.bincount(rows.kind, minlength=16)
+    ledger.add("left-aside-aftertouch", int(counts[POLY_TOUCH] + counts[TOUCH]))
+    if counts[NOTE_OFF]:
+        released = (rows.kind == NOTE_OFF) & (rows.second != 0) & (rows.second != USUAL_RELEASE)
+        ledger.add("left-aside-release-velocity", int(released.sum()))
     rows = _share_setup(rows, private, limits, name, ledger)
-    program = _programs(rows)
     is_on = (rows.kind == NOTE_ON) & (rows.second > 0)
-    if int(is_on.sum()) > limits.max_notes:
-        raise LimitExceeded(
-            f"{name}: {int(is_on.sum())} notes, more than {limits.max_notes}; raise max_notes to read it"
-        )
-    on, end = _pair(rows, is_on, ends, ledger)
-    label = rows.group * 128 + program
-    labels, first_on = np.unique(label[np.flatnonzero(is_on)], return_index=True)
-    groups_alone = np.setdiff1d(rows.group[np.isin(rows.group // 16, list(private))], labels // 128)
-    labels = _in_order(labels, first_on, groups_alone, rows, program)
+    ons = np.flatnonzero(is_on)
+    if len(ons) > limits.max_notes:
+        raise LimitExceeded(f"{name}: {len(ons)} notes, more than {limits.max_notes}; raise max_notes to read it")
+    program = _programs(rows, ons)
+    labels = _labels(rows, program, ons, private)
     if len(labels) > limits.max_parts:
         raise LimitExceeded(f"{name}: {len(labels)} parts, more than {limits.max_parts}; raise max_parts to read it")
-    splits = len(labels) - len(np.unique(labels // 128))
-    ledger.add("program-change", splits)
-    notes = np.empty(len(on), WIDE_NOTE)
-    sorter = np.argsort(labels, kind="stable")
-    notes["part"] = sorter[np.searchsorted(labels, label[on], sorter=sorter)] if len(on) else 0
-    notes["onset"], notes["duration"] = rows.tick[on], end - rows.tick[on]
-    notes["pitch"], notes["velocity"] = rows.first[on], rows.second[on]
+    ledger.add("program-change", len(labels) - len(np.unique(labels // 128)))
+    on, end = _pair(rows, is_on, ends, ledger)
+    notes = {
+        "part": _part_of(labels, rows.group[on] * 128 + program[on]), "onset": rows.tick[on], "end": end,
+        "pitch": rows.first[on], "velocity": rows.second[on],
+    }  # fmt: skip
     controls, bends = _hand_out(rows, program, labels, limits, name, ledger)
-    parts = [(int(x) // 2048, int(x) // 128 % 16, int(x) % 128) for x in labels]
+    parts = [(label // 2048, label // 128 % 16, label % 128) for label in labels.tolist()]
     return Playing(notes, controls, bends, parts)
 
 
@@ -117,14 +116,27 @@ def make_parts(parts: list[tuple[int, int, int]], names: list[str]) -> list[Part
     return [Part(names[track], program, channel == DRUM_CHANNEL) for track, channel, program in parts]
 
 
-def _in_order(labels: Ints, first_on: Ints, alone: Ints, rows: Rows, program: Ints) -> Ints:
-    """Part labels by track and channel, then by first note; and parts of our own files that play nothing."""
-    ordered = labels[np.lexsort((first_on, labels // 128))]
-    if not len(alone):
-        return ordered
-    extra = [int(group) * 128 + int(program[np.searchsorted(rows.group, group, side="right") - 1]) for group in alone]
-    merged = np.concatenate((ordered, np.array(extra, np.int64)))
+def _labels(rows: Rows, program: Ints, ons: Ints, private: set[int]) -> Ints:
+    """(parts,) group x 128 + program: by track and channel, then by first note; and parts of our own files that
+    play nothing."""
+    label = rows.group[ons] * 128 + program[ons]
+    fresh = np.flatnonzero(np.append(True, label[1:] != label[:-1])[: len(label)])
+    labels, first = np.unique(label[fresh], return_index=True)
+    labels = labels[np.lexsort((first, labels // 128))]
+    if not private:
+        return labels
+    own = np.unique(rows.group[np.isin(rows.group // 16, list(private))])
+    alone = np.setdiff1d(own, labels // 128)
+    last = program[np.searchsorted(rows.group, alone, side="right") - 1]
+    merged = np.concatenate((labels, alone * 128 + last))
     return merged[np.argsort(merged // 128, kind="stable")]
+
+
+def _part_of(labels: Ints, label: Ints) -> Ints:
+    """Index in ``labels`` of each of ``label``."""
+    sorter = np.argsort(labels)
+    index: Ints = sorter[np.searchsorted(labels, label, sorter=sorter)] if len(label) else label
+    return index
 
 
 def _starts(group: Ints) -> Ints:
@@ -134,8 +146,22 @@ def _starts(group: Ints) -> Ints:
     return np.maximum.accumulate(np.where(fresh, np.arange(len(group)), 0))
 
 
-def _programs(rows: Rows) -> Ints:
+def _programs(rows: Rows, ons: Ints) -> Ints:
     """(R,) program in force at each row. Before a channel's first program it is that one, or 0 if notes sound."""
+    changes = np.flatnonzero(rows.kind == PROGRAM_CHANGE)
+    groups = rows.group[changes]
+    before = np.searchsorted(ons, changes)
+    sounding = rows.group[np.append(ons, 0)[before - 1]] == groups if len(ons) else np.zeros(len(changes), bool)
+    if (groups[1:] > groups[:-1]).all() and not (sounding & (before > 0)).any():
+        table = np.zeros(int(rows.group.max(initial=0)) + 1, np.int64)
+        table[groups] = rows.first[changes]
+        program: Ints = table[rows.group]
+        return program
+    return _changing_programs(rows)
+
+
+def _changing_programs(rows: Rows) -> Ints:
+    """`_programs` where some channel changes its program, or sounds before it names one."""
     here = np.arange(len(rows.group))
     start = _starts(rows.group)
     is_program = rows.kind == PROGRAM_CHANGE
@@ -153,14 +179,28 @@ def _programs(rows: Rows) -> Ints:
 
 def _share_setup(rows: Rows, private: set[int], limits: MidiLimits, name: str, ledger: Ledger) -> Rows:
     """Give channel set-up found on one track to the tracks that play on that channel; drop what serves no one."""
-    sounding = np.unique(rows.group[rows.kind == NOTE_ON])
-    apart = np.isin(rows.group // 16, list(private))
-    idle = ~np.isin(rows.group, sounding) & ~apart & np.isin(rows.kind, (PROGRAM_CHANGE, CONTROL_CHANGE, PITCH_BEND))
+    apart = np.zeros(int(rows.group.max(initial=0)) // 16 + 1, bool)
+    apart[[track for track in private if track < len(apart)]] = True
+    size = len(apart) * 16
+    plays = np.bincount(rows.group[rows.kind == NOTE_ON], minlength=size) > 0
+    set_up = np.isin(rows.kind, (PROGRAM_CHANGE, CONTROL_CHANGE, PITCH_BEND))
+    names_program = np.bincount(rows.group[rows.kind == PROGRAM_CHANGE], minlength=size) > 0
+    shares = np.repeat(~apart, 16)
+    given = (names_program & shares).reshape(-1, 16).any(axis=0)
+    idle = set_up & (~plays & shares)[rows.group]
+    if not idle.any() and not (plays & shares & ~names_program & np.tile(given, len(apart))).any():
+        return rows
+    return _move_setup(rows, np.flatnonzero(plays & shares), ~shares[rows.group], idle, limits, name, ledger)
+
+
+def _move_setup(
+    rows: Rows, takers: Ints, apart: Flags, idle: Flags, limits: MidiLimits, name: str, ledger: Ledger
+) -> Rows:
+    """`_share_setup` where there is something to share: ``idle`` (R,) is set-up of channels silent on their track."""
     own_program = np.unique(rows.group[rows.kind == PROGRAM_CHANGE])
-    takers = sounding[~np.isin(sounding // 16, list(private))]
     added: list[Rows] = []
     used = np.zeros(len(rows.group), bool)
-    for taker in takers.tolist() if idle.any() or len(own_program) < len(takers) else ():
+    for taker in takers.tolist():
         same = (rows.group % 16 == taker % 16) & (rows.group != taker) & ~apart
         programs = same & (rows.kind == PROGRAM_CHANGE) & (taker not in own_program)
         given = np.flatnonzero(same & idle & (rows.kind != PROGRAM_CHANGE) | programs)
@@ -179,19 +219,26 @@ def _share_setup(rows: Rows, private: set[int], limits: MidiLimits, name: str, l
     return joined.take(np.lexsort((joined.tick, joined.group)))
 
 
-def _pair(rows: Rows, is_on: NDArray[np.bool_], ends: Ints, ledger: Ledger) -> tuple[Ints, Ints]:
+def _pair(rows: Rows, is_on: Flags, ends: Ints, ledger: Ledger) -> tuple[Ints, Ints]:
     """Rows of the note-ons, and the tick at which each note ends.
 
     First in, first out: a note-off ends the oldest sounding note of its pitch. Where a pitch never falls silent
     again, its notes from there on end at the next note-on or note-off of that pitch, or with the track.
     """
-    where = np.flatnonzero(is_on | (rows.kind == NOTE_OFF) | (rows.kind == NOTE_ON))
-    key = rows.group[where] * 128 + rows.first[where]
-    order = np.argsort(key, kind="stable")
-    where, key = where[order], key[order]
+    where = np.flatnonzero(rows.kind <= NOTE_ON)
     if not len(where):
         return where, where
+    key = rows.group[where] * 128 + rows.first[where]
+    order = np.argsort(key.astype(np.uint16) if key[-1] < 2**16 - 128 else key, kind="stable")  # 16 bits sort faster
+    where, key = where[order], key[order]
     on = is_on[where]
+    if len(on) % 2 == 0 and on[::2].all() and not on[1::2].any() and (key[::2] == key[1::2]).all():
+        return where[::2], rows.tick[where[1::2]]  # nothing overlaps, nothing is stuck
+    return _pair_overlapping(rows, where, key, on, ends, ledger)
+
+
+def _pair_overlapping(rows: Rows, where: Ints, key: Ints, on: Flags, ends: Ints, ledger: Ledger) -> tuple[Ints, Ints]:
+    """`_pair` for note rows sorted by pitch, whatever they do. An orphan is a note-off while nothing sounds."""
     start = _starts(key)
     run = np.cumsum(np.where(on, 1, -1))
     level = run - np.where(start > 0, run[start - 1], 0)  # within the pitch, may fall below 0 at orphan offs
@@ -205,7 +252,7 @@ def _pair(rows: Rows, is_on: NDArray[np.bool_], ends: Ints, ledger: Ledger) -> t
 
 
 def _match(
-    rows: Rows, where: Ints, key: Ints, on: NDArray[np.bool_], sounding: Ints, ends: Ints, ledger: Ledger
+    rows: Rows, where: Ints, key: Ints, on: Flags, sounding: Ints, ends: Ints, ledger: Ledger
 ) -> tuple[Ints, Ints]:
     """Match without orphans: ``sounding`` (N,) counts the notes of the pitch that sound after each row."""
     if not len(where):
@@ -232,12 +279,12 @@ def _match(
 
 def _hand_out(
     rows: Rows, program: Ints, labels: Ints, limits: MidiLimits, name: str, ledger: Ledger
-) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Controls and bends as `WIDE_CONTROL` and `WIDE_BEND` rows, each at its part."""
-    is_bend = rows.kind == PITCH_BEND
-    which = np.flatnonzero(is_bend | (rows.kind == CONTROL_CHANGE))
-    number = np.where(is_bend, BEND_NUMBER, rows.first)[which]
-    value = np.where(is_bend, (rows.second << 7 | rows.first) - 8192, rows.second)[which]
+) -> tuple[Columns, Columns]:
+    """Controls and bends, each at its part."""
+    which = np.flatnonzero((rows.kind == PITCH_BEND) | (rows.kind == CONTROL_CHANGE))
+    is_bend, first, second = rows.kind[which] == PITCH_BEND, rows.first[which], rows.second[which]
+    number = np.where(is_bend, BEND_NUMBER, first)
+    value = np.where(is_bend, (second << 7 | first) - 8192, second)
     groups, first_part, count = np.unique(labels // 128, return_index=True, return_counts=True)
     place = np.searchsorted(groups, rows.group[which])
     known = place < len(groups)
@@ -252,12 +299,8 @@ def _hand_out(
         )
     part, tick, number, value = (np.concatenate(column) for column in zip(*pieces, strict=True))
     bend = number == BEND_NUMBER
-    controls = np.zeros(int((~bend).sum()), WIDE_CONTROL)
-    bends = np.zeros(int(bend.sum()), WIDE_BEND)
-    for table, chosen in ((controls, ~bend), (bends, bend)):
-        table["part"], table["onset"], table["value"] = part[chosen], tick[chosen], value[chosen]
-    controls["number"] = number[~bend]
-    return controls, bends
+    controls = {"part": part[~bend], "onset": tick[~bend], "number": number[~bend], "value": value[~bend]}
+    return controls, {"part": part[bend], "onset": tick[bend], "value": value[bend]}
 
 
 def _follow_programs(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class MidiLimits:
     """Named caps; `LimitExceeded` names the one that was hit. Raise it to read such a file all the same."""
 
-    max_bytes: int = 32 * 2**20
+    max_bytes: int = 16 * 2**20
     """Largest file, in bytes; checked before it is read into memory."""
     max_events: int = 4_000_000
     """Most events in all tracks together."""

@@ -23,12 +23,12 @@ FASTEST_BPM = 10_000
 class Metas:
     """All in file ticks, sorted by tick; of equal ticks the later track comes later."""
 
-    tempo_ticks: NDArray[np.int64]
-    tempo_bpms: NDArray[np.float64]
-    meters: NDArray[np.int64]
-    """(M, 3): tick, numerator, denominator."""
-    keys: NDArray[np.int64]
-    """(K, 3): tick, tonic pitch class, is_minor."""
+    tempos: dict[str, NDArray[Any]]
+    """``onset`` and ``bpm`` (quarter notes per minute), (T,) each."""
+    meters: dict[str, NDArray[Any]]
+    """``onset``, ``numerator``, ``denominator``."""
+    keys: dict[str, NDArray[Any]]
+    """``onset``, ``tonic`` (pitch class), ``is_minor``."""
     markers: list[tuple[int, str]]
     part_names: list[str]
     """What the parts of each track are called."""
@@ -64,9 +64,9 @@ def read_metas(events: Events, format_: int, ledger: Ledger) -> Metas:
         else:
             ledger.add(_left_aside(kind))
     ledger.add("left-aside-sysex", events.sysex)
-    bpms = np.array([bpm for _, bpm in tempos], np.float64)
     return Metas(
-        np.array([tick for tick, _ in tempos], np.int64), bpms, _matrix(meters), _matrix(keys), markers,
+        _columns(tempos, "onset", "bpm"), _columns(meters, "onset", "numerator", "denominator"),
+        _columns(keys, "onset", "tonic", "is_minor"), markers,
         names if format_ else [""] * len(names), names[0], private,
     )  # fmt: skip
 
@@ -127,5 +127,10 @@ def _decode(payload: bytes) -> str:
         return payload.decode("latin-1")
 
 
-def _matrix(rows: list[tuple[int, int, int]]) -> NDArray[np.int64]:
-    return np.array(rows, np.int64).reshape(-1, 3)
+def _columns(rows: list[Any], *names: str) -> dict[str, NDArray[Any]]:
+    """Rows as columns: ticks are whole, and so is the rest except tempos."""
+    values = zip(*rows, strict=True) if rows else ((),) * len(names)
+    return {
+        name: np.array(column, np.float64 if name == "bpm" else np.int64)
+        for name, column in zip(names, values, strict=True)
+    }

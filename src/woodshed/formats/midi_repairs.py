@@ -27,6 +27,7 @@ DETAILS = {
     "data-byte": "data bytes over 127 were lowered to 127",
     "system-message": "system messages that no file should hold were skipped",
     "late-end": "an end of track lies far behind the last event, past the limit; the song ends with its last event",
+    "past-limit": "tempos, meters, keys or markers past the limit on length were dropped",
     "stuck-note": "notes that never end were ended at the next note of the same pitch or at the end of the track",
     "orphan-note-off": "note-offs that end no note were ignored",
     "zero-length-note": "notes of no length were given 1 tick",

@@ -79,7 +79,7 @@ def _follow(step: Places, first: int, size: int) -> Places:
     """Every place that is reached from ``first``, in order; ``step`` (size,) leads strictly forward."""
     jumps = [np.append(step, size)]
     for _ in range(_STRIDES):
-        jumps.append(jumps[-1][jumps[-1]])
+        jumps.append(jumps[-1].take(jumps[-1]))
     heads, here, far = [], first, jumps.pop()
     while here < size:
         heads.append(here)
