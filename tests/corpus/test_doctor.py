@@ -10,7 +10,7 @@ import pytest
 
 from woodshed.corpus import analyse as analyse_module
 from woodshed.corpus import examine
-from woodshed.errors import FileError, LimitExceeded
+from woodshed.errors import FileError, LimitExceeded, UnknownName
 from woodshed.music import Song
 
 Writer = Callable[[Path, Song], Path]
@@ -88,6 +88,14 @@ def test_a_diagnosis_is_json(tmp_path: Path, write_song: Writer, band_song: Song
 def test_nothing_to_examine_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="no music below"):
         examine(tmp_path)
+
+
+def test_a_limit_can_be_set_and_must_exist(tmp_path: Path, write_song: Writer, band_song: Song) -> None:
+    path = write_song(tmp_path / "a.mid", band_song)
+    found = examine(path, workers=0, limits={"max_notes": 10})[0]
+    assert (found.reason, "max_notes" in found.detail) == ("too large", True)
+    with pytest.raises(UnknownName, match="limit 'max_fun' is not one of max_bytes"):
+        examine(path, limits={"max_fun": 1})
 
 
 def test_progress_is_told(tmp_path: Path, write_song: Writer, band_song: Song) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from woodshed import __version__
-from woodshed.corpus.analyse import Finding
+from woodshed.corpus.analyse import Finding, check_limits
 from woodshed.corpus.duplicates import Versions, find_versions
 from woodshed.corpus.output import check_output, new_folder
 from woodshed.corpus.pool import Job, read_all
@@ -117,9 +117,10 @@ def build_corpus(
         OutputExists: if ``out`` is there, unless ``force`` says that a corpus there may be replaced.
         CorpusError: if nothing usable was found; the message counts the reasons.
         FileError: if a folder cannot be read or the output not be written.
-        UnknownName: if a song to hold out is not there.
+        UnknownName: if a song to hold out is not there, or there is no such limit.
     """
     options, out, tell = options or BuildOptions(), Path(out), progress or _silence
+    check_limits(options.limits)
     check_output(out, MANIFEST, force=force)
     found = scan(folder)
     if not found.sources:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from woodshed.corpus.analyse import Finding
+from woodshed.corpus.analyse import Finding, check_limits
 from woodshed.corpus.pool import Job, read_all
 from woodshed.corpus.scan import Source, scan
 from woodshed.errors import FileError
@@ -62,7 +62,9 @@ def examine(
 
     Raises:
         FileError: if a path does not exist, or there is nothing to examine.
+        UnknownName: if there is no such limit.
     """
+    check_limits(limits or {})
     found = scan(paths)
     if not found.sources:
         raise FileError(f"no music below {', '.join(found.folders)}: give MIDI or MusicXML files, or a folder of them")
