@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from woodshed.errors import OutOfRange
+from woodshed.music.chord import QUALITY_NAMES
 from woodshed.music.meter import Meter, bar_lines
 from woodshed.music.units import DEFAULT_BPM, ticks_to_seconds
 
@@ -243,7 +244,12 @@ _RANGES: dict[str, dict[str, tuple[float, float]]] = {
     "tempos": {"onset": (0, MAX_TICK), "bpm": (1e-3, 1e8)},
     "meters": {"onset": (0, MAX_TICK), "numerator": (1, 64), "denominator": (1, 32)},
     "keys": {"onset": (0, MAX_TICK), "tonic": (0, 11)},
-    "chords": {"onset": (0, MAX_TICK), "root": (NO_CHORD, 11), "bass": (NO_CHORD, 11)},
+    "chords": {
+        "onset": (0, MAX_TICK),
+        "root": (NO_CHORD, 11),
+        "quality": (0, len(QUALITY_NAMES) - 1),
+        "bass": (NO_CHORD, 11),
+    },
     "controls": {"onset": (0, MAX_TICK), "number": (0, 127), "value": (0, 127)},
     "bends": {"onset": (0, MAX_TICK), "value": (-8192, 8191)},
 }
@@ -289,6 +295,10 @@ def _check(song: Song) -> None:
             raise OutOfRange(f"Song.{name}: a row names a part outside 0-{len(song.parts) - 1}")
         if len(rows) > 1 and (np.diff(rows["onset"]) < 0).any():
             raise OutOfRange(f"Song.{name} is not sorted by onset; use Song.make")
+    denominators = song.meters["denominator"]
+    odd = np.flatnonzero(denominators & (denominators - 1))
+    if len(odd):
+        raise OutOfRange(f"Song.meters row {odd[0]}: denominator {denominators[odd[0]]} is not 1, 2, 4, 8, 16 or 32")
     last = int(song.notes["onset"].max(initial=0))
     if song.length < last or song.length > MAX_TICK:
         raise OutOfRange(f"Song.length {song.length} is outside {last}-{MAX_TICK} ticks")
