@@ -1,9 +1,13 @@
-"""Train our recipe on the same songs for the same time, and write what peer.py writes: result.json and a curve."""
+"""Train our `band` recipe on the same songs for the same time, as ``woodshed train`` does.
+
+It writes what peer.py writes: ``result.json``, and the curve as JSON lines.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -11,25 +15,23 @@ from typing import Any
 import torch
 from torch import nn
 
-from woodshed.bundle import Bundle
 from woodshed.codecs import NoteStepCodec
 from woodshed.formats import read_midi
-from woodshed.models.note_transformer import NoteTransformer, NoteTransformerConfig
 from woodshed.music import Song
-from woodshed.training.loop import Event, Outcome, TrainingOptions, held_out_nats, train
-from woodshed.training.style import describe_style
+from woodshed.recipes.recipe import load_recipe
+from woodshed.recipes.runs import Listener, train_recipe
+from woodshed.training.loop import Event, Outcome, held_out_nats
 
 
 def main() -> None:
     options = parse()
     torch.set_num_threads(options.threads)
-    torch.manual_seed(options.seed)
-    codec = NoteStepCodec()
     songs, held_out = (read_folder(folder) for folder in (options.train, options.held_out))
-    blank = Bundle(NoteTransformer(NoteTransformerConfig()), codec, style=describe_style(codec, list(songs.values())))
-    settings = TrainingOptions(minutes=options.minutes, seed=options.seed, device="cpu")
     began = time.perf_counter()
-    outcome = train(blank, list(songs.values()), list(held_out.values()), options.out, settings, on_event=tell)
+    outcome = train_recipe(
+        load_recipe("band"), options.train, options.out, minutes=options.minutes, seed=options.seed, device="cpu",
+        held_out=options.held_out, listener=Listener(on_event=tell, on_warning=warn),
+    )  # fmt: skip
     wall = time.perf_counter() - began
     result = summarise(options, outcome, songs, held_out) | {
         "evaluation_seconds": round(wall - outcome.progress.seconds, 3)
@@ -55,9 +57,15 @@ def read_folder(folder: Path) -> dict[str, Song]:
     return {path.name: read_midi(path) for path in sorted(folder.glob("*.mid"))}
 
 
+def warn(line: str) -> None:
+    """Every listed song must be learned from: a warning that one is not spoils the figure."""
+    print(f"warning: {line}", file=sys.stderr, flush=True)
+
+
 def tell(event: Event) -> None:
     if event.kind == "evaluation":
-        print(f"{event.seconds:7.1f} s  step {event.step}  {event.held_out_nats:.4f} nats per note", flush=True)
+        line = f"{event.seconds:7.1f} s  step {event.step}  {event.held_out_nats:.4f} nats per note"
+        print(line, file=sys.stderr, flush=True)
 
 
 def point(event: Event) -> dict[str, Any]:
