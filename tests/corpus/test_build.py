@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -112,6 +113,22 @@ def test_progress_is_told_from_nothing_to_all(folder: Path, tmp_path: Path) -> N
     assert told[0] == ("read", 0, 17)
     assert ("read", 17, 17) in told
     assert told[-1] == ("write", 12, 12)
+
+
+def test_a_file_named_in_an_old_alphabet_is_no_trouble(tmp_path: Path, write_song: Writer, tune: Tune) -> None:
+    music = tmp_path / "music"
+    written = write_song(music / "song.mid", tune(1))
+    try:
+        os.rename(written, os.path.join(os.fsencode(music), b"caf\xe9.mid"))
+    except OSError:
+        pytest.skip("this file system only knows names in UTF-8")
+    (music / "words.mid").write_text("words")
+    os.rename(music / "words.mid", os.path.join(os.fsencode(music), b"na\xefve.mid"))
+    for workers in (0, 1):
+        out = tmp_path / f"out{workers}"
+        report = build_corpus(music, out, options=BuildOptions(workers=workers))
+        assert report.reasons == {"not music or damaged": 1}
+        assert [entry.source for entry in Corpus.open(out).entries] == ["caf\N{REPLACEMENT CHARACTER}.mid"]
 
 
 def test_one_song_is_a_corpus_with_a_warning(tmp_path: Path, write_song: Writer, tune: Tune) -> None:

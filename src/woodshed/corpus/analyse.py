@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from woodshed.corpus.roles import parts_with_roles
-from woodshed.corpus.scan import MUSICXML_ENDINGS
+from woodshed.corpus.scan import MUSICXML_ENDINGS, printable
 from woodshed.errors import FormatError, LimitExceeded, UnknownName, WoodshedError
 from woodshed.music import Key, Part, Song
 from woodshed.music.chord_finding import find_chords
@@ -89,7 +89,7 @@ def analyse(path: Path, source: str, *, limits: Mapping[str, Any] | None = None)
     try:
         data = path.read_bytes()
     except OSError as error:
-        return Finding(source, reason="cannot be read", detail=f"{path.name}: {error.strerror}"), None
+        return Finding(source, reason="cannot be read", detail=f"{source}: {error.strerror}"), None
     digest = hashlib.sha256(data).hexdigest()
     repairs: list[Any] = []
     try:
@@ -107,7 +107,7 @@ def analyse(path: Path, source: str, *, limits: Mapping[str, Any] | None = None)
         reason, detail = "impossible values", str(error)
     except Exception as error:  # a reader's own mistake must cost one file, not a build of thousands
         reason, detail = "reader failed", f"{path.name}: {type(error).__name__}: {error}"
-    return Finding(source, digest, reason, " ".join(detail.split()), _lines(repairs)), None
+    return Finding(source, digest, reason, printable(" ".join(detail.split())), _lines(repairs)), None
 
 
 def check_limits(limits: Mapping[str, Any]) -> None:
@@ -147,7 +147,7 @@ def _about(song: Song, source: str, digest: str, repairs: Sequence[Any]) -> tupl
     content = content_hash(song)
     key, key_source, confidence = _key(song)
     chords, chords_source = _chords(song)
-    song = song.replace(parts=parts_with_roles(song), chords=chords)
+    song = song.replace(parts=parts_with_roles(song), chords=chords, title=printable(song.title))
     finding = Finding(
         source, digest, repairs=_lines(repairs), content=content, title=song.title, parts=song.parts,
         part_notes=tuple(np.bincount(song.notes["part"], minlength=len(song.parts)).tolist()), notes=len(song.notes),

@@ -58,7 +58,7 @@ def _scan_one(path: Path, prefix: str, found: Scan) -> None:
     if not path.exists():
         raise FileError(f"{path} does not exist; give a folder of MIDI or MusicXML files")
     if path.is_file():
-        found.sources.append(Source(path, path.name))
+        found.sources.append(Source(path, printable(path.name)))
         return
     if not os.access(path, os.R_OK | os.X_OK):
         raise FileError(f"{path} may not be read; change its permissions or choose another folder")
@@ -74,10 +74,15 @@ def _scan_one(path: Path, prefix: str, found: Scan) -> None:
 
 
 def _sort_in(path: Path, root: Path, prefix: str, found: Scan) -> None:
-    name = prefix + path.relative_to(root).as_posix()
+    name = printable(prefix + path.relative_to(root).as_posix())
     if path.name.startswith("."):
         return
     if path.suffix.lower() in ENDINGS:
         found.sources.append(Source(path, name))
     elif path.name.lower().startswith(PAPERS):
         found.papers.append(name)
+
+
+def printable(name: str) -> str:
+    """The name with what is no UTF-8 replaced: old collections name files in all sorts of alphabets."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
