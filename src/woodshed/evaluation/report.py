@@ -136,7 +136,7 @@ def _page(title: str, subtitle: str, body: str) -> str:
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{text(title)}</title><style>{style}</style></head>"
-        f"<body><header><h1>{text(title)}</h1><p>{text(subtitle)}</p></header><main>{body}"
+        f"<body><header><div><h1>{text(title)}</h1><p>{text(subtitle)}</p></div></header><main>{body}"
         f"<footer>Made by Woodshed. This page is one file; nothing in it comes from a network.</footer></main>"
         f"<script>{script}</script></body></html>\n"
     )
@@ -158,7 +158,9 @@ def _count(number: int, noun: str) -> str:
 
 def _clips_section(clips: Sequence[Clip], real: Mapping[str, Spread]) -> str:
     cards = "".join(_card(number, clip, real) for number, clip in enumerate(clips, 1))
-    hint = "<p class=faint>Click into a piano roll to jump there. Shaded bars are the model's continuation.</p>"
+    jump = " Click into a piano roll to jump there." if any(clip.audio_bytes for clip in clips) else ""
+    shaded = " Shaded bars are the model's continuation." if any(clip.highlight_bar for clip in clips) else ""
+    hint = f"<p class=faint>{jump}{shaded}</p>" if jump or shaded else ""
     return f"<h2>Listen</h2>{hint}{cards}" if clips else "<h2>Listen</h2><p>Nothing was played.</p>"
 
 
@@ -204,7 +206,7 @@ def _novelty_section(clips: Sequence[Clip]) -> str:
         "<h2>Is it new?</h2><p class=faint>Copied notes are those in a stretch of at least "
         f"{least} notes that also stands in a song it learned from: the same intervals and rhythm, in any key; "
         "drums hit for hit. Repeated notes and chugged chords belong to everybody and do not count.</p>"
-        '<div class="card">' + table(("Clip", "Copied", "Longest stretch", "Also in"), rows, words=(0, 3)) + "</div>"
+        '<div class="card">' + table(("Clip", "Copied", "Longest stretch", "Also in"), rows, words=(0, 2, 3)) + "</div>"
     )
 
 

@@ -47,8 +47,9 @@ def svg_picture(light: str, dark: str, description: str) -> str:
 
 def piano_roll(song: Song, title: str, highlight_bar: int | None) -> str:
     """The piano roll, with what the page's script needs to run a line over it: when and where each bar begins."""
+    no_title = " "  # the page has it already
     light, dark = (
-        piano_roll_svg(song, title=title, highlight_bar=highlight_bar, style=style) for style in ("light", "dark")
+        piano_roll_svg(song, title=no_title, highlight_bar=highlight_bar, style=style) for style in ("light", "dark")
     )
     width = svg_width_inches(light)
     lines = song.bar_lines()
