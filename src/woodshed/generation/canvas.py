@@ -11,7 +11,7 @@ import numpy as np
 from woodshed.bundle import Bundle
 from woodshed.codecs.note_step import DRUM_PROGRAM, MAX_PARTS, program_name
 from woodshed.errors import InfeasibleCanvas, OutOfRange, UnknownName
-from woodshed.music import METER, TEMPO, Key, Meter, Part, Song
+from woodshed.music import METER, TEMPO, Key, Meter, Part, Song, part_name
 from woodshed.music.general_midi import family
 
 MOST_BARS = 4096
@@ -56,14 +56,13 @@ def blank_canvas(
 
     Raises:
         OutOfRange: if bars, tempo or polyphony are.
-        UnknownName: if the bundle never saw one of the parts, or the meter.
+        UnknownName: if the bundle heard nothing like one of the parts.
     """
     check_bars(bars)
     if bpm is not None and not 10 <= bpm <= 1000:
         raise OutOfRange(f"tempo {bpm:g} is outside 10-1000 quarter notes per minute")
     model_song = _line_up(bundle, rng)
-    if parts is None:
-        parts = model_song["parts"]
+    parts = model_song["parts"] if parts is None else parts
     check_parts(bundle, parts)
     meter = meter or Meter.parse(model_song["meter"])
     bpm = bpm or model_song["bpm"]
@@ -111,19 +110,36 @@ def check_bars(bars: int) -> None:
 
 
 def check_parts(bundle: Bundle, parts: Sequence[Part]) -> None:
-    """Raise unless there are 1-16 parts, each of which the bundle has heard."""
-    if not 1 <= len(parts) <= MAX_PARTS:
-        raise OutOfRange(f"{len(parts)} parts are outside 1-{MAX_PARTS}")
-    known = {int(program) for program in bundle.style.get("instruments", {})}
+    """Raise unless there are at most 16 parts, each of an instrument family that the bundle has heard.
+
+    A part whose own program was never heard is played as its nearest kin would be, see `nearest_program`.
+    """
+    if len(parts) > MAX_PARTS:
+        raise OutOfRange(f"{len(parts)} parts are more than {MAX_PARTS}; name fewer")
+    known = known_programs(bundle)
     for part in parts:
-        program = DRUM_PROGRAM if part.is_drum else part.program
-        if known and program not in known:
-            near = nearest_program(program, known)
-            heard = ", ".join(program_name(p) for p in sorted(known, key=lambda p: abs(p - near))[:8])
-            name = part.name or program_name(program)
+        if known and not any(_related(program_of(part), other) for other in known):
+            heard = ", ".join(f"{program_name(program)} ({program})" for program in sorted(known))
             raise UnknownName(
-                f"part {name!r} ({program_name(program)}) is not in what this bundle learned; it knows {heard}"
+                f"part {part_name(part)!r} is like nothing that this bundle learned; name some of: {heard}"
             )
+
+
+def known_programs(bundle: Bundle) -> set[int]:
+    """The programs (128 is drums) that the bundle has heard."""
+    return {int(program) for program in bundle.style.get("instruments", {})}
+
+
+def program_of(part: Part) -> int:
+    """A part's program as the codec numbers them (128 is drums)."""
+    return DRUM_PROGRAM if part.is_drum else part.program
+
+
+def _related(program: int, other: int) -> bool:
+    """Whether two programs are of one family of General MIDI; drums are their own."""
+    if DRUM_PROGRAM in (program, other):
+        return program == other
+    return family(program) == family(other)
 
 
 def nearest_program(program: int, known: set[int]) -> int:
@@ -134,8 +150,7 @@ def nearest_program(program: int, known: set[int]) -> int:
         return program
 
     def unlike(other: int) -> tuple[bool, int, int]:
-        same_family = drums or other == DRUM_PROGRAM or family(other) == family(program)
-        return not same_family, abs(other - program), other
+        return not _related(program, other), abs(other - program), other
 
     return min(alike, key=unlike)
 

@@ -1,0 +1,120 @@
+"""The verbs, put together; and what becomes of errors: one line, and an exit code."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Annotated
+
+import typer
+
+import woodshed
+from woodshed.errors import WoodshedError
+
+VERBS = (
+    "demo", "doctor", "corpus", "data", "recipes", "train", "generate", "continue", "evaluate", "render",
+)  # fmt: skip
+"""In the order in which a newcomer meets them. Each is a module ``woodshed.cli.VERB`` (``continue_`` for the one
+that is a Python keyword) with a function ``command``, or a group of commands ``app``."""
+
+DEBUG = "WOODSHED_DEBUG"
+DONE, COULD_NOT, WRONG_USAGE = 0, 1, 2
+UsageError = typer.BadParameter.__base__ or Exception
+"""Typer brings its own copy of click or uses the installed one, depending on its version: this is either's."""
+
+
+def build_app() -> typer.Typer:
+    """The whole command line."""
+    app = typer.Typer(
+        name="woodshed", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    )  # fmt: skip
+    app.callback()(start)
+    for verb in VERBS:
+        place = f"woodshed.cli.{'continue_' if verb == 'continue' else verb}"
+        if find_spec(place) is None:
+            continue
+        module = import_module(place)
+        if hasattr(module, "app"):
+            app.add_typer(module.app, name=verb, help=module.HELP)
+        else:
+            app.command(verb)(module.command)
+    return app
+
+
+def start(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help=f"Show a traceback for every error. So does {DEBUG}=1.")
+    ] = False,
+) -> None:
+    """Give it a few MIDI files; it practises them and plays you something new, that you can edit."""
+    if debug:
+        os.environ[DEBUG] = "1"
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code: 0 done, 1 could not, 2 wrong usage."""
+    if list(arguments) == ["--version"]:
+        print(f"woodshed {woodshed.__version__}")
+        return DONE
+    try:
+        code = build_app()(args=list(arguments), prog_name="woodshed", standalone_mode=False)
+    except (KeyboardInterrupt, typer.Abort):
+        return _fail("interrupted; nothing was left half-written", COULD_NOT)
+    except Exception as error:
+        if os.environ.get(DEBUG, "0") not in ("", "0"):
+            raise
+        return _explain(error)
+    return int(code) if isinstance(code, int) else DONE
+
+
+def _explain(error: Exception) -> int:
+    """One line on stderr, and the exit code."""
+    if isinstance(error, WoodshedError):
+        return _fail(str(error), error.exit_code)
+    if isinstance(error, UsageError):
+        return _usage(error)
+    if isinstance(error, BrokenPipeError):
+        return _silence()
+    if isinstance(error, OSError):
+        return _fail(_os_error(error), COULD_NOT)
+    if isinstance(error, MemoryError):
+        return _fail("out of memory; try less music, fewer bars or a smaller model", COULD_NOT)
+    name = type(error).__name__
+    return _fail(f"unexpected {name}: {error}; this is a mistake in Woodshed, {DEBUG}=1 shows where", COULD_NOT)
+
+
+def _fail(message: str, code: int) -> int:
+    print("error:", " ".join(message.split()), file=sys.stderr)
+    return code
+
+
+def _usage(error: Exception) -> int:
+    """What was wrong with the command line, and where to read how it is right."""
+    message = getattr(error, "format_message", lambda: str(error))()
+    if type(error).__name__ == "NoArgsIsHelpError":
+        print(message)
+        return WRONG_USAGE
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "woodshed"
+    return _fail(f"{message.rstrip('.')}; `{command} --help` shows how", WRONG_USAGE)
+
+
+def _os_error(error: OSError) -> str:
+    place = f"{error.filename}: " if error.filename else ""
+    if error.errno == errno.ENOSPC:
+        return f"{place}the disk is full; free some space or choose another place"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"{place}permission denied; change the permissions or choose another place"
+    return f"{place}{error.strerror or error}"
+
+
+def _silence() -> int:
+    """The reader of our output has gone (``woodshed ... | head``): say no more, not even at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return COULD_NOT

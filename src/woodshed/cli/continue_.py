@@ -1,0 +1,57 @@
+"""woodshed continue"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from woodshed.cli import playing
+from woodshed.cli.options import BundleArgument, DrawnSeed, Force, Json, Threads, use_threads
+from woodshed.cli.talk import Talk
+
+
+def command(
+    bundle: BundleArgument,
+    music: Annotated[Path, typer.Argument(metavar="INPUT", help="MIDI or MusicXML to go on from; kept note for note.")],
+    output: playing.Output,
+    bars: playing.Bars = 8,
+    key: playing.InKey = None,
+    temperature: playing.Temperature = None,
+    top_p: playing.TopP = None,
+    top_k: playing.TopK = None,
+    min_p: playing.MinP = None,
+    repetition: playing.Repetition = None,
+    polyphony: playing.Polyphony = None,
+    count: playing.Count = 1,
+    candidates: playing.Candidates = 6,
+    seed: DrawnSeed = None,
+    audio: playing.Audio = None,
+    picture: playing.Picture = None,
+    threads: Threads = None,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Go on where a piece of music ends, with its own parts, tempo and meter."""
+    from woodshed.bundle import load_bundle
+    from woodshed.bundle.bundle import read_config
+    from woodshed.recipes import play
+
+    talk = Talk(as_json)
+    wish = play.parse_wish(bars, key=key, polyphony=polyphony)
+    read_config(bundle)
+    use_threads(threads)
+    song = play.read_song(music)
+    chosen = seed if seed is not None else play.draw_seed()
+
+    def make(tell: play.Told) -> list[play.Clip]:
+        loaded = load_bundle(bundle)
+        sampling = play.default_sampling(
+            loaded, temperature=temperature, top_p=top_p, top_k=top_k, min_p=min_p, repetition=repetition
+        )
+        return play.continue_song(
+            loaded, song, wish, sampling, seed=chosen, count=count, candidates=candidates, on_step=tell
+        )
+
+    playing.deliver(talk, playing.Order(output, count, audio, picture, force), make)

@@ -1,0 +1,69 @@
+"""woodshed generate"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from woodshed.cli import playing
+from woodshed.cli.options import BundleArgument, DrawnSeed, Force, Json, Threads, use_threads
+from woodshed.cli.talk import Talk
+
+
+def command(
+    bundle: BundleArgument,
+    output: playing.Output,
+    bars: playing.Bars = 8,
+    parts: Annotated[
+        str | None, typer.Option("--parts", metavar="NAMES", help="Who plays, such as 'drums, bass, lead guitar'.")
+    ] = None,
+    key: playing.InKey = None,
+    tempo: Annotated[float | None, typer.Option("--tempo", metavar="BPM", help="Quarter notes per minute.")] = None,
+    meter: Annotated[str | None, typer.Option("--meter", metavar="B/V", help="Meter, such as 4/4 or 7/8.")] = None,
+    temperature: playing.Temperature = None,
+    top_p: playing.TopP = None,
+    top_k: playing.TopK = None,
+    min_p: playing.MinP = None,
+    repetition: playing.Repetition = None,
+    polyphony: playing.Polyphony = None,
+    primer: Annotated[
+        Path | None, typer.Option("--primer", metavar="FILE", help="Go on from this music, as `continue` does.")
+    ] = None,
+    count: playing.Count = 1,
+    candidates: playing.Candidates = 6,
+    seed: DrawnSeed = None,
+    audio: playing.Audio = None,
+    picture: playing.Picture = None,
+    threads: Threads = None,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Play something new in the style that a bundle has learned. Without wishes it chooses for itself."""
+    from woodshed.bundle import load_bundle
+    from woodshed.bundle.bundle import read_config
+    from woodshed.recipes import play
+
+    talk = Talk(as_json)
+    wish = play.parse_wish(bars, parts=parts, key=key, tempo=tempo, meter=meter, polyphony=polyphony)
+    read_config(bundle)
+    use_threads(threads)
+    chosen = seed if seed is not None else play.draw_seed()
+    order = playing.Order(output, count, audio, picture, force)
+
+    def make(tell: play.Told) -> list[play.Clip]:
+        loaded = load_bundle(bundle)
+        sampling = play.default_sampling(
+            loaded, temperature=temperature, top_p=top_p, top_k=top_k, min_p=min_p, repetition=repetition
+        )
+        if primer is not None:
+            song = play.read_song(primer)
+            return play.continue_song(
+                loaded, song, wish, sampling, seed=chosen, count=count, candidates=candidates, on_step=tell
+            )
+        for line in play.stand_ins(loaded, wish):
+            talk.note(f"note: {line}")
+        return play.generate(loaded, wish, sampling, seed=chosen, count=count, candidates=candidates, on_step=tell)
+
+    playing.deliver(talk, order, make)

@@ -1,0 +1,28 @@
+"""Options that several commands share, so that they are called and explained alike."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+BundleArgument = Annotated[Path, typer.Argument(metavar="BUNDLE", help="A folder made by `woodshed train`.")]
+Json = Annotated[bool, typer.Option("--json", help="JSON on stdout, for programs.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
+DrawnSeed = Annotated[
+    Optional[int],  # noqa: UP045 - typer reads it
+    typer.Option("--seed", metavar="S", help="The same seed gives the same bytes; without one, one is drawn and told."),
+]
+Threads = Annotated[
+    Optional[int],  # noqa: UP045
+    typer.Option("--threads", metavar="N", min=1, max=256, help="CPU threads to use; all cores if not given."),
+]
+
+
+def use_threads(threads: int | None) -> None:
+    """Tell torch how many threads it may use."""
+    if threads is not None:
+        import torch
+
+        torch.set_num_threads(threads)

@@ -1,0 +1,78 @@
+"""What `generate` and `continue` share: how to ask, and how to hand over what was made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from woodshed.cli.talk import Talk
+
+if TYPE_CHECKING:
+    from woodshed.recipes.play import Clip
+
+Output = Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="MIDI file to write; must end in .mid.")]
+Bars = Annotated[int, typer.Option("--bars", metavar="N", help="How many new bars, 1-4096.")]
+InKey = Annotated[
+    str | None,
+    typer.Option("--key", metavar="KEY", help="Keep pitched parts in a key, such as 'F minor' or 'A blues'."),
+]
+Temperature = Annotated[
+    float | None, typer.Option("--temperature", metavar="T", help="0 plays safe, 1 as learned, more is wilder; 0-5.")
+]
+TopP = Annotated[
+    float | None, typer.Option("--top-p", metavar="P", help="Choose among the likeliest that hold this share, 0-1.")
+]
+TopK = Annotated[int | None, typer.Option("--top-k", metavar="K", help="Choose among the K likeliest; 0 is all.")]
+MinP = Annotated[
+    float | None, typer.Option("--min-p", metavar="P", help="Nothing less than P times as likely as the likeliest.")
+]
+Repetition = Annotated[
+    float | None,
+    typer.Option("--repetition", metavar="R", help="Odds of playing what was played before; 1 as learned, 0-10."),
+]
+Polyphony = Annotated[
+    int | None, typer.Option("--polyphony", metavar="N", help="At most N notes at once in each pitched part.")
+]
+Count = Annotated[int, typer.Option("--count", metavar="N", help="How many: OUT then becomes OUT-1, OUT-2, ...")]
+Candidates = Annotated[
+    int, typer.Option("--candidates", metavar="K", help="Draw K side by side for each, and keep the best; 1-64.")
+]
+Audio = Annotated[
+    str | None, typer.Option("--audio", metavar="FORMAT", help="Also write sound: wav, flac, ogg or mp3.")
+]
+Picture = Annotated[str | None, typer.Option("--picture", metavar="FORMAT", help="Also draw it: png, svg or pdf.")]
+
+
+@dataclass(frozen=True)
+class Order:
+    """Where the clips go."""
+
+    output: Path
+    count: int
+    audio: str | None
+    picture: str | None
+    force: bool
+
+
+def deliver(talk: Talk, order: Order, make: Callable[[Callable[[float], None]], list[Clip]]) -> None:
+    """Check the outputs, then ``make`` the clips (it is given whom to tell the share done), write and tell.
+
+    Raises:
+        OutputExists: before anything is made.
+        UnknownName: for a format that there is not.
+    """
+    from woodshed.recipes.play import all_outputs, check_formats, check_outputs, output_paths, write_clip
+
+    formats = check_formats(order.audio, order.picture)
+    paths = output_paths(order.output, order.count)
+    check_outputs([file for path in paths for file in all_outputs(path, formats)], force=order.force)
+    with talk.share("play") as tell:
+        clips = make(tell)
+    for clip, path in zip(clips, paths, strict=True):
+        files = write_clip(clip, path, formats)
+        talk.facts({"files": [str(file) for file in files], **clip.as_dict()})
+        talk.say(f"wrote {', '.join(map(str, files))}: {clip.summary()}")

@@ -1,0 +1,53 @@
+"""woodshed render"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from woodshed.cli.options import Force, Json
+from woodshed.cli.talk import Talk
+
+
+def command(
+    music: Annotated[Path, typer.Argument(metavar="SONG", help="A MIDI or MusicXML file.")],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="A .wav, .flac, .ogg, .mp3, .png, .svg, .pdf or .txt to write."
+        ),
+    ] = None,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Make a song heard or seen: sound or a piano roll; without -o, a piano roll right here."""
+    from woodshed.recipes.play import check_outputs, check_rendering, describe, facts_of, read_song, render_song
+
+    talk = Talk(as_json)
+    if output is None:
+        song = read_song(music)
+        talk.facts(facts_of(song))
+        if not as_json:
+            _draw_here(talk, song)
+        return
+    check_rendering(output)
+    check_outputs([output], force=force)
+    song = read_song(music)
+    with talk.share("render") as tell:
+        render_song(song, output, tell)
+    talk.facts({"files": [str(output)], **facts_of(song)})
+    talk.say(f"wrote {output}: {describe(song)}, {song.length_seconds:.1f} s")
+
+
+def _draw_here(talk: Talk, song: object) -> None:
+    import sys
+
+    from woodshed.music import Song
+    from woodshed.rendering import piano_roll_text
+
+    assert isinstance(song, Song)
+    width = max(shutil.get_terminal_size((100, 24)).columns, 40)
+    talk.say(piano_roll_text(song, width=width, colour=sys.stdout.isatty()).rstrip("\n"))

@@ -1,0 +1,120 @@
+"""woodshed train"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from woodshed.cli.options import Force, Json, Threads, use_threads
+from woodshed.cli.talk import Talk
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from woodshed.training.loop import Event, Outcome
+
+
+def command(
+    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="A named system; `woodshed recipes` lists them.")],
+    music: Annotated[Path, typer.Argument(metavar="CORPUS|FOLDER", help="A built corpus, or a folder of music.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="BUNDLE", help="Folder for the trained model.")],
+    minutes: Annotated[
+        float | None, typer.Option("--minutes", metavar="M", help="How long to train; the recipe's own if not given.")
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option("--steps", metavar="N", help="Train so many steps instead: exactly repeatable.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from where a stopped run was.")] = False,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the recipe; may be given again."),
+    ] = None,
+    held_out: Annotated[
+        Path | None,
+        typer.Option("--held-out", metavar="FOLDER", help="Measure the loss on this music instead of on a share."),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", metavar="S", help="The source of all chance.")] = 0,
+    device: Annotated[
+        str, typer.Option("--device", metavar="NAME", help="cpu, cuda, mps, or auto for the best there is.")
+    ] = "auto",
+    threads: Threads = None,
+    sample_every: Annotated[
+        float | None,
+        typer.Option("--sample-every", metavar="MINUTES", help="Write a few bars as MIDI every so often."),
+    ] = None,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Practise music: train a model on it. Ctrl-C ends early and keeps what was learned."""
+    from woodshed.recipes.recipe import load_recipe
+    from woodshed.recipes.runs import check_bundle_output, train_recipe
+
+    talk = Talk(as_json)
+    chosen = load_recipe(recipe, changes or [])
+    check_bundle_output(output, force=force or resume)
+    use_threads(threads)
+    with talk.progress("{task.fields[loss]}") as bar:
+        outcome = train_recipe(
+            chosen, music, output, minutes=minutes, steps=steps, seed=seed, device=device, held_out=held_out,
+            resume=resume, force=force, sample_every=sample_every, listener=_listener(talk, bar),
+        )  # fmt: skip
+    _report(talk, outcome, output, f"woodshed train {recipe} {music} -o {output} --resume")
+
+
+def _listener(talk: Talk, bar: Progress) -> Any:
+    """Bars for reading and training; where there is no terminal, a line for each evaluation."""
+    from woodshed.recipes.runs import Listener
+
+    tasks: dict[str, Any] = {}
+    latest = {"held_out": "-"}
+
+    def task(name: str) -> Any:
+        if name not in tasks:
+            tasks[name] = bar.add_task(name, loss="")
+        return tasks[name]
+
+    def on_corpus(stage: str, done: int, total: int) -> None:
+        bar.update(task(f"{stage} the music"), completed=done, total=max(total, 1))
+
+    def on_event(event: Event) -> None:
+        if event.kind == "evaluation" and event.held_out_nats is not None:
+            latest["held_out"] = f"{event.held_out_nats:.3f}"
+        if event.train_nats is not None:
+            bar.update(task("practise"), completed=event.fraction, total=1.0, loss=_losses(event, latest["held_out"]))
+        if event.kind != "step":
+            talk.facts(event.as_dict())
+        if event.kind == "evaluation" and bar.disable:
+            talk.note(f"{event.fraction:4.0%}  {event.seconds:6.0f} s  {_losses(event, latest['held_out'])}")
+
+    return Listener(
+        on_event=on_event,
+        on_corpus=on_corpus,
+        on_warning=lambda line: talk.note(f"note: {line}"),
+        on_sample=lambda path: talk.note(f"sample: {path}"),
+    )
+
+
+def _losses(event: Event, held_out: str) -> str:
+    learned = "-" if event.train_nats is None else f"{event.train_nats:.3f}"
+    return f"learned {learned}  held out {held_out} nats per note  {event.notes_per_second:,.0f} notes/s"
+
+
+def _report(talk: Talk, outcome: Outcome, output: Path, again: str) -> None:
+    training = outcome.bundle.training
+    loss = training.get("held_out_nats_per_note")
+    talk.facts(
+        {
+            "kind": "result", "bundle": str(output), "reason": outcome.reason, "held_out_nats_per_note": loss,
+            "steps": outcome.progress.step, "minutes": outcome.progress.seconds / 60,
+            "best_step": outcome.progress.best_step, "notes_seen": outcome.progress.notes,
+            **{name: training.get(name) for name in ("songs", "notes", "held_out_songs", "parameters", "seed")},
+        }
+    )  # fmt: skip
+    measured = "no held-out songs" if loss is None else f"{loss:.3f} nats per held-out note"
+    learned = f"{training['songs']} songs, {training['notes']:,} notes, {outcome.progress.seconds / 60:.1f} minutes"
+    talk.say(f"wrote {output}: {learned}, {measured}")
+    if outcome.reason == "interrupted":
+        talk.note(f"interrupted, and kept; to go on: {again}")
+    talk.note(f"now try: woodshed generate {output} -o new.mid --bars 8")

@@ -1,0 +1,100 @@
+"""What to learn from: a corpus, a plain folder of files, or songs at hand, split into learned and held out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from woodshed.corpus import BuildOptions, BuildReport, Corpus, build_corpus
+from woodshed.corpus.store import MANIFEST
+from woodshed.music import Song
+
+Progress = Callable[[str, int, int], None]
+"""Called with a stage, how many are done, and how many there are."""
+
+
+@dataclass(frozen=True)
+class Material:
+    """Songs to learn from, and songs to be tested on."""
+
+    songs: Sequence[Song]
+    held_out: Sequence[Song] = ()
+    source: str = "songs in memory"
+    """Where they come from, for the bundle's card."""
+    licences: tuple[str, ...] = ()
+    """Names of the licence and credit files that lie beside the music."""
+    warnings: tuple[str, ...] = ()
+    """What the user should know, one line each."""
+
+    @property
+    def notes(self) -> int:
+        """How many notes there are to learn from."""
+        return sum(len(song) for song in self.songs)
+
+
+def is_corpus(path: Path) -> bool:
+    """Whether ``path`` is a built corpus rather than a folder of music."""
+    return (path / MANIFEST).is_file()
+
+
+def open_material(
+    source: Path,
+    work: Path,
+    *,
+    options: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    held_out: Path | None = None,
+    reuse: bool = False,
+    progress: Progress | None = None,
+) -> Material:
+    """The songs of ``source``, a corpus or a folder (or file) of music, and those held out.
+
+    A folder is first built into ``work / "corpus"`` with ``options`` (fields of `BuildOptions`); with ``reuse`` a
+    corpus that is already there is used as it is, so that a resumed run has the very same split. ``held_out``
+    names the held-out songs instead: all of that corpus or folder, none of which is then learned from.
+
+    Raises:
+        CorpusError: if nothing usable was found.
+        FileError: if a path cannot be read.
+    """
+    fraction = {"held_out_fraction": 0.0} if held_out is not None else {}
+    build = BuildOptions(**{**(options or {}), "seed": seed, **fraction})
+    corpus, warnings = _open(source, work / "corpus", build, reuse, progress)
+    learned = [(entry.song_id, song) for entry, song in corpus.songs("train")]
+    if held_out is None:
+        tested = [(entry.song_id, song) for entry, song in corpus.songs("held_out")]
+        if not tested and not any("held out" in line for line in warnings):
+            warnings.append("nothing is held out, so the held-out loss is not measured; more songs allow it")
+    else:
+        others, more = _open(held_out, work / "held-out", build, reuse, progress)
+        warnings += more
+        tested = [(entry.song_id, song) for entry, song in others.songs()]
+    ids = {song_id for song_id, _ in tested}
+    return Material(
+        songs=[song for song_id, song in learned if song_id not in ids],
+        held_out=[song for _, song in tested],
+        source=", ".join(corpus.manifest.get("folders", [])) or source.name,
+        licences=tuple(corpus.manifest.get("papers", ())),
+        warnings=tuple(warnings),
+    )
+
+
+def _open(
+    source: Path, built: Path, options: BuildOptions, reuse: bool, progress: Progress | None
+) -> tuple[Corpus, list[str]]:
+    """The corpus at ``source``, or the one built from it, and what to warn of."""
+    if is_corpus(source):
+        return Corpus.open(source), []
+    if reuse and is_corpus(built):
+        return Corpus.open(built), []
+    report = build_corpus(source, built, options=options, force=True, progress=progress)
+    return Corpus.open(built), [*_left_out(report), *report.warnings]
+
+
+def _left_out(report: BuildReport) -> list[str]:
+    if not report.reasons:
+        return []
+    reasons = ", ".join(f"{count} {reason}" for reason, count in report.reasons.items())
+    return [f"{len(report.discards)} of {report.files} files are not used: {reasons}"]

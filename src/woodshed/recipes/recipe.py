@@ -1,0 +1,156 @@
+"""Recipes: named systems, kept as data. A new one needs a TOML file beside this module and no Python."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+from woodshed.errors import OutOfRange, UnknownName
+
+WORDS = ("title", "source", "differs", "size")
+SECTIONS: dict[str, dict[str, type]] = {
+    "corpus": {"min_notes": int, "held_out_fraction": float, "near_duplicates": bool},
+    "codec": {"steps_per_quarter": int},
+    "model": {"width": int, "layers": int, "heads": int, "head_width": int, "window": int, "dropout": float},
+    "training": {
+        "minutes": float, "batch": int, "length": int, "learning_rate": float, "weight_decay": float,
+        "warm_up": float, "evaluations": int, "patience": int, "checkpoint_seconds": float,
+    },
+    "augmentation": {"transpose": int, "louder": int, "stretch": float},
+    "sampling": {"temperature": float, "top_k": int, "top_p": float, "min_p": float, "repetition": float},
+}  # fmt: skip
+"""Section -> key -> type. The keys are fields of the dataclass that the section becomes; a test holds them to it."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A named system: which music, which codec, which model, how trained, how sampled."""
+
+    name: str
+    """What a user types."""
+    title: str
+    """One line for people."""
+    source: str
+    """Where the idea comes from."""
+    differs: str
+    """In what we differ from the source."""
+    size: str
+    """Which of ``sizes`` is used."""
+    sizes: tuple[str, ...]
+    """Names of the model sizes that the file holds."""
+    expect: Mapping[str, Any]
+    """What was measured: loss, minutes, machine; empty until it was."""
+    corpus: Mapping[str, Any]
+    """Fields of `woodshed.corpus.BuildOptions`."""
+    codec: Mapping[str, Any]
+    """Fields of `woodshed.codecs.NoteStepCodec`."""
+    model: Mapping[str, Any]
+    """Fields of `woodshed.models.note_transformer.NoteTransformerConfig`, of the chosen size."""
+    training: Mapping[str, Any]
+    """Fields of `woodshed.training.loop.TrainingOptions`."""
+    augmentation: Mapping[str, Any]
+    """Fields of `woodshed.training.examples.Augmentation`."""
+    sampling: Mapping[str, Any]
+    """Fields of `woodshed.generation.filters.Sampling`: what `generate` does unless it is told otherwise."""
+    changed: tuple[str, ...] = ()
+    """The settings, ``key=value``, in which this differs from the file."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {name: dict(value) if isinstance(value, Mapping) else value for name, value in vars(self).items()}
+
+
+def recipe_names() -> list[str]:
+    """The names of all recipes."""
+    found = (path.name for path in files(__package__).iterdir())
+    return sorted(name.removesuffix(".toml") for name in found if name.endswith(".toml"))
+
+
+def load_recipe(name: str, changes: Iterable[str] = ()) -> Recipe:
+    """The recipe called ``name``, with ``changes`` such as ``"training.learning_rate=0.001"`` or ``"size=tiny"``.
+
+    Raises:
+        UnknownName: no such recipe, or no such setting; with the closest names.
+        OutOfRange: a value that the setting cannot have.
+    """
+    names = recipe_names()
+    if name not in names:
+        near = difflib.get_close_matches(name, names, 3) or names
+        raise UnknownName(f"no recipe is called {name!r}; did you mean {', '.join(near)}? `woodshed recipes` lists all")
+    text = (files(__package__) / f"{name}.toml").read_text(encoding="utf-8")
+    return parse_recipe(name, text, changes)
+
+
+def parse_recipe(name: str, text: str, changes: Iterable[str] = ()) -> Recipe:
+    """A recipe from the text of its file.
+
+    Raises:
+        UnknownName: a key that no recipe has.
+        OutOfRange: a value of the wrong kind, or text that is not TOML.
+    """
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise OutOfRange(f"recipe {name} is not TOML: {error}") from None
+    changes = tuple(changes)
+    pairs = [_parse_change(change) for change in changes]
+    words = {word: table.pop(word, "") for word in WORDS}
+    words |= {key: value for key, value in pairs if key in WORDS}
+    models = table.pop("model", {})
+    size = words.pop("size")
+    if size not in models:
+        raise UnknownName(f"recipe {name} has no model size {size!r}; there is {', '.join(models)}")
+    sections = {section: dict(table.pop(section, {})) for section in SECTIONS if section != "model"}
+    sections["model"] = dict(models[size])
+    expect = table.pop("expect", {})
+    if table:
+        raise _unknown(name, next(iter(table)), [*WORDS, "expect", *SECTIONS])
+    for key, value in pairs:
+        if key not in WORDS:
+            section, _, field = key.partition(".")
+            if section not in sections:
+                raise _unknown(name, key, _all_keys())
+            sections[section][field] = value
+    checked = {section: _check(name, section, values) for section, values in sections.items()}
+    return Recipe(name=name, size=size, sizes=tuple(models), expect=expect, changed=changes, **words, **checked)
+
+
+def _parse_change(change: str) -> tuple[str, Any]:
+    """``"model.width=192"`` -> ``("model.width", 192)``; what is no TOML value is text."""
+    key, equals, text = change.partition("=")
+    if not equals:
+        raise OutOfRange(f"setting {change!r} is not of the form key=value; try training.learning_rate=0.001")
+    try:
+        return key.strip(), tomllib.loads(f"value = {text.strip()}")["value"]
+    except tomllib.TOMLDecodeError:
+        return key.strip(), text.strip()
+
+
+def _check(recipe: str, section: str, values: dict[str, Any]) -> dict[str, Any]:
+    """The values, each of its key's type."""
+    checked: dict[str, Any] = {}
+    for key, value in values.items():
+        kind = SECTIONS[section].get(key)
+        if kind is None:
+            raise _unknown(recipe, f"{section}.{key}", _all_keys())
+        whole_for_real = kind is float and type(value) is int
+        if type(value) is not kind and not whole_for_real:
+            raise OutOfRange(f"recipe {recipe}: {section}.{key} is {value!r}, which is no {_KINDS[kind]}")
+        checked[key] = kind(value)
+    return checked
+
+
+_KINDS: dict[type, str] = {int: "whole number", float: "number", bool: "true or false"}
+
+
+def _all_keys() -> list[str]:
+    return ["size", *(f"{section}.{key}" for section, keys in SECTIONS.items() for key in keys)]
+
+
+def _unknown(recipe: str, key: str, known: list[str]) -> UnknownName:
+    near = difflib.get_close_matches(key, known, 3, 0.4) or known
+    return UnknownName(f"recipe {recipe} has no setting {key!r}; did you mean {', '.join(near)}?")

@@ -1,0 +1,213 @@
+"""Run a recipe: songs in, a trained bundle out."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from woodshed.bundle import Bundle
+from woodshed.bundle.bundle import CONFIG_FILE, MODEL_FILE
+from woodshed.codecs import NoteStepCodec
+from woodshed.errors import CorpusError, OutOfRange, OutputExists, WoodshedError
+from woodshed.recipes.material import Material, Progress, open_material
+from woodshed.recipes.recipe import Recipe
+
+if TYPE_CHECKING:
+    from woodshed.training.loop import Event, Outcome
+
+WORK_FOLDER = "training"
+SAMPLE_BARS = 4
+
+
+def _ignore(*_: Any) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Who is told what, while a run is on."""
+
+    on_event: Callable[[Event], None] = _ignore
+    """Each training step, evaluation, checkpoint, and the end."""
+    on_corpus: Progress = _ignore
+    """While a folder of music is read: stage, done, total."""
+    on_warning: Callable[[str], None] = _ignore
+    """One line that the user should read."""
+    on_sample: Callable[[Path], None] = _ignore
+    """A sample was written there."""
+
+
+def train_recipe(
+    recipe: Recipe,
+    source: Path | Material,
+    out: Path,
+    *,
+    minutes: float | None = None,
+    steps: int | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    held_out: Path | None = None,
+    resume: bool = False,
+    force: bool = False,
+    sample_every: float | None = None,
+    listener: Listener | None = None,
+) -> Outcome:
+    """Train what ``recipe`` describes on a corpus, a folder of music or a `Material`; the bundle is at ``out``.
+
+    It lasts ``minutes``, or ``steps`` if they are given, else as long as the recipe says. ``held_out`` names a folder
+    or corpus to measure the loss on. ``resume`` goes on from the newest checkpoint in ``out``, if there is one.
+    ``sample_every`` so many minutes of training a sample is written to ``out/training/samples``.
+
+    Raises:
+        OutputExists: if ``out`` is there and neither ``resume`` nor ``force`` is set.
+        CorpusError: if there is no usable music.
+        OutOfRange: for settings that the model or training cannot have.
+        FileError: if something cannot be read or written.
+    """
+    from woodshed.training.loop import train
+
+    listener = listener or Listener()
+    out = Path(out)
+    check_bundle_output(out, force=force or resume)
+    options = training_options(recipe, minutes=minutes, steps=steps, seed=seed, device=device)
+    with _no_empty_folders(out):
+        material = _material(recipe, source, out, held_out, resume, seed, listener)
+        blank = blank_bundle(recipe, material, seed, options.device)
+        on_event = listener.on_event
+        if sample_every is not None:
+            on_event = _Sampler(blank, out, sample_every, seed, listener)
+        return train(blank, material.songs, material.held_out, out, options, resume=resume, on_event=on_event)
+
+
+def check_bundle_output(out: Path, *, force: bool) -> None:
+    """Refuse to replace anything but an empty folder or, with ``force``, a bundle or a run that has begun.
+
+    Raises:
+        OutputExists: naming the remedy.
+    """
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return
+    if not any((out / name).exists() for name in (CONFIG_FILE, MODEL_FILE, WORK_FOLDER)):
+        raise OutputExists(f"{out} is there and is no bundle, so it will not be replaced; choose another name")
+    if not force:
+        raise OutputExists(f"{out} is there; use --resume to train on, --force to replace it, or choose another name")
+
+
+def training_options(
+    recipe: Recipe, *, minutes: float | None = None, steps: int | None = None, seed: int = 0, device: str = "auto"
+) -> Any:
+    """The recipe's `woodshed.training.loop.TrainingOptions`, with the user's wishes."""
+    from woodshed.training.examples import Augmentation
+    from woodshed.training.loop import TrainingOptions, pick_device
+
+    chosen = dict(recipe.training)
+    if minutes is not None or steps is not None:
+        chosen["minutes"] = minutes
+    device = pick_device(device).type
+    augmentation = Augmentation(**recipe.augmentation)
+    return TrainingOptions(**chosen, steps=steps, seed=seed, device=device, augmentation=augmentation)
+
+
+def blank_bundle(recipe: Recipe, material: Material, seed: int, device: str) -> Bundle:
+    """A bundle with an untrained model, and all that is known of the music it will learn from.
+
+    Raises:
+        OutOfRange: for sizes that no model can have.
+    """
+    import torch
+
+    from woodshed.models.note_transformer import NoteTransformer, NoteTransformerConfig
+    from woodshed.training.style import describe_style
+
+    codec = NoteStepCodec(**recipe.codec)
+    try:
+        config = NoteTransformerConfig(**recipe.model)
+    except ValueError as error:
+        raise OutOfRange(f"recipe {recipe.name}: {error}") from None
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = NoteTransformer(config)
+    training = {
+        "songs": len(material.songs),
+        "notes": material.notes,
+        "held_out_songs": len(material.held_out),
+        "source": material.source,
+        "licences": list(material.licences),
+        "date": datetime.now(UTC).date().isoformat(),
+        "device": device,
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "seed": seed,
+        "size": recipe.size,
+        "changed": list(recipe.changed),
+        "sampling": dict(recipe.sampling),
+    }
+    return Bundle(model, codec, recipe.name, describe_style(codec, material.songs), training)
+
+
+def _material(
+    recipe: Recipe,
+    source: Path | Material,
+    out: Path,
+    held_out: Path | None,
+    resume: bool,
+    seed: int,
+    listener: Listener,
+) -> Material:
+    if isinstance(source, Material):
+        material = source
+    else:
+        material = open_material(
+            source, out / WORK_FOLDER, options=recipe.corpus, seed=seed, held_out=held_out, reuse=resume,
+            progress=listener.on_corpus,
+        )  # fmt: skip
+    if not material.songs:
+        raise CorpusError(f"{material.source}: no song is left to learn from; give more, or hold out fewer")
+    for warning in material.warnings:
+        listener.on_warning(warning)
+    return material
+
+
+@contextmanager
+def _no_empty_folders(out: Path) -> Iterator[None]:
+    """If the run fails before anything was written, the folders made for it go again."""
+    try:
+        yield
+    finally:
+        for folder in (out / WORK_FOLDER, out):
+            with suppress(OSError):
+                folder.rmdir()  # fails, as it should, on a folder that holds something
+
+
+class _Sampler:
+    """Passes events on, and now and then lets the model in training play a few bars."""
+
+    def __init__(self, blank: Bundle, out: Path, minutes: float, seed: int, listener: Listener) -> None:
+        if minutes <= 0:
+            raise OutOfRange(f"a sample every {minutes:g} minutes: give a number above 0")
+        self.blank, self.folder, self.seconds = blank, out / WORK_FOLDER / "samples", 60 * minutes
+        self.seed, self.listener, self.written = seed, listener, 0
+
+    def __call__(self, event: Event) -> None:
+        self.listener.on_event(event)
+        if event.kind == "step" and event.seconds >= (self.written + 1) * self.seconds:
+            self.written = int(event.seconds / self.seconds)
+            self._write(f"step-{event.step:06d}.mid")
+
+    def _write(self, name: str) -> None:
+        from woodshed.recipes.play import Wish, generate, write_clip
+
+        # A copy: the model itself must stay on its device and in training mode.
+        model = copy.deepcopy(self.blank.model).cpu().eval()
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            clip = generate(replace(self.blank, model=model), Wish(bars=SAMPLE_BARS), seed=self.seed, candidates=1)[0]
+            write_clip(clip, self.folder / name)
+        except (WoodshedError, OSError) as error:
+            self.listener.on_warning(f"no sample this time: {error}")
+            return
+        self.listener.on_sample(self.folder / name)
