@@ -148,7 +148,7 @@ class NoteTransformer(nn.Module):
     the next row from ``h``, that row so far, its place, and `Hints`. `losses` is all of it in one pass.
 
     >>> sum(p.numel() for p in NoteTransformer(NoteTransformerConfig()).parameters())
-    2028537
+    2113952
     """
 
     def __init__(self, config: NoteTransformerConfig) -> None:
