@@ -16,10 +16,13 @@ for (const player of players) {
   const draw = () => {
     head.classList.toggle("on", player.currentTime > 0);
     head.style.left = 100 * between(player.currentTime, seconds, places) + "%";
-    if (!player.paused) requestAnimationFrame(draw);
   };
-  player.addEventListener("play", draw);
-  player.addEventListener("seeked", draw);
+  const follow = () => {
+    draw();
+    if (!player.paused && !player.ended) requestAnimationFrame(follow);
+  };
+  player.addEventListener("play", follow);
+  player.addEventListener("seeking", draw);
   roll.classList.add("seekable");
   roll.addEventListener("click", (event) => {
     const box = roll.getBoundingClientRect();
