@@ -63,7 +63,7 @@ def song_or_none(data: bytes, repairs: list[Repair]) -> Song | None:
     return None
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(EDIT, min_size=1, max_size=6))
 def test_a_damaged_file_gives_a_song_or_a_plain_error(edits: list[tuple[str, int, int]]) -> None:
     repairs: list[Repair] = []
@@ -74,7 +74,7 @@ def test_a_damaged_file_gives_a_song_or_a_plain_error(edits: list[tuple[str, int
     assert read_midi(write_midi(song)).parts == song.parts
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=200))
 @example(b"\x90\x3c\x50")
 def test_any_bytes_as_a_track_give_a_song_or_a_plain_error(body: bytes) -> None:
@@ -82,7 +82,7 @@ def test_any_bytes_as_a_track_give_a_song_or_a_plain_error(body: bytes) -> None:
     song_or_none(data, [])
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(EDIT, max_size=3))
 def test_where_the_quick_reader_answers_the_patient_one_agrees(edits: list[tuple[str, int, int]]) -> None:
     data = damaged(edits)
@@ -90,7 +90,7 @@ def test_where_the_quick_reader_answers_the_patient_one_agrees(edits: list[tuple
         chunks = find_chunks(data, "damaged", MidiLimits(), Ledger())
     except WoodshedError:
         return
-    quick = scan_tracks(data, chunks.tracks)
+    quick = scan_tracks(data, chunks.tracks, "damaged", MidiLimits())
     if quick is None:
         return
     ledger = Ledger()
@@ -102,7 +102,8 @@ def test_where_the_quick_reader_answers_the_patient_one_agrees(edits: list[tuple
 
 
 def test_the_quick_reader_takes_a_healthy_file() -> None:
-    assert scan_tracks(SEED, find_chunks(SEED, "seed", MidiLimits(), Ledger()).tracks) is not None
+    chunks = find_chunks(SEED, "seed", MidiLimits(), Ledger())
+    assert scan_tracks(SEED, chunks.tracks, "seed", MidiLimits()) is not None
 
 
 def test_millions_of_events_in_a_broken_file_stop_at_the_limit() -> None:

@@ -53,7 +53,7 @@ def read_midi(
     data, name, stem = _load(source, limits)
     ledger = Ledger()
     chunks = find_chunks(data, name, limits, ledger)
-    events = scan_tracks(data, chunks.tracks)
+    events = scan_tracks(data, chunks.tracks, name, limits)
     if events is None:
         events = walk_tracks(data, chunks.tracks, name, limits, ledger)
     song = _to_song(events, chunks, name, stem, limits, ledger)
@@ -91,8 +91,6 @@ def _load(source: Path | str | bytes, limits: MidiLimits) -> tuple[bytes, str, s
 
 
 def _to_song(events: Events, chunks: Chunks, name: str, stem: str, limits: MidiLimits, ledger: Ledger) -> Song:
-    if len(events.tick) + len(events.metas) + events.sysex > limits.max_events:
-        raise LimitExceeded(f"{name}: more than {limits.max_events} events; raise max_events to read it")
     if chunks.format == 2 and len(events.ends) > 1:
         ledger.add("type-2", len(events.ends))
         events = events.one_after_another()
@@ -190,6 +188,8 @@ def _rows(
     dtype: np.dtype[Any], columns: Columns, clock: _Clock, cap: int = MAX_TICK, ledger: Ledger | None = None
 ) -> NDArray[Any]:
     """Rows in song ticks; those past ``cap`` are dropped and counted."""
+    if not len(columns["onset"]):
+        return np.empty(0, dtype)
     onset = clock.ticks(columns["onset"])
     kept = onset <= cap
     rows = np.empty(int(kept.sum()), dtype)
@@ -211,6 +211,8 @@ def _by_part(rows: NDArray[Any]) -> NDArray[Any]:
 
 def _latest(rows: NDArray[Any], ledger: Ledger) -> NDArray[Any]:
     """One row per tick: where several stand at one, the last holds."""
+    if len(rows) < 2:
+        return rows
     kept = np.flatnonzero(np.append(rows["onset"][1:] != rows["onset"][:-1], True)[: len(rows)])
     ledger.add("superseded", len(rows) - len(kept))
     return rows.take(kept)

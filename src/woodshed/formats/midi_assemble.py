@@ -100,7 +100,7 @@ def play(rows: Rows, ends: Ints, private: set[int], limits: MidiLimits, name: st
     labels = _labels(rows, program, ons, private)
     if len(labels) > limits.max_parts:
         raise LimitExceeded(f"{name}: {len(labels)} parts, more than {limits.max_parts}; raise max_parts to read it")
-    ledger.add("program-change", len(labels) - len(np.unique(labels // 128)))
+    ledger.add("program-change", len(labels) - len(set((labels // 128).tolist())))
     on, end = _pair(rows, is_on, ends, ledger)
     notes = {
         "part": _part_of(labels, rows.group[on] * 128 + program[on]), "onset": rows.tick[on], "end": end,
@@ -120,12 +120,13 @@ def _labels(rows: Rows, program: Ints, ons: Ints, private: set[int]) -> Ints:
     """(parts,) group x 128 + program: by track and channel, then by first note; and parts of our own files that
     play nothing."""
     label = rows.group[ons] * 128 + program[ons]
-    fresh = np.flatnonzero(np.append(True, label[1:] != label[:-1])[: len(label)])
+    fresh = np.flatnonzero(_fresh(label))
     labels, first = np.unique(label[fresh], return_index=True)
     labels = labels[np.lexsort((first, labels // 128))]
     if not private:
-        return labels
-    own = np.unique(rows.group[np.isin(rows.group // 16, list(private))])
+        return np.asarray(labels)
+    groups = rows.group[_fresh(rows.group)]
+    own = np.array([group for group in groups.tolist() if group // 16 in private], np.int64)
     alone = np.setdiff1d(own, labels // 128)
     last = program[np.searchsorted(rows.group, alone, side="right") - 1]
     merged = np.concatenate((labels, alone * 128 + last))
@@ -141,9 +142,14 @@ def _part_of(labels: Ints, label: Ints) -> Ints:
 
 def _starts(group: Ints) -> Ints:
     """(R,) index of the first row of each row's group."""
-    fresh = np.ones(len(group), bool)
-    fresh[1:] = group[1:] != group[:-1]
-    return np.maximum.accumulate(np.where(fresh, np.arange(len(group)), 0))
+    return np.maximum.accumulate(np.where(_fresh(group), np.arange(len(group)), 0))
+
+
+def _fresh(values: Ints) -> Flags:
+    """(R,) whether each differs from the one before it."""
+    fresh = np.ones(len(values), bool)
+    np.not_equal(values[1:], values[:-1], out=fresh[1:])
+    return fresh
 
 
 def _programs(rows: Rows, ons: Ints) -> Ints:
@@ -178,45 +184,51 @@ def _changing_programs(rows: Rows) -> Ints:
 
 
 def _share_setup(rows: Rows, private: set[int], limits: MidiLimits, name: str, ledger: Ledger) -> Rows:
-    """Give channel set-up found on one track to the tracks that play on that channel; drop what serves no one."""
-    apart = np.zeros(int(rows.group.max(initial=0)) // 16 + 1, bool)
-    apart[[track for track in private if track < len(apart)]] = True
-    size = len(apart) * 16
-    plays = np.bincount(rows.group[rows.kind == NOTE_ON], minlength=size) > 0
-    set_up = np.isin(rows.kind, (PROGRAM_CHANGE, CONTROL_CHANGE, PITCH_BEND))
-    names_program = np.bincount(rows.group[rows.kind == PROGRAM_CHANGE], minlength=size) > 0
-    shares = np.repeat(~apart, 16)
-    given = (names_program & shares).reshape(-1, 16).any(axis=0)
-    idle = set_up & (~plays & shares)[rows.group]
-    if not idle.any() and not (plays & shares & ~names_program & np.tile(given, len(apart))).any():
+    """Give channel set-up found on one track to the tracks that play on that channel, and count what serves no one.
+
+    Programs go to tracks that name none of their own; controllers and bends come from tracks that are silent on
+    the channel. Tracks in ``private`` neither give nor take.
+    """
+    setup = np.flatnonzero((rows.kind >= CONTROL_CHANGE) & (rows.kind != TOUCH))
+    if not len(setup):
         return rows
-    return _move_setup(rows, np.flatnonzero(plays & shares), ~shares[rows.group], idle, limits, name, ledger)
-
-
-def _move_setup(
-    rows: Rows, takers: Ints, apart: Flags, idle: Flags, limits: MidiLimits, name: str, ledger: Ledger
-) -> Rows:
-    """`_share_setup` where there is something to share: ``idle`` (R,) is set-up of channels silent on their track."""
-    own_program = np.unique(rows.group[rows.kind == PROGRAM_CHANGE])
-    added: list[Rows] = []
-    used = np.zeros(len(rows.group), bool)
-    for taker in takers.tolist():
-        same = (rows.group % 16 == taker % 16) & (rows.group != taker) & ~apart
-        programs = same & (rows.kind == PROGRAM_CHANGE) & (taker not in own_program)
-        given = np.flatnonzero(same & idle & (rows.kind != PROGRAM_CHANGE) | programs)
-        used[given] = True
-        if len(given):
-            block = rows.take(given)
-            added.append(Rows(np.full(len(given), taker), block.tick, block.kind, block.first, block.second))
-        if sum(len(block.tick) for block in added) > limits.max_events:
+    group, is_program = rows.group[setup], rows.kind[setup] == PROGRAM_CHANGE
+    size = (int(rows.group.max()) // 16 + 1) * 16
+    shares = np.ones(size, bool)
+    for track in private:
+        shares[track * 16 : track * 16 + 16] = False
+    plays = np.bincount(rows.group[rows.kind == NOTE_ON], minlength=size) > 0
+    names_program = np.bincount(group[is_program], minlength=size) > 0
+    idle = (shares & ~plays)[group]
+    takers = np.flatnonzero(plays & shares)
+    concerned = np.bincount((group % 16)[idle | is_program], minlength=16) > 0
+    used = np.zeros(len(setup), bool)
+    added: list[tuple[Ints, Ints]] = []
+    if not idle.any() and names_program[takers].all():
+        return rows
+    for taker in takers[concerned[takers % 16]].tolist():
+        wanted = is_program & ~names_program[taker] | idle & ~is_program
+        given = wanted & (group % 16 == taker % 16) & (group != taker) & shares[group]
+        used |= given
+        added.append((np.full(int(given.sum()), taker), setup[given]))
+        if sum(len(block) for _, block in added) > limits.max_events:
             raise LimitExceeded(f"{name}: channel set-up multiplies past {limits.max_events} events; raise max_events")
     ledger.add("channel-setup", int(used.sum()))
     ledger.add("left-aside-silent-channel", int((idle & ~used).sum()))
-    if not added and not idle.any():
-        return rows
-    kept = rows.take(~idle)
-    joined = Rows(*(np.concatenate([getattr(r, n) for r in (*added, kept)]) for n in Rows.__dataclass_fields__))
-    return joined.take(np.lexsort((joined.tick, joined.group)))
+    return _insert(rows, added) if used.any() else rows
+
+
+def _insert(rows: Rows, added: list[tuple[Ints, Ints]]) -> Rows:
+    """Copies of rows put into other groups, before what stands there at the same tick."""
+    group, source = (np.concatenate(column) for column in zip(*added, strict=True))
+    order = np.lexsort((rows.tick[source], group))
+    group, source = group[order], source[order]
+    place = np.searchsorted(rows.group << 40 | rows.tick, group << 40 | rows.tick[source])
+    columns = (group, rows.tick[source], rows.kind[source], rows.first[source], rows.second[source])
+    return Rows(*(
+        np.insert(getattr(rows, name), place, column)
+        for name, column in zip(Rows.__dataclass_fields__, columns, strict=True)
+    ))  # fmt: skip
 
 
 def _pair(rows: Rows, is_on: Flags, ends: Ints, ledger: Ledger) -> tuple[Ints, Ints]:

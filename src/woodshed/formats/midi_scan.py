@@ -2,7 +2,7 @@
 
 Where an event ends depends only on its own bytes, once running status is known to stand for two data bytes. So
 the byte after an event can be told for every position at once, as if an event began there; what remains is to
-follow these steps from the first byte, 64 events at a stride. Whatever does not fit (a data byte over 127, running
+follow these steps from the first byte, 16 events at a stride. Whatever does not fit (a data byte over 127, running
 status after a meta event or for one data byte, an end of track elsewhere than at the end) leaves the file to the
 patient reader, `woodshed.formats.midi_walk`, which finds the very same events in a well-formed file.
 """
@@ -14,23 +14,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from woodshed.errors import LimitExceeded
 from woodshed.formats.midi_chunks import END_OF_TRACK
 from woodshed.formats.midi_events import Events
+from woodshed.formats.midi_limits import MidiLimits
 
 Ints = NDArray[np.int64]
 Places = NDArray[np.intp]
 _PAD = 8
-_STRIDES = 6
+_STRIDES = 4
 
-_SIZES = np.full(256, 3, np.intp)
+_SIZES = np.full(256, 3, np.uint8)
 """Bytes from the status byte, or from the first data byte under running status, to the event's end."""
 _SIZES[:0x80] = 2
 _SIZES[0xC0:0xE0] = 2
-_SYSTEM = frozenset((0xF0, 0xF7, 0xFF))
 
 
-def scan_tracks(data: bytes, tracks: tuple[tuple[int, int], ...]) -> Events | None:
-    """The events in the byte spans ``tracks``, or None where the patient reader is needed."""
+def scan_tracks(data: bytes, tracks: tuple[tuple[int, int], ...], name: str, limits: MidiLimits) -> Events | None:
+    """The events in the byte spans ``tracks``, or None where the patient reader is needed.
+
+    Raises:
+        LimitExceeded: at more than ``limits.max_events``.
+    """
     if any(end - start < 4 or data[end - 3 : end] != END_OF_TRACK for start, end in tracks):
         return None
     octets = np.frombuffer(data[: tracks[-1][1]] + bytes(_PAD), np.uint8)
@@ -39,21 +44,23 @@ def scan_tracks(data: bytes, tracks: tuple[tuple[int, int], ...]) -> Events | No
     waits = _wait_sizes(octets)
     after = _after(octets, size)
     after[closings] = np.append(starts[1:], size)
-    at = _follow(after[np.arange(size) + waits[:size]], int(starts[0]), size)
+    at = _follow(after.take(np.arange(size, dtype=np.intp) + waits[:size]), int(starts[0]), size)
     status_at = at + waits[at]
-    closing = np.flatnonzero(np.isin(status_at, closings, assume_unique=True))
-    if len(closing) != len(tracks) or closing[-1] != len(at) - 1:
+    closing = np.searchsorted(status_at, closings)
+    if closing[-1] != len(at) - 1 or (status_at[closing] != closings).any():
         return None
+    if len(at) - len(tracks) > limits.max_events:
+        raise LimitExceeded(f"{name}: more than {limits.max_events} events; raise max_events to read it")
     return _read(data, octets, at, status_at, closing, starts)
 
 
-def _wait_sizes(octets: NDArray[np.uint8]) -> Places:
+def _wait_sizes(octets: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """(N,) how many bytes a delta time takes if it begins here."""
     high = octets >= 0x80
-    waits = np.ones(len(octets), np.intp)
+    waits = np.ones(len(octets), np.uint8)
     longer = high.copy()
     for ahead in range(1, 4):
-        waits += longer
+        waits += longer.view(np.uint8)
         longer[:-ahead] &= high[ahead:]
     return waits
 
@@ -61,7 +68,7 @@ def _wait_sizes(octets: NDArray[np.uint8]) -> Places:
 def _after(octets: NDArray[np.uint8], size: int) -> Places:
     """(N + pad,) the byte after an event whose status byte (or first running data byte) is here."""
     after = np.arange(len(octets), dtype=np.intp)
-    after += _SIZES[octets]
+    after += _SIZES.take(octets)
     system = np.flatnonzero(octets[:size] >= 0xF0)
     status = octets[system]
     length_at = np.minimum(system + 1 + (status == 0xFF), size)
