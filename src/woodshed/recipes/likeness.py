@@ -28,7 +28,7 @@ MOST = 3.0
 COPIED, HOME = 6.0, 0.1
 """Weight of the copied share (0-1), and the gain of a clip whose lowest part ends on the tonic."""
 CONSONANCE = 3.0
-"""Weight of consonance, counted as eleven figures count together about three."""
+"""Weight of consonance beside the other figures, which weigh 1 each."""
 _CONSONANT = (3, 4, 5)
 """Thirds, sixths, fourths and fifths, as semitones up to the octave's half."""
 

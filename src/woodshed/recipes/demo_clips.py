@@ -1,0 +1,191 @@
+"""What the demo plays: new clips in keys of the songs it learned, and one song that it never heard, carried on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+
+import numpy as np
+
+from woodshed.bundle import Bundle
+from woodshed.generation.canvas import Canvas, blank_canvas, continuation_canvas
+from woodshed.generation.choose import faults
+from woodshed.generation.fill import fill
+from woodshed.generation.filters import Sampling
+from woodshed.music import Key, Marker, Part, Song
+from woodshed.music.key_finding import find_key
+from woodshed.music.segments import pitched_notes
+from woodshed.recipes.likeness import RealMusic
+
+CANDIDATES = 16
+"""Drawn for each clip, side by side; one is kept."""
+CLIPS, CLIP_BARS, CONTINUATION_BARS = 3, 8, 16
+PRIMER_SECONDS = 9.0
+"""A primer has 4 bars, or 8 if 4 are shorter than this."""
+SEARCHED_BARS = 24
+"""How far into a song its primer may begin."""
+SLOW, FAST = 76.0, 180.0
+"""Tempos, in quarter notes per minute, at which eight bars show something."""
+MINOR_SCALES = ("harmonic minor", "minor", "melodic minor", "dorian", "phrygian")
+HARD_METERS = ("9/8", "12/8", "3/8", "2/2")
+MARK = "Woodshed plays from here"
+
+Told = Callable[[str, float], None]
+"""Told what is being made, and the share that is done, 0-1."""
+
+
+@dataclass(frozen=True)
+class DemoClip:
+    """One clip, and what the listener should know of it."""
+
+    name: str
+    """Of its files."""
+    title: str
+    note: str
+    song: Song
+    settings: dict[str, object]
+    """All that was asked for, embedded in the file."""
+    new_from: int = 0
+    """Tick from which on the model plays."""
+
+    @property
+    def highlight_bar(self) -> int | None:
+        """The first new bar, from 1, of a continuation."""
+        return int(np.searchsorted(self.song.bar_lines(), self.new_from)) + 1 if self.new_from else None
+
+
+def make_clips(
+    bundle: Bundle,
+    learned: Sequence[Song],
+    held_out: Sequence[Song],
+    real: RealMusic,
+    sampling: Sampling,
+    seed: int,
+    *,
+    candidates: int = CANDIDATES,
+    tell: Told = lambda name, share: None,
+) -> Iterator[DemoClip]:
+    """`CLIPS` new clips of `CLIP_BARS` bars, then a continuation of `CONTINUATION_BARS` bars."""
+    for number, model in enumerate(_models(learned, np.random.default_rng(seed)), 1):
+        name = f"clip-{number}"
+        key, rng = key_of(model), np.random.default_rng([seed, number])
+        blank = blank_canvas(bundle, CLIP_BARS, rng, parts=_players(model), key=key, bpm=model.bpm, meter=model.meter)
+        song, rank = _best(bundle, blank, real, sampling, rng, candidates, key, partial(tell, name))
+        note = f"Asked for {CLIP_BARS} bars of {blank.song.meter} in {key} at {model.bpm:.0f} BPM, and nothing else."
+        settings = _settings(seed, number, candidates, rank, key, sampling, blank.song)
+        yield DemoClip(name, f"New: {_tempo_word(model.bpm)} in {key}", note, song, settings)
+    yield _continuation(
+        bundle,
+        [*held_out, *learned][: len(held_out) or 1],
+        bool(held_out),
+        real,
+        sampling,
+        seed,
+        candidates,
+        partial(tell, "continuation"),
+    )
+
+
+def _continuation(
+    bundle: Bundle, songs: Sequence[Song], is_unheard: bool, real: RealMusic, sampling: Sampling, seed: int,
+    candidates: int, tell: Callable[[float], None],
+) -> DemoClip:  # fmt: skip
+    rng = np.random.default_rng([seed, CLIPS + 1])
+    source = min(songs, key=lambda song: (_is_hard(song), -min(len(pitched_notes(song.notes, song.parts)), 1000)))
+    primer = primer_of(source)
+    key = key_of(source)
+    canvas = continuation_canvas(primer, CONTINUATION_BARS, key=key)
+    song, rank = _best(bundle, canvas, real, sampling, rng, candidates, key, tell)
+    song = song.replace(markers=(*song.markers, Marker(canvas.open_from, MARK)))
+    heard = "which it never heard before" if is_unheard else "which it learned from, for there was no other"
+    bars = int(np.searchsorted(song.bar_lines(), canvas.open_from))
+    note = f"Bars 1-{bars} are real: {source.title or 'a song'}, {heard}. From bar {bars + 1} on the model plays."
+    settings = _settings(seed, CLIPS + 1, candidates, rank, key, sampling, song) | {"verb": "demo continue"}
+    return DemoClip("continuation", f"Carried on: {source.title or 'a song'}", note, song, settings, canvas.open_from)
+
+
+def _best(
+    bundle: Bundle, canvas: Canvas, real: RealMusic, sampling: Sampling, rng: np.random.Generator, candidates: int,
+    key: Key, tell: Callable[[float], None],
+) -> tuple[Song, int]:  # fmt: skip
+    """The candidate that is least strange, and which it is."""
+    songs = fill(bundle, canvas, sampling, rng, count=candidates, on_step=tell)
+    scores = [
+        real.strangeness(song.slice(canvas.open_from, song.length), key) + faults(song, canvas, bundle.style).total
+        for song in songs
+    ]
+    best = int(np.argmin(np.round(scores, 9)))
+    return songs[best], best
+
+
+def _models(songs: Sequence[Song], rng: np.random.Generator) -> list[Song]:
+    """`CLIPS` songs whose line-up, key, meter and tempo are borrowed: in different keys, if there are that many."""
+    order = [songs[i] for i in rng.permutation(len(songs))]
+    order.sort(key=lambda song: (_is_hard(song), len(_players(song)) < 2))
+    chosen: list[Song] = []
+    for song in order:
+        fresh = all(key_of(song) != key_of(other) for other in chosen)
+        usual = not _is_hard(song) or len(chosen) == 0
+        if fresh and usual and len(chosen) < CLIPS:
+            chosen.append(song)
+    rest = [song for song in order if not any(song is other for other in chosen)] or order
+    return [*chosen, *(rest * CLIPS)][:CLIPS]
+
+
+def _is_hard(song: Song) -> bool:
+    return str(song.meter) in HARD_METERS or not SLOW <= song.bpm <= FAST
+
+
+def _players(song: Song) -> list[Part]:
+    """The parts that play in a quarter of the bars or more."""
+    lines = song.bar_lines()
+    bars = [
+        len(np.unique(np.searchsorted(lines, song.notes["onset"][song.notes["part"] == part], side="right")))
+        for part in range(len(song.parts))
+    ]
+    return [
+        part for part, count in zip(song.parts, bars, strict=True) if count >= max(min(len(lines) / 4, max(bars)), 1)
+    ]
+
+
+def key_of(song: Song) -> Key:
+    """The key: tonic and mode as written or found, and of the minor scales the one that holds most of the notes."""
+    if len(song.keys):
+        tonic, is_minor = int(song.keys["tonic"][0]), bool(song.keys["is_minor"][0])
+    else:
+        found = find_key(song).key
+        tonic, is_minor = found.tonic, found.is_minor
+    if not is_minor:
+        return Key(tonic, "major")
+    classes = np.bincount(pitched_notes(song.notes, song.parts)["pitch"] % 12, minlength=12)
+    scales = [Key(tonic, scale) for scale in MINOR_SCALES]
+    return max(scales, key=lambda key: int(classes[list(key.pitch_classes)].sum()))
+
+
+def primer_of(song: Song) -> Song:
+    """The first bars in which at least two parts (if there are) play, with a note in the last of them."""
+    lines = song.bar_lines()
+    bar = np.searchsorted(lines, song.notes["onset"], side="right") - 1
+    playing = [
+        len(np.unique(song.notes["part"][bar == number])) for number in range(min(len(lines) - 1, SEARCHED_BARS))
+    ]
+    first = next((number for number, parts in enumerate(playing) if parts >= min(2, max(playing))), 0)
+    four_seconds = float(np.diff(song.seconds(lines[[first, min(first + 4, len(lines) - 1)]]))[0])
+    wanted = 4 if four_seconds >= PRIMER_SECONDS else 8
+    last = min(first + wanted, len(lines) - 1)
+    last = int(bar[(bar >= first) & (bar < last)].max(initial=first)) + 1
+    return song.slice_bars(first, last)
+
+
+def _tempo_word(bpm: float) -> str:
+    return "slow" if bpm < 90 else "walking" if bpm < 115 else "lively" if bpm < 150 else "fast"
+
+
+def _settings(
+    seed: int, number: int, candidates: int, kept: int, key: Key, sampling: Sampling, song: Song
+) -> dict[str, object]:
+    return {
+        "verb": "demo", "seed": seed, "number": number, "candidates": candidates, "kept": kept, "key": str(key),
+        "meter": str(song.meter), "bpm": song.bpm, "sampling": asdict(sampling),
+    }  # fmt: skip
