@@ -60,10 +60,11 @@ class Envelope:
             release=timecents_to_samples(max(region[first + 5], SHORTEST_RELEASE_TIMECENTS), sample_rate),
         )
 
-    @property
-    def end(self) -> float:
-        """Sample at which a held note has died away by itself; infinite where it sustains."""
-        return self.delay + self.attack + self.hold + self.decay if self.sustain <= 0.05 else float("inf")
+    def end(self, audible_db: float) -> float:
+        """Sample at which a held note has fallen by ``audible_db``; infinite where it sustains above that."""
+        share = min(audible_db / FALL_DB, 1.0)
+        falls = self.delay + self.attack + self.hold + self.decay * share
+        return falls if 1.0 - self.sustain >= min(share, 0.99) else float("inf")
 
     def attack_at(self, samples: NDArray[np.float64]) -> NDArray[np.float64]:
         """How far the attack has come, 0-1."""

@@ -35,8 +35,8 @@ GAIN = 0.2
 """Of one voice at full level; FluidSynth's own default, so that both engines are equally loud."""
 ATTENUATION_SHARE = 0.4
 """What hardware made of the attenuation generator, and every font since relies on."""
-INAUDIBLE_DB = 84.0
-"""A note is over this far below its loudest."""
+AUDIBLE_DB = 74.0
+"""A voice is over this far below full level; that is 88 dB below full scale."""
 SHORTEST_NOTE_SECONDS = 0.01
 EXCLUSIVE_RELEASE_TIMECENTS = -200
 """How a hi-hat that is cut off by another fades."""
@@ -155,21 +155,22 @@ class _Voice:
         self.tone, self.stream = self._source(tones)
 
     def _stages(self, cut: int, sample_rate: int) -> list[_Stage]:
-        """Held, released, and cut off by its exclusive class, each while it lasts."""
-        alone = int(min(self.recipe.end, NEVER // 4))
-        if self.held >= min(alone, cut):
-            stages = [_Stage(0, min(alone, cut), 1.0, None)]
-            level = float(amplitude(self.recipe, min(alone, cut), 1)[0])
-        else:
-            level = float(amplitude(self.recipe, self.held, 1)[0])
-            fade = _fade(self.recipe.volume.release, level)
-            stages = [_Stage(0, self.held, 1.0, None), _Stage(self.held, self.held + len(fade), level, fade)]
-            if cut < self.held + len(fade):
-                stages[1] = _Stage(self.held, cut, level, fade)
-                level *= float(fade[cut - self.held]) if cut > self.held else 1.0
+        """Held, released, and cut off by its exclusive class, each while it is heard."""
+        recipe, held = self.recipe, self.held
+        soft = max(self.attenuation + float(self.controls.attenuation.at(self.start)), 0.0)
+        audible = max(AUDIBLE_DB - soft / 10.0, 20.0)
+        lowest = float(self.controls.bend_cents.values.min())
+        alone = recipe.silent_after(audible, lowest)
+        stages = [_Stage(0, min(held, alone, cut), 1.0, None)]
+        if held < min(alone, cut):
+            level = float(amplitude(recipe, held, 1)[0])
+            count = recipe.fade_samples(recipe.volume.release, held, level, audible, lowest)
+            stages.append(_Stage(held, min(held + count, cut), level, _fall(round(recipe.volume.release))))
         if cut <= stages[-1].end and cut < alone:
-            fade = _fade(timecents_to_samples(EXCLUSIVE_RELEASE_TIMECENTS, sample_rate), level)
-            stages.append(_Stage(cut, cut + len(fade), level, fade))
+            level = stages[-1].level_at(cut) if len(stages) > 1 else float(amplitude(recipe, cut, 1)[0])
+            length = timecents_to_samples(EXCLUSIVE_RELEASE_TIMECENTS, sample_rate)
+            count = recipe.fade_samples(length, cut, level, audible, lowest)
+            stages.append(_Stage(cut, cut + count, level, _fall(round(length))))
         return stages
 
     def _source(self, tones: ToneCache) -> tuple[Tone | None, Stream | None]:
@@ -274,19 +275,17 @@ class _Stage:
     level: float
     """Amplitude where the stage begins, when it fades."""
     fade: NDArray[np.float32] | None
-    """How it falls from ``level``; None while the key is held."""
+    """How it falls from ``level``, at least as long as the stage; None while the key is held."""
 
-
-def _fade(length: float, level: float) -> NDArray[np.float32]:
-    """A fall of 96 dB in ``length`` samples, cut where it is `INAUDIBLE_DB` below full; at least one sample."""
-    heard = INAUDIBLE_DB + 20.0 * np.log10(max(level, 1e-6))
-    count = max(int(length * min(heard, FALL_DB) / FALL_DB), 1)
-    return _fall(round(length))[:count]
+    def level_at(self, sample: int) -> float:
+        """Amplitude at a sample of the voice, for a stage that fades."""
+        place = min(sample - self.start, len(self.fade) - 1) if self.fade is not None else 0
+        return self.level * float(self.fade[place]) if self.fade is not None else self.level
 
 
 @functools.lru_cache(maxsize=64)
 def _fall(length: int) -> NDArray[np.float32]:
-    """96 dB over ``length`` samples."""
+    """A fall of 96 dB over ``length`` samples, from 1."""
     curve = np.arange(max(length, 1), dtype=np.float32)
     curve *= np.float32(-FALL_DB / 20.0 * np.log(10.0) / max(length, 1))
     return np.exp(curve, out=curve)

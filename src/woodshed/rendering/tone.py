@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from woodshed.rendering import soundfont as sf
-from woodshed.rendering.envelope import Envelope, Oscillator, cents_to_hertz
+from woodshed.rendering.envelope import FALL_DB, Envelope, Oscillator, cents_to_hertz
 from woodshed.rendering.soundfont import Region, SoundFont
 
 CONTROL_SAMPLES = 64
@@ -26,6 +26,8 @@ LONGEST_KEPT_SECONDS = 8.0
 CACHE_BYTES = 192 << 20
 """What all tones keep together, roughly; the one that was not heard for longest goes first."""
 
+ENDLESS = 1 << 60
+"""Samples of a note that never dies away by itself."""
 FILTER_STEP_CENTS = 50.0
 """A moving cutoff moves by this much at once: a quarter tone, too little to be heard as a step."""
 
@@ -80,11 +82,35 @@ class Recipe:
         slow = self.modulation.release > 5.0 * self.sample_rate
         return self.region[sf.SAMPLE_MODES] & 3 == 3 or (shaped and not slow)
 
-    @property
-    def end(self) -> float:
-        """Sample after which it is silent even if the key stays down."""
-        frames = float("inf") if self.loop[1] else (len(self.wave) + 2) / self.step * 2.0
-        return min(self.volume.end, frames)
+    @functools.cached_property
+    def loop_db(self) -> float:
+        """Peak of the loop below full level, 0 or less: many drums end in a loop of almost nothing."""
+        start, end = self.loop
+        peak = float(np.abs(self.wave[start:end]).max(initial=0.0)) / 32768.0 if end else 0.0
+        return float(20.0 * np.log10(max(peak, 1e-5)))
+
+    def silent_after(self, audible_db: float, lowest_cents: float) -> int:
+        """Samples after which it is over, or out of hearing, though the key stay down."""
+        last = self._last_sample(lowest_cents)
+        held = self.volume.end(audible_db)
+        if self.loop[1]:
+            return round(min(held, max(self.volume.end(max(audible_db + self.loop_db, 0.0)), last), ENDLESS))
+        return round(min(held, last))
+
+    def fade_samples(self, length: float, at: int, level: float, audible_db: float, lowest_cents: float) -> int:
+        """How long a fall of 96 dB in ``length`` is heard that begins ``at`` a sample from ``level``; at least 1."""
+        below = audible_db + 20.0 * float(np.log10(max(level, 1e-6)))
+        left = self._last_sample(lowest_cents) - at
+        if self.loop[1]:
+            left = max(left, length * (below + self.loop_db) / FALL_DB)
+        return max(round(min(length * min(below, FALL_DB) / FALL_DB, left)), 1)
+
+    def _last_sample(self, lowest_cents: float) -> float:
+        """Sample at which the wave, or its loop for the first time, is over when bent down as far as it is."""
+        slowest = self.step * float(
+            2.0 ** (min(lowest_cents + min(self.region[sf.MOD_ENVELOPE_TO_PITCH], 0), 0) / 1200)
+        )
+        return (self.loop[1] or len(self.wave) + 2) / slowest
 
     def wave_at(self, first: int, count: int, looped: bool) -> NDArray[np.float32]:
         """Frames of the wave as if its loop were written out for ever; silence outside it."""
