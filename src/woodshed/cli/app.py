@@ -8,9 +8,10 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+import typer.core
 
 import woodshed
 from woodshed.errors import WoodshedError
@@ -27,10 +28,20 @@ UsageError = typer.BadParameter.__base__ or Exception
 """Typer brings its own copy of click or uses the installed one, depending on its version: this is either's."""
 
 
+class InOrder(typer.core.TyperGroup):
+    """Lists the commands in the order of `VERBS`, groups among them."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The verbs that there are."""
+        return [verb for verb in VERBS if verb in self.commands]
+
+
 def build_app() -> typer.Typer:
     """The whole command line."""
     app = typer.Typer(
         name="woodshed", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+        rich_markup_mode=None,  # importing rich's Markdown would double the time that help takes
+        cls=InOrder,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )  # fmt: skip
     app.callback()(start)

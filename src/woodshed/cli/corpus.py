@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from woodshed.corpus import Corpus
 
 HELP = "Make a corpus of a folder of music, or look into one."
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 
 @app.command()
@@ -42,10 +43,11 @@ def build(
     from woodshed.corpus import BuildOptions, build_corpus
 
     talk = Talk(as_json)
-    crew = {} if workers is None else {"workers": workers}
     options = BuildOptions(
-        min_notes=min_notes, held_out_fraction=held_out_fraction, near_duplicates=not keep_versions, seed=seed, **crew
+        min_notes=min_notes, held_out_fraction=held_out_fraction, near_duplicates=not keep_versions, seed=seed
     )
+    if workers is not None:
+        options = replace(options, workers=workers)
     with talk.stages(read="read the music", compare="find duplicates", write="write") as tell:
         report = build_corpus(folders, output, options=options, force=force, progress=tell)
     talk.facts(report.as_dict())

@@ -11,7 +11,7 @@ from woodshed.cli.options import Json
 from woodshed.cli.talk import Talk
 
 HELP = "Openly licensed music to learn from."
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 Folder = Annotated[
     Path | None,

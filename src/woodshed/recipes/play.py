@@ -13,8 +13,8 @@ import numpy as np
 
 import woodshed
 from woodshed.bundle import Bundle
-from woodshed.errors import OutOfRange, OutputExists, UnknownName, UsageError
 from woodshed.codecs.note_step import program_name
+from woodshed.errors import OutOfRange, OutputExists, UnknownName, UsageError
 from woodshed.generation.canvas import (
     Canvas,
     blank_canvas,

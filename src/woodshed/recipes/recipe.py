@@ -115,7 +115,7 @@ def parse_recipe(name: str, text: str, changes: Iterable[str] = ()) -> Recipe:
             if section not in sections:
                 raise _unknown(name, key, _all_keys())
             sections[section][field] = value
-    checked = {section: _check(name, section, values) for section, values in sections.items()}
+    checked: dict[str, Any] = {section: _check(name, section, values) for section, values in sections.items()}
     return Recipe(name=name, size=size, sizes=tuple(models), expect=expect, changed=changes, **words, **checked)
 
 

@@ -15,11 +15,10 @@ import numpy as np
 import torch
 
 from woodshed.bundle import Bundle, save_bundle
+from woodshed.bundle.likelihood import song_nats
 from woodshed.codecs import FIELDS, NoteStepCodec
-from woodshed.codecs.inputs import song_inputs
-from woodshed.codecs.note_step import LONGEST_SHIFT, TIME_SHIFT
 from woodshed.errors import CorpusError, OutOfRange
-from woodshed.models.note_transformer import Inputs, NoteTransformer, score
+from woodshed.models.note_transformer import Inputs, NoteTransformer
 from woodshed.music import Song
 from woodshed.training.checkpoints import Progress, latest_checkpoint, load_checkpoint, save_checkpoint
 from woodshed.training.examples import Augmentation, Batch, Windows, encode_examples
@@ -276,12 +275,10 @@ def held_out_nats(model: NoteTransformer, codec: NoteStepCodec, songs: Sequence[
     Raises:
         CorpusError: if the songs have no note.
     """
-    device = next(model.parameters()).device
     total, notes = np.zeros(len(FIELDS)), 0
     for song in songs:
-        inputs = Inputs(*(torch.from_numpy(array)[None].to(device) for array in song_inputs(codec, song)))
-        total += score(model, inputs)[0].sum(0).double().cpu().numpy()
-        notes += int((inputs.rows[0, 1:, TIME_SHIFT] <= LONGEST_SHIFT).sum())
+        nats, count = song_nats(model, codec, song)
+        total, notes = total + nats, notes + count
     if not notes:
         raise CorpusError("the held-out songs have no notes; hold out others")
     return dict(zip(FIELDS, (total / notes).tolist(), strict=True))

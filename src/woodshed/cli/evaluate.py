@@ -1,0 +1,60 @@
+"""woodshed evaluate"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from woodshed.cli.options import BundleArgument, Json, Threads, use_threads
+from woodshed.cli.talk import Talk
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from woodshed.recipes.judge import Verdict
+
+
+def command(
+    bundle: BundleArgument,
+    music: Annotated[Path, typer.Argument(metavar="CORPUS|FOLDER", help="A built corpus, or a folder of music.")],
+    split: Annotated[
+        str, typer.Option("--split", metavar="SIDE", help="held_out (never learned from), train, or all.")
+    ] = "held_out",
+    seed: Annotated[int, typer.Option("--seed", metavar="S", help="Of the draws behind the interval.")] = 0,
+    threads: Threads = None,
+    as_json: Json = False,
+) -> None:
+    """Measure how well a bundle predicts held-out music, and what that music is like."""
+    from woodshed.bundle import load_bundle
+    from woodshed.recipes.judge import judge
+
+    talk = Talk(as_json)
+    use_threads(threads)
+    loaded = load_bundle(bundle)
+    with talk.stages(read="read the music", compare="find duplicates", measure="measure") as tell:
+        verdict = judge(loaded, music, split=split, seed=seed, progress=tell)
+    talk.facts(verdict.as_dict())
+    talk.show(_table(verdict))
+    found = verdict.likelihood
+    talk.say(
+        f"{bundle}: {found.nats_per_note:.3f} nats per note (95 % of song draws {found.low:.3f}-{found.high:.3f}) "
+        f"on {found.songs} songs, {found.notes:,} notes"
+        + (f"; {verdict.left_out} songs of the other side left out" if verdict.left_out else "")
+    )
+
+
+def _table(verdict: Verdict) -> Table:
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
+    table.add_column("field or figure")
+    for name in ("nats per note", "mean", "5 %", "95 %"):
+        table.add_column(name, justify="right")
+    for field, nats in verdict.likelihood.fields.items():
+        table.add_row(field, f"{nats:.3f}")
+    for name, spread in verdict.metrics.items():
+        if spread.count:
+            table.add_row(name, "", f"{spread.mean:.3g}", f"{spread.low:.3g}", f"{spread.high:.3g}")
+    return table
