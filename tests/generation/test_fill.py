@@ -1,0 +1,174 @@
+"""Filling a canvas: constraints hold over many draws, what is fixed stays, the same seed gives the same song."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from woodshed.bundle import Bundle
+from woodshed.codecs import NoteStepCodec
+from woodshed.codecs.inputs import row_inputs
+from woodshed.errors import InfeasibleCanvas, OutOfRange, UnknownName
+from woodshed.generation import filters
+from woodshed.generation.canvas import Canvas, Constraints, blank_canvas, continuation_canvas
+from woodshed.generation.fill import fill, shorten
+from woodshed.generation.filters import Sampling
+from woodshed.models.note_transformer import Hints, Inputs, NoteTransformer, NoteTransformerConfig
+from woodshed.music import NOTE, Key, Meter, Part, Song, parse_part
+
+BAND = [parse_part("drums"), Part("Bass", 33), Part("Guitar", 30)]
+STYLE = {
+    "bpm": 120.0,
+    "instruments": {str(p): {"notes": 9, "songs": 1, "name": f"p{p}"} for p in (30, 33, 128)},
+    "drum_pitches": [36, 38, 42],
+    "arrangements": [{"programs": [128, 33, 30], "bpm": 99.0, "meter": "4/4", "presence": [1.0, 0.9, 0.8]}],
+}
+
+
+@pytest.fixture(scope="module")
+def bundle() -> Bundle:
+    """An untrained model: as wild as can be, so that only the constraints hold it."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = NoteTransformer(NoteTransformerConfig(width=16, layers=1, heads=2, head_width=8, window=32))
+    with torch.no_grad():
+        model.head_out[0].bias[:13] += 4  # but with short time shifts, so that bars are full
+    return Bundle(model.eval(), NoteStepCodec(), style=STYLE)
+
+
+def _play(bundle: Bundle, canvas: Canvas, seed: int = 0, count: int = 1) -> list[Song]:
+    return fill(bundle, canvas, Sampling(temperature=1, top_p=1), np.random.default_rng(seed), count=count)
+
+
+def _canvas(bundle: Bundle, bars: int = 2, **wishes: object) -> Canvas:
+    return blank_canvas(bundle, bars, np.random.default_rng(0), parts=BAND, **wishes)  # type: ignore[arg-type]
+
+
+def _most_at_once(notes: np.ndarray) -> int:
+    """How many of the notes sound together at most."""
+    ends = notes["onset"] + notes["duration"]
+    return max((int(((notes["onset"] <= t) & (ends > t)).sum()) for t in notes["onset"]), default=0)
+
+
+def test_constraints_hold_in_every_note_of_many_draws(bundle: Bundle) -> None:
+    key = Key.parse("F# minor pentatonic")
+    canvas = _canvas(bundle, bars=12, key=key, meter=Meter(7, 8), bpm=133.0, polyphony=1)
+    canvas = Canvas(
+        canvas.song,
+        0,
+        canvas.open_parts,
+        Constraints(key, {1: (28, 50), 2: (52, 76)}, canvas.constraints.polyphony),
+    )
+    songs = [song for seed in range(4) for song in _play(bundle, canvas, seed, count=12)]
+    assert sum(map(len, songs)) > 1000
+    for song in songs:
+        notes = song.notes
+        assert song.length == 12 * Meter(7, 8).bar_ticks
+        assert (song.ends <= song.length).all()
+        pitched = notes[notes["part"] != 0]
+        assert set((pitched["pitch"] % 12).tolist()) <= set(key.pitch_classes)
+        assert set(notes["pitch"][notes["part"] == 0].tolist()) <= {36, 38, 42}
+        for part, (low, high) in ((1, (28, 50)), (2, (52, 76))):
+            own = notes[notes["part"] == part]
+            assert ((own["pitch"] >= low) & (own["pitch"] <= high)).all()
+            assert _most_at_once(own) <= 1
+
+
+def test_the_same_seed_gives_the_same_song_and_another_another(bundle: Bundle) -> None:
+    canvas = _canvas(bundle)
+    assert _play(bundle, canvas, 3) == _play(bundle, canvas, 3)
+    assert _play(bundle, canvas, 3) != _play(bundle, canvas, 4)
+
+
+def test_what_is_fixed_comes_back_bit_for_bit(bundle: Bundle, band_song: Song) -> None:
+    odd = band_song.notes.copy()
+    odd["onset"][1:] += 7  # off the grid, and velocities that the codec would round
+    odd["velocity"] -= 1
+    song = band_song.with_notes(odd)
+    canvas = continuation_canvas(song, 3)
+    for played in _play(bundle, canvas, count=3):
+        kept = played.notes[played.notes["onset"] < canvas.open_from]
+        assert np.array_equal(kept, song.notes)
+        assert played.bars == 7
+        assert played.parts == song.parts
+        assert len(played) > len(song)
+
+
+def test_a_continuation_of_unknown_instruments_keeps_them(bundle: Bundle) -> None:
+    song = Song.make(
+        [(1, 0, 480, 60, 80), (2, 480, 480, 64, 80)], [Part("mute", 3), Part("Lead", 81), Part("Lead", 81)]
+    )
+    played = _play(bundle, continuation_canvas(song, 1))[0]
+    assert played.parts == song.parts
+    assert set(played.notes["part"].tolist()) <= {1, 2}
+
+
+def test_playing_costs_what_the_model_says_the_song_costs(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One step at a time sees exactly what one pass over the finished rows sees."""
+    seen: list[np.ndarray] = []
+    played: list[np.ndarray] = []
+
+    def choose(logits: np.ndarray, *rest: object) -> np.ndarray:
+        seen.append(logits[0].copy())
+        return filters.choose(logits, *rest)  # type: ignore[arg-type]
+
+    def finish(bundle: Bundle, canvas: Canvas, view: object, rows: np.ndarray, onsets: np.ndarray) -> Song:
+        played.extend((rows, onsets))
+        return canvas.song
+
+    monkeypatch.setattr("woodshed.generation.fill.choose", choose)
+    monkeypatch.setattr("woodshed.generation.fill._finish", finish)
+    canvas = _canvas(bundle, bars=4)
+    song = _play(bundle, Canvas(canvas.song, 0, canvas.open_parts), seed=5)[0]
+    rows, onsets = played
+    lines, programs = bundle.codec.bar_lines(song), bundle.codec.programs(song)
+    hints = row_inputs(bundle.codec, rows, onsets, lines, programs)
+    inputs = Inputs(*(torch.from_numpy(array)[None] for array in hints))
+    model, steps = bundle.model, 12
+    with torch.no_grad():
+        hidden = model.head_in(model.states(inputs.rows[:, :-1], inputs.places[:, :-1], inputs.programs))
+        for field in range(6):
+            told = Hints(inputs.expected[:, :, field], inputs.records[:, :, field], inputs.anchors, inputs.tallies)
+            full = model.head(field, hidden, inputs.rows[:, 1:], inputs.places[:, 1:], inputs.programs, told)[0].numpy()
+            for row in range(steps):
+                stepped = seen[row * 6 + field]
+                possible = np.isfinite(stepped)
+                assert np.allclose(stepped[possible], full[row][possible], atol=1e-4)
+
+
+def test_by_default_a_learned_line_up_plays_at_its_tempo(bundle: Bundle) -> None:
+    canvas = blank_canvas(bundle, 4, np.random.default_rng(0))
+    assert [(p.program, p.is_drum) for p in canvas.song.parts] == [(0, True), (33, False), (30, False)]
+    assert canvas.song.bpm == 99
+    assert canvas.song.bars == 4
+
+
+@pytest.mark.parametrize("bars", [0, -1, 5000])
+def test_bars_outside_their_range_are_refused(bundle: Bundle, bars: int) -> None:
+    with pytest.raises(OutOfRange, match=f"bars {bars} is outside 1-4096"):
+        blank_canvas(bundle, bars, np.random.default_rng(0))
+
+
+def test_an_instrument_never_heard_is_refused_with_those_that_were(bundle: Bundle) -> None:
+    with pytest.raises(UnknownName, match=r"Flute.*Distortion Guitar"):
+        blank_canvas(bundle, 1, np.random.default_rng(0), parts=[parse_part("flute")])
+
+
+def test_a_range_without_a_playable_pitch_is_named(bundle: Bundle) -> None:
+    canvas = _canvas(bundle)
+    narrow = Canvas(canvas.song, 0, canvas.open_parts, Constraints(Key.parse("C major"), {1: (61, 61)}))
+    with pytest.raises(InfeasibleCanvas, match="Bass: no pitch lies in 61-61 and in C major"):
+        _play(bundle, narrow)
+
+
+def test_a_song_without_notes_cannot_be_continued() -> None:
+    with pytest.raises(InfeasibleCanvas, match="no notes to go on from"):
+        continuation_canvas(Song(length=1920), 4)
+
+
+def test_shortening_keeps_the_polyphony_and_no_pitch_overlaps_itself() -> None:
+    notes = np.array([(0, 0, 900, 60, 80), (0, 100, 900, 64, 80), (0, 200, 900, 60, 80), (0, 200, 50, 67, 80)], NOTE)
+    cut = shorten(notes, 2)
+    assert _most_at_once(cut) <= 2
+    assert cut["duration"].tolist() == [200, 100, 900, 50]

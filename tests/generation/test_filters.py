@@ -1,0 +1,89 @@
+"""Sampling filters: pure functions on logits."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from woodshed.errors import OutOfRange, UnknownName
+from woodshed.generation.filters import (
+    Sampling,
+    choose,
+    keep_min_p,
+    keep_top_k,
+    keep_top_p,
+    probabilities,
+    warm,
+    weigh_expected,
+)
+
+LOGITS = np.log(np.array([[0.5, 0.3, 0.15, 0.05]]))
+NONE = np.full((1, 5), -1)
+
+
+def _left(logits: np.ndarray) -> list[int]:
+    return np.flatnonzero(np.isfinite(logits[0])).tolist()
+
+
+def test_top_k_keeps_the_k_likeliest() -> None:
+    assert _left(keep_top_k(LOGITS, 2)) == [0, 1]
+    assert _left(keep_top_k(LOGITS, 0)) == [0, 1, 2, 3]
+
+
+def test_top_p_keeps_just_enough_to_reach_p() -> None:
+    assert _left(keep_top_p(LOGITS, 0.5)) == [0]
+    assert _left(keep_top_p(LOGITS, 0.51)) == [0, 1]
+    assert _left(keep_top_p(LOGITS, 1.0)) == [0, 1, 2, 3]
+
+
+def test_min_p_measures_against_the_likeliest() -> None:
+    assert _left(keep_min_p(LOGITS, 0.5)) == [0, 1]
+
+
+def test_temperature_zero_leaves_the_likeliest_and_one_changes_nothing() -> None:
+    assert _left(warm(LOGITS, 0)) == [0]
+    assert np.array_equal(warm(LOGITS, 1), LOGITS)
+    assert probabilities(warm(LOGITS, 2))[0, 0] < 0.5
+
+
+def test_repetition_scales_the_odds_of_what_is_expected_once_per_symbol() -> None:
+    expected = np.array([[1, 1, -1, 3, -1]])
+    odds = np.exp(weigh_expected(LOGITS, expected, 2.0))
+    assert odds[0] == pytest.approx([0.5, 0.6, 0.15, 0.1])
+    assert _left(weigh_expected(LOGITS, expected, 0.0)) == [0, 2]
+    assert np.array_equal(weigh_expected(LOGITS, expected, 1.0), LOGITS)
+
+
+def test_no_filter_takes_the_last_possible_symbol_away() -> None:
+    only = np.array([[-np.inf, 0.0, -np.inf]])
+    sampling = Sampling(temperature=0.5, top_k=1, top_p=0.01, min_p=0.9, repetition=0)
+    chosen = choose(only, np.array([[1, -1, -1, -1, -1]]), 0, sampling, np.random.default_rng(0))
+    assert chosen.tolist() == [1]
+
+
+def test_draws_follow_the_probabilities_and_never_touch_the_impossible() -> None:
+    logits = np.repeat(np.append(LOGITS, [[-np.inf]], axis=1), 4000, 0)
+    sampling = Sampling(temperature=1, top_p=1)
+    drawn = choose(logits, np.full((4000, 5), -1), 2, sampling, np.random.default_rng(1))
+    assert np.bincount(drawn, minlength=5) / 4000 == pytest.approx([0.5, 0.3, 0.15, 0.05, 0], abs=0.03)
+    assert (drawn < 4).all()
+
+
+def test_one_field_can_have_its_own_temperature() -> None:
+    sampling = Sampling(temperature=1, temperatures={"pitch": 0.0})
+    assert sampling.temperature_of(2) == 0
+    assert sampling.temperature_of(3) == 1
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"temperature": -1}, {"top_p": 0}, {"top_k": -1}, {"min_p": 1}, {"repetition": 11}, {"temperature": np.nan}],
+)
+def test_a_setting_outside_its_range_is_named(wrong: dict[str, float]) -> None:
+    with pytest.raises(OutOfRange, match="is outside"):
+        Sampling(**wrong)  # type: ignore[arg-type]
+
+
+def test_an_unknown_field_is_named() -> None:
+    with pytest.raises(UnknownName, match="loudness"):
+        Sampling(temperatures={"loudness": 1})
