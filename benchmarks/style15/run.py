@@ -120,8 +120,9 @@ def our_parameters() -> tuple[int, int]:
     from torch import nn
 
     from woodshed.models.note_transformer import NoteTransformer, NoteTransformerConfig
+    from woodshed.recipes.recipe import load_recipe
 
-    model = NoteTransformer(NoteTransformerConfig())
+    model = NoteTransformer(NoteTransformerConfig(**load_recipe("band").model))
     whole = sum(p.numel() for p in model.parameters())
     tables = sum(module.weight.numel() for module in model.modules() if isinstance(module, nn.Embedding))
     return whole, whole - tables
