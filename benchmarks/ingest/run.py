@@ -83,7 +83,7 @@ def measure(folder: Path, asked: argparse.Namespace, scratch: Path) -> Iterator[
     yield best(asked.rounds, lambda: read_row(scratch / "corpus"))
     if asked.peers:
         for task, most in (("miditok parse and encode", 1000), ("miditok encode", 1000), ("pretty_midi parse", 300)):
-            yield peer_row(asked.peers, task, paths, most, scratch)
+            yield best(asked.rounds, lambda t=task, m=most: peer_row(asked.peers, t, paths, m, scratch))
 
 
 def make_synthetic(folder: Path, out: Path, count: int) -> None:
