@@ -85,7 +85,7 @@ def _after(octets: NDArray[np.uint8], size: int) -> Places:
 def _follow(step: Places, first: int, size: int) -> Places:
     """Every place that is reached from ``first``, in order; ``step`` (size,) leads strictly forward."""
     jumps = [np.append(step, size)]
-    for _ in range(_STRIDES):
+    for _ in range(_STRIDES if size < 2**20 else 1):  # each doubling is one more array as long as the file
         jumps.append(jumps[-1].take(jumps[-1]))
     heads, here, far = [], first, jumps.pop()
     while here < size:
