@@ -60,7 +60,7 @@ def test_constraints_hold_in_every_note_of_many_draws(bundle: Bundle) -> None:
         canvas.open_parts,
         Constraints(key, {1: (28, 50), 2: (52, 76)}, canvas.constraints.polyphony),
     )
-    songs = [song for seed in range(4) for song in _play(bundle, canvas, seed, count=12)]
+    songs = [song for seed in range(4) for song in _play(bundle, canvas, seed, count=16)]
     assert sum(map(len, songs)) > 1000
     for song in songs:
         notes = song.notes

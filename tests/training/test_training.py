@@ -1,0 +1,230 @@
+"""Training: learns, resumes exactly, keeps the best, bounds the disk, ends cleanly."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from woodshed.bundle import Bundle, load_bundle
+from woodshed.codecs import NoteStepCodec
+from woodshed.codecs.note_step import DURATION, END, PITCH, TIME_SHIFT
+from woodshed.errors import BundleError, CorpusError, OutOfRange
+from woodshed.models.note_transformer import NoteTransformer, NoteTransformerConfig
+from woodshed.music import Part, Song
+from woodshed.training.checkpoints import latest_checkpoint
+from woodshed.training.examples import Augmentation, Windows, encode_examples, stretch
+from woodshed.training.loop import Event, Outcome, TrainingOptions, schedule, train
+from woodshed.training.style import describe_style
+
+CODEC = NoteStepCodec()
+
+
+def _blank() -> Bundle:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = NoteTransformer(NoteTransformerConfig(width=16, layers=1, heads=2, head_width=16, window=32))
+    return Bundle(model, CODEC)
+
+
+def _options(steps: int, **more: object) -> TrainingOptions:
+    defaults: dict[str, object] = {"minutes": None, "batch": 2, "length": 32, "evaluations": 4, "learning_rate": 0.01}
+    return TrainingOptions(steps=steps, **{**defaults, **more})  # type: ignore[arg-type]
+
+
+def _run(folder: Path, song: Song, steps: int, held_out: tuple[Song, ...] | None = None, **more: object) -> Outcome:
+    held = (song.transpose(2),) if held_out is None else held_out
+    resume = bool(more.pop("resume", False))
+    on_event = more.pop("on_event", None)
+    return train(_blank(), [song], held, folder, _options(steps, **more), resume=resume, on_event=on_event)  # type: ignore[arg-type]
+
+
+def _weights(bundle: Bundle) -> list[torch.Tensor]:
+    return list(bundle.model.state_dict().values())
+
+
+def test_a_few_steps_learn_something(tmp_path: Path, band_song: Song) -> None:
+    outcome = _run(tmp_path / "b", band_song, 40)
+    losses = [event.held_out_nats for event in outcome.events if event.kind == "evaluation"]
+    assert losses[-1] is not None
+    assert losses[0] is not None
+    assert losses[-1] < losses[0] - 1
+    assert outcome.reason == "done"
+    assert outcome.bundle.training["held_out_nats_per_note"] == min(filter(None, losses))
+
+
+def test_the_same_seed_gives_the_same_weights(tmp_path: Path, band_song: Song) -> None:
+    one, two = (_run(tmp_path / name, band_song, 8, seed=5).bundle for name in "ab")
+    other = _run(tmp_path / "c", band_song, 8, seed=6).bundle
+    assert all(torch.equal(a, b) for a, b in zip(_weights(one), _weights(two), strict=True))
+    assert not all(torch.equal(a, b) for a, b in zip(_weights(one), _weights(other), strict=True))
+
+
+def test_a_run_leaves_the_global_chance_alone(tmp_path: Path, band_song: Song) -> None:
+    before = torch.get_rng_state()
+    _run(tmp_path / "b", band_song, 2)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_a_run_killed_in_between_goes_on_where_it_was(tmp_path: Path, band_song: Song) -> None:
+    folder = tmp_path / "b"
+
+    def die(event: Event) -> None:
+        if event.step == 6 and event.kind == "step":
+            raise RuntimeError("kill -9")
+
+    with pytest.raises(RuntimeError, match="kill -9"):
+        _run(folder, band_song, 12, checkpoint_seconds=0.0, on_event=die)
+    newest = latest_checkpoint(folder / "training")
+    assert newest is not None
+    assert newest.name == "step-00000005.safetensors"
+    steps: list[int] = []
+    outcome = _run(folder, band_song, 12, resume=True, on_event=lambda e: steps.append(e.step))
+    assert steps[0] == 6
+    assert outcome.progress.step == 12
+
+
+def test_resuming_ends_where_an_unbroken_run_does_up_to_rounding(tmp_path: Path, band_song: Song) -> None:
+    """Chance is restored exactly; the optimiser's moments are kept in 16 bits."""
+    unbroken = _run(tmp_path / "a", band_song, 10).progress.best
+
+    def die(event: Event) -> None:
+        if event.step == 6 and event.kind == "step":
+            raise RuntimeError("kill -9")
+
+    with pytest.raises(RuntimeError, match="kill -9"):
+        _run(tmp_path / "b", band_song, 10, checkpoint_seconds=0.0, on_event=die)
+    assert _run(tmp_path / "b", band_song, 10, resume=True).progress.best == pytest.approx(unbroken, rel=0.02)
+
+
+def test_the_disk_holds_two_checkpoints_and_the_best(tmp_path: Path, band_song: Song) -> None:
+    outcome = _run(tmp_path / "b", band_song, 8, checkpoint_seconds=0.0)
+    names = sorted(path.name for path in (tmp_path / "b").rglob("*") if path.is_file())
+    assert names == sorted(
+        [
+            "README.md",
+            "config.json",
+            "log.jsonl",
+            "model.safetensors",
+            "step-00000007.safetensors",
+            "step-00000008.safetensors",
+        ]
+    )
+    assert outcome.progress.step == 8
+
+
+def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path, band_song: Song) -> None:
+    _run(tmp_path / "b", band_song, 4, checkpoint_seconds=0.0)
+    newest = latest_checkpoint(tmp_path / "b" / "training")
+    assert newest is not None
+    newest.write_bytes(newest.read_bytes()[:100])
+    older = latest_checkpoint(tmp_path / "b" / "training")
+    assert older is not None
+    assert older != newest
+
+
+def test_a_checkpoint_of_another_model_is_refused(tmp_path: Path, band_song: Song) -> None:
+    _run(tmp_path / "b", band_song, 2)
+    wider = Bundle(NoteTransformer(NoteTransformerConfig(width=32, layers=1, heads=2, head_width=16, window=32)), CODEC)
+    with pytest.raises(BundleError, match="does not fit this run"):
+        train(wider, [band_song], [], tmp_path / "b", _options(4), resume=True)
+
+
+def test_ctrl_c_saves_and_ends_cleanly(tmp_path: Path, band_song: Song) -> None:
+    def interrupt(event: Event) -> None:
+        if event.step == 3 and event.kind == "step":
+            raise KeyboardInterrupt
+
+    outcome = _run(tmp_path / "b", band_song, 100, on_event=interrupt)
+    assert outcome.reason == "interrupted"
+    assert load_bundle(tmp_path / "b").training["steps"] == 3
+    assert latest_checkpoint(tmp_path / "b" / "training") is not None
+
+
+def test_training_stops_when_held_out_songs_no_longer_gain(tmp_path: Path, band_song: Song) -> None:
+    chance = np.random.default_rng(0)
+    noise = [
+        (0, int(t), 40, int(p), 80)
+        for t, p in zip(chance.integers(0, 9000, 200), chance.integers(0, 128, 200), strict=True)
+    ]
+    foreign = Song.make(noise, [Part("Noise", 99)])
+    outcome = _run(tmp_path / "b", band_song, 200, held_out=(foreign,), evaluations=50, patience=3)
+    assert outcome.reason == "early stop"
+    assert outcome.bundle.training["steps"] == outcome.progress.best_step < outcome.progress.step
+
+
+def test_without_held_out_songs_the_last_weights_are_kept(tmp_path: Path, band_song: Song) -> None:
+    outcome = _run(tmp_path / "b", band_song, 4, held_out=())
+    assert outcome.bundle.training["held_out_nats_per_note"] is None
+    assert outcome.bundle.training["steps"] == 4
+
+
+def test_every_evaluation_is_a_line_of_the_log(tmp_path: Path, band_song: Song) -> None:
+    _run(tmp_path / "b", band_song, 8)
+    lines = [json.loads(line) for line in (tmp_path / "b" / "training" / "log.jsonl").read_text().splitlines()]
+    assert [line["kind"] for line in lines] == ["evaluation"] * 4 + ["checkpoint", "end"]
+    assert sum(lines[0]["fields"].values()) == pytest.approx(lines[0]["held_out_nats"])
+
+
+def test_songs_without_notes_are_nothing_to_learn_from(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match="no song with notes"):
+        _run(tmp_path / "b", Song(parts=(Part(),), length=1920), 2, held_out=())
+
+
+@pytest.mark.parametrize("wrong", [{"minutes": 1.0}, {"minutes": None, "steps": None}, {"batch": 0}])
+def test_options_that_make_no_sense_are_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(OutOfRange):
+        TrainingOptions(**{"steps": 5, "minutes": None, **wrong})  # type: ignore[arg-type]
+
+
+def test_the_learning_rate_rises_then_falls() -> None:
+    rates = [schedule(f, 0.1) for f in (0.0, 0.05, 0.1, 0.5, 1.0)]
+    assert rates[0] < rates[1] < rates[2] == 1
+    assert rates[2] > rates[3] > rates[4] == pytest.approx(0.02)
+
+
+def test_windows_are_transposed_but_drums_never(band_song: Song) -> None:
+    example = encode_examples(CODEC, [band_song])
+    windows = Windows(CODEC, example, 16, 64, Augmentation(transpose=6, louder=0, stretch=0))
+    rows = windows.draw(np.random.default_rng(0)).inputs.rows
+    drums = set(rows[rows[..., 1] == 0][:, PITCH].tolist()) - {0}
+    basses = set(rows[(rows[..., 1] == 1)][:, PITCH].tolist())
+    assert drums == {36, 38, 42}
+    assert min(basses) < 40 < 45 < max(basses)
+
+
+def test_windows_never_leave_the_codecs_ids(band_song: Song) -> None:
+    windows = Windows(CODEC, encode_examples(CODEC, [band_song]), 8, 48, Augmentation(stretch=1.0))
+    chance = np.random.default_rng(1)
+    for _ in range(20):
+        batch = windows.draw(chance)
+        rows = batch.inputs.rows[:, 1:]
+        assert (rows[~batch.scored][:, TIME_SHIFT] == END).all()
+        assert (rows[batch.scored] >= 0).all()
+        assert (rows[..., DURATION] < 384).all()
+        assert batch.notes > 0
+
+
+def test_double_time_undoes_half_time(band_song: Song) -> None:
+    example = encode_examples(CODEC, [band_song])[0]
+    note = slice(0, -1)
+    doubled = stretch(example.rows[note], example.onset_steps[note], example.bar_lines, double=True)
+    back = stretch(*doubled, double=False)
+    assert np.array_equal(doubled[1], example.onset_steps[note] * 2)
+    assert all(
+        np.array_equal(a, b)
+        for a, b in zip(back, (example.rows[note], example.onset_steps[note], example.bar_lines), strict=True)
+    )
+
+
+def test_style_tells_tempo_instruments_and_line_up(band_song: Song) -> None:
+    style = describe_style(CODEC, [band_song])
+    assert style["bpm"] == 140
+    assert set(style["instruments"]) == {"128", "33", "30"}
+    assert style["instruments"]["30"]["polyphony"] == 2
+    assert style["drum_pitches"] == [36, 38, 42]
+    assert style["arrangements"][0]["programs"] == [128, 33, 30]
+    json.dumps(style)
