@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import woodshed
 from woodshed.bundle.card import card_text
 from woodshed.codecs import FIELDS, SIZES, NoteStepCodec, codec_from_config
 from woodshed.errors import BundleError, BundleTooNew, FileError
+from woodshed.version import __version__
 
 if TYPE_CHECKING:
     from woodshed.models.note_transformer import NoteTransformer
@@ -48,7 +48,7 @@ class Bundle:
         """The content of config.json."""
         return {
             "format": FORMAT,
-            "woodshed_version": woodshed.__version__,
+            "woodshed_version": __version__,
             "recipe": self.recipe,
             "capabilities": list(self.capabilities),
             "codec": self.codec.config(),

@@ -13,8 +13,8 @@ from typing import Annotated, Any
 import typer
 import typer.core
 
-import woodshed
 from woodshed.errors import WoodshedError
+from woodshed.version import __version__
 
 VERBS = (
     "demo", "doctor", "corpus", "data", "recipes", "train", "generate", "continue", "evaluate", "render",
@@ -71,7 +71,7 @@ def start(
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code: 0 done, 1 could not, 2 wrong usage."""
     if list(arguments) == ["--version"]:
-        print(f"woodshed {woodshed.__version__}")
+        print(f"woodshed {__version__}")
         return DONE
     try:
         code = build_app()(args=list(arguments), prog_name="woodshed", standalone_mode=False)

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from woodshed import __version__
 from woodshed.corpus.analyse import Finding, check_limits
 from woodshed.corpus.duplicates import Versions, find_versions
 from woodshed.corpus.output import check_output, new_folder
@@ -23,6 +22,7 @@ from woodshed.corpus.split import hold_out_named, split_groups
 from woodshed.corpus.spool import Spool
 from woodshed.corpus.store import MANIFEST, SPLITS, CorpusWriter, Entry
 from woodshed.errors import CorpusError, OutOfRange
+from woodshed.version import __version__
 
 Progress = Callable[[str, int, int], None]
 """Called with the stage (``"read"``, ``"compare"``, ``"write"``), how many are done and how many there are."""

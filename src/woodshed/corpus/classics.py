@@ -30,12 +30,12 @@ from pathlib import Path
 
 import numpy as np
 
-from woodshed import __version__
 from woodshed.corpus.build import BuildOptions, Progress, build_corpus
 from woodshed.corpus.store import Corpus
 from woodshed.errors import CorpusError, FormatError, MissingDependency
 from woodshed.formats import read_musicxml, write_midi
 from woodshed.music import TEMPO, Part, Song
+from woodshed.version import __version__
 
 SOURCE = "string quartets by Haydn, Mozart and the young Beethoven, from the scores that music21 installs"
 LICENCES = (

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-import woodshed
 from woodshed.bundle import Bundle
 from woodshed.codecs.note_step import program_name
 from woodshed.errors import OutOfRange, OutputExists, UnknownName, UsageError
@@ -29,6 +28,7 @@ from woodshed.generation.choose import best_of
 from woodshed.generation.fill import fill
 from woodshed.generation.filters import Sampling
 from woodshed.music import KEY, Key, Meter, Part, Song, parse_part, part_name
+from woodshed.version import __version__
 
 CANDIDATES = 6
 """How many are drawn for each clip that is kept: side by side they cost little more than one."""
@@ -305,7 +305,7 @@ def _settings(
         "polyphony": wish.polyphony,
     }
     return {
-        "made_with": f"Woodshed {woodshed.__version__}",
+        "made_with": f"Woodshed {__version__}",
         "verb": verb,
         "bundle": bundle.folder.resolve().name if bundle.folder else bundle.recipe,
         "recipe": bundle.recipe,

@@ -1,0 +1,169 @@
+"""What ``import woodshed`` offers: the same functions as the command line, for Python."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypedDict, Unpack
+
+from woodshed.bundle import Bundle, load_bundle
+from woodshed.errors import UnknownName
+from woodshed.music import Key, Meter, Part, Song, parse_part
+from woodshed.recipes import play
+from woodshed.recipes.recipe import load_recipe
+from woodshed.recipes.runs import Listener, train_recipe
+
+__all__ = ["Band", "load", "read", "render", "train", "write"]
+
+
+class HowToDraw(TypedDict, total=False):
+    """How freely to play; fields of `woodshed.generation.filters.Sampling`, where their ranges are."""
+
+    temperature: float
+    top_k: int
+    top_p: float
+    min_p: float
+    repetition: float
+
+
+class Band:
+    """A trained bundle that can be asked to play. Made by `load` or `train`.
+
+    Every method takes ``seed`` (the same seed, the same song; None draws one) and the options of `HowToDraw`.
+    """
+
+    def __init__(self, bundle: Bundle) -> None:
+        self.bundle = bundle
+
+    def __repr__(self) -> str:
+        return f"Band({str(self.bundle.folder)!r}, recipe={self.bundle.recipe!r})"
+
+    def generate(
+        self,
+        *,
+        bars: int = 8,
+        parts: str | Sequence[str | Part] | None = None,
+        key: str | Key | None = None,
+        tempo: float | None = None,
+        meter: str | Meter | None = None,
+        polyphony: int | None = None,
+        seed: int | None = None,
+        candidates: int = play.CANDIDATES,
+        **how: Unpack[HowToDraw],
+    ) -> Song:
+        """A new song of ``bars`` bars: ``band.generate(parts="drums, bass", key="F minor", tempo=140, seed=7)``.
+
+        Raises:
+            UsageError: for what does not exist or lies outside its range.
+        """
+        names = parts.split(",") if isinstance(parts, str) else parts
+        wish = play.Wish(
+            bars=bars,
+            parts=None if names is None else tuple(_part(name) for name in names),
+            key=Key.parse(key) if isinstance(key, str) else key,
+            bpm=tempo,
+            meter=Meter.parse(meter) if isinstance(meter, str) else meter,
+            polyphony=polyphony,
+        )
+        sampling = play.default_sampling(self.bundle, **how)
+        return play.generate(self.bundle, wish, sampling, seed=_seed(seed), candidates=candidates)[0].song
+
+    def continue_(
+        self,
+        song: Song,
+        *,
+        bars: int = 8,
+        key: str | Key | None = None,
+        polyphony: int | None = None,
+        seed: int | None = None,
+        candidates: int = play.CANDIDATES,
+        **how: Unpack[HowToDraw],
+    ) -> Song:
+        """``song`` note for note, and ``bars`` new bars after it.
+
+        Raises:
+            InfeasibleCanvas: if the song has no note.
+            UsageError: for what does not exist or lies outside its range.
+        """
+        wish = play.Wish(bars=bars, key=Key.parse(key) if isinstance(key, str) else key, polyphony=polyphony)
+        sampling = play.default_sampling(self.bundle, **how)
+        return play.continue_song(self.bundle, song, wish, sampling, seed=_seed(seed), candidates=candidates)[0].song
+
+
+def load(folder: Path | str) -> Band:
+    """A bundle that `train` or ``woodshed train`` made.
+
+    Raises:
+        BundleError: if it is missing, damaged or too new.
+    """
+    return Band(load_bundle(folder))
+
+
+def train(
+    recipe: str,
+    music: Path | str,
+    output: Path | str,
+    *,
+    minutes: float | None = None,
+    steps: int | None = None,
+    changes: Sequence[str] = (),
+    held_out: Path | str | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    resume: bool = False,
+    force: bool = False,
+    listener: Listener | None = None,
+) -> Band:
+    """Train a recipe on a corpus or a folder of music; as ``woodshed train``, whose ``--set`` is ``changes``.
+
+    Raises:
+        WoodshedError: see `woodshed.recipes.runs.train_recipe`.
+    """
+    outcome = train_recipe(
+        load_recipe(recipe, changes), Path(music), Path(output), minutes=minutes, steps=steps, seed=seed, device=device,
+        held_out=None if held_out is None else Path(held_out), resume=resume, force=force, listener=listener,
+    )  # fmt: skip
+    return Band(outcome.bundle)
+
+
+def read(path: Path | str) -> Song:
+    """A song from a MIDI or MusicXML file.
+
+    Raises:
+        FileError: if it cannot be read, or is no music.
+    """
+    return play.read_song(Path(path))
+
+
+def write(song: Song, path: Path | str) -> None:
+    """Write a song as a MIDI file; one that is there is replaced.
+
+    Raises:
+        UnknownName: if the path does not end in .mid.
+        FileError: if it cannot be written.
+    """
+    from woodshed.formats import write_midi
+
+    write_midi(song, play.output_paths(Path(path), 1)[0])
+
+
+def render(song: Song, path: Path | str) -> None:
+    """Write a song as sound (.wav, .flac, .ogg, .mp3) or as a picture (.png, .svg, .pdf, .txt).
+
+    Raises:
+        UnknownName: for another ending.
+        FileError: if it cannot be written.
+    """
+    play.render_song(song, Path(path))
+
+
+def _part(name: str | Part) -> Part:
+    if isinstance(name, Part):
+        return name
+    if not name.strip():
+        raise UnknownName("a part has an empty name; try 'drums, bass, lead guitar'")
+    return parse_part(name)
+
+
+def _seed(seed: int | None) -> int:
+    return play.draw_seed() if seed is None else seed
