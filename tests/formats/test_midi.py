@@ -451,6 +451,17 @@ def test_each_limit_is_named_when_it_is_hit(limits: MidiLimits, named: str, tmp_
         assert "\n" not in str(caught.value)
 
 
+def test_set_up_that_would_multiply_without_end_stops_at_the_limit() -> None:
+    controls = "".join(f"00 B0 {number:02X} 05\n" for number in range(100))
+    changes = "".join(f"00 C0 {program:02X}\n 00 90 3C 50\n 01 80 3C 40\n" for program in range(50))
+    one_track = file(track(controls + changes + END))  # 50 parts inherit 100 controllers
+    many_tracks = file(*[track(controls + END)], *[track(NOTE + END)] * 50)  # 50 tracks take over 100 controllers
+    for data in (one_track, many_tracks):
+        read_midi(data)
+        with pytest.raises(LimitExceeded, match=r"multipl[a-z]+ past 1000 events; raise max_events"):
+            read_midi(data, limits=MidiLimits(max_events=1000))
+
+
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileError, match=r"gone\.mid: cannot be read \(No such file"):
         read_midi(tmp_path / "gone.mid")

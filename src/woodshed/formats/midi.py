@@ -3,6 +3,10 @@
 Reading mends what can be mended and says so in `Repair` rows; times become 1/480 of a quarter note, and each
 (track, channel, program) becomes a part. A song's chords and roles have no place in a MIDI file.
 
+The bytes are read here, not by symusic: it drops channels that play no note, set-up on other tracks, the end of
+track and everything it has no class for, and a note of no length makes it pair every later note of that pitch with
+the wrong end. Where a file needs none of that, both find the same notes, which the tests check.
+
 Notes of one pitch that overlap within a part: a note-off ends the oldest of them (first in, first out), as most
 sequencers do. Where one lies wholly inside another, their ends therefore change places on a round trip; MIDI
 cannot say which of two equal pitches stops.

@@ -2,7 +2,7 @@
 
 Where an event ends depends only on its own bytes, once running status is known to stand for two data bytes. So
 the byte after an event can be told for every position at once, as if an event began there; what remains is to
-follow these steps from the first byte, 16 events at a stride. Whatever does not fit (a data byte over 127, running
+follow these steps from the first byte, 64 events at a stride. Whatever does not fit (a data byte over 127, running
 status after a meta event or for one data byte, an end of track elsewhere than at the end) leaves the file to the
 patient reader, `woodshed.formats.midi_walk`, which finds the very same events in a well-formed file.
 """
@@ -22,7 +22,7 @@ from woodshed.formats.midi_limits import MidiLimits
 Ints = NDArray[np.int64]
 Places = NDArray[np.intp]
 _PAD = 8
-_STRIDES = 4
+_STRIDES = 6
 
 _SIZES = np.full(256, 3, np.uint8)
 """Bytes from the status byte, or from the first data byte under running status, to the event's end."""
