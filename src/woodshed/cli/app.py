@@ -24,6 +24,8 @@ that is a Python keyword) with a function ``command``, or a group of commands ``
 
 DEBUG = "WOODSHED_DEBUG"
 DONE, COULD_NOT, WRONG_USAGE = 0, 1, 2
+INTERRUPTED = 130
+"""What typer answers when Ctrl-C ends a command; older ones raise Abort."""
 UsageError = typer.BadParameter.__base__ or Exception
 """Typer brings its own copy of click or uses the installed one, depending on its version: this is either's."""
 
@@ -76,11 +78,13 @@ def run(arguments: Sequence[str]) -> int:
     try:
         code = build_app()(args=list(arguments), prog_name="woodshed", standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
-        return _fail("interrupted; nothing was left half-written", COULD_NOT)
+        code = INTERRUPTED
     except Exception as error:
         if os.environ.get(DEBUG, "0") not in ("", "0"):
             raise
         return _explain(error)
+    if code == INTERRUPTED:
+        return _fail("interrupted; nothing was left half-written", COULD_NOT)
     return int(code) if isinstance(code, int) else DONE
 
 

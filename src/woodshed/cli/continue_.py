@@ -14,7 +14,10 @@ from woodshed.cli.talk import Talk
 
 def command(
     bundle: BundleArgument,
-    music: Annotated[Path, typer.Argument(metavar="INPUT", help="MIDI or MusicXML to go on from; kept note for note.")],
+    music: Annotated[
+        Path,
+        typer.Argument(readable=False, metavar="INPUT", help="MIDI or MusicXML to go on from; kept note for note."),
+    ],
     output: playing.Output,
     bars: playing.Bars = 8,
     key: playing.InKey = None,

@@ -23,7 +23,9 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 @app.command()
 def build(
-    folders: Annotated[list[Path], typer.Argument(metavar="FOLDER...", help="Folders of MIDI or MusicXML files.")],
+    folders: Annotated[
+        list[Path], typer.Argument(readable=False, metavar="FOLDER...", help="Folders of MIDI or MusicXML files.")
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="CORPUS", help="Folder for the corpus.")],
     min_notes: Annotated[int, typer.Option("--min-notes", metavar="N", help="Leave out songs with fewer notes.")] = 16,
     held_out_fraction: Annotated[
@@ -63,7 +65,9 @@ def build(
 
 @app.command()
 def show(
-    corpus: Annotated[Path, typer.Argument(metavar="CORPUS", help="A folder made by `woodshed corpus build`.")],
+    corpus: Annotated[
+        Path, typer.Argument(readable=False, metavar="CORPUS", help="A folder made by `woodshed corpus build`.")
+    ],
     as_json: Json = False,
 ) -> None:
     """List the songs of a corpus, and what was left out when it was built."""

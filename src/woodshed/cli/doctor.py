@@ -20,7 +20,9 @@ COLOURS = {"accepted": "green", "repaired": "yellow", "unusable": "red"}
 
 
 def command(
-    files: Annotated[list[Path], typer.Argument(metavar="FILES...", help="Music files, or folders of them.")],
+    files: Annotated[
+        list[Path], typer.Argument(readable=False, metavar="FILES...", help="Music files, or folders of them.")
+    ],
     as_json: Json = False,
 ) -> None:
     """Say what is in files: which are fine, which were mended and how, which are unusable and why."""

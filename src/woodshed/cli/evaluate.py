@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 def command(
     bundle: BundleArgument,
-    music: Annotated[Path, typer.Argument(metavar="CORPUS|FOLDER", help="A built corpus, or a folder of music.")],
+    music: Annotated[
+        Path, typer.Argument(readable=False, metavar="CORPUS|FOLDER", help="A built corpus, or a folder of music.")
+    ],
     split: Annotated[
         str, typer.Option("--split", metavar="SIDE", help="held_out (never learned from), train, or all.")
     ] = "held_out",

@@ -7,7 +7,9 @@ from typing import Annotated, Optional
 
 import typer
 
-BundleArgument = Annotated[Path, typer.Argument(metavar="BUNDLE", help="A folder made by `woodshed train`.")]
+BundleArgument = Annotated[
+    Path, typer.Argument(readable=False, metavar="BUNDLE", help="A folder made by `woodshed train`.")
+]
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout, for programs.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
 DrawnSeed = Annotated[

@@ -13,7 +13,7 @@ from woodshed.cli.talk import Talk
 
 
 def command(
-    music: Annotated[Path, typer.Argument(metavar="SONG", help="A MIDI or MusicXML file.")],
+    music: Annotated[Path, typer.Argument(readable=False, metavar="SONG", help="A MIDI or MusicXML file.")],
     output: Annotated[
         Path | None,
         typer.Option(

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 def command(
     recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="A named system; `woodshed recipes` lists them.")],
-    music: Annotated[Path, typer.Argument(metavar="CORPUS|FOLDER", help="A built corpus, or a folder of music.")],
+    music: Annotated[
+        Path, typer.Argument(readable=False, metavar="CORPUS|FOLDER", help="A built corpus, or a folder of music.")
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="BUNDLE", help="Folder for the trained model.")],
     minutes: Annotated[
         float | None, typer.Option("--minutes", metavar="M", help="How long to train; the recipe's own if not given.")

@@ -14,12 +14,12 @@ from woodshed.bundle import Bundle
 from woodshed.codecs import FIELDS
 from woodshed.codecs.expectations import Memory
 from woodshed.codecs.inputs import PitchMemory
-from woodshed.codecs.note_step import LONGEST_SHIFT, MAX_PARTS, PART, START_ROW, TIME_SHIFT, WAIT
+from woodshed.codecs.note_step import LONGEST_SHIFT, PART, START_ROW, TIME_SHIFT, WAIT
 from woodshed.errors import InfeasibleCanvas, LimitExceeded
-from woodshed.generation.canvas import Canvas, nearest_program
+from woodshed.generation.canvas import Canvas, known_programs, nearest_program, part_of, program_of
 from woodshed.generation.filters import Sampling, choose
 from woodshed.generation.rules import Rules
-from woodshed.music import Song
+from woodshed.music import Part, Song
 
 NOTES_PER_BAR_LIMIT = 512
 """Hard cap on what a stream may play in a bar, on average, before it is stopped."""
@@ -215,14 +215,15 @@ def _view(bundle: Bundle, canvas: Canvas) -> _View:
         owners, rows = list(range(len(song.parts))), np.zeros((0, len(FIELDS)), np.int64)
     if not owners:
         raise InfeasibleCanvas("the canvas has no part; name some with --parts")
-    programs = codec.programs(Song(parts=tuple(song.parts[owner] for owner in owners)))
-    known = {int(program) for program in bundle.style.get("instruments", {})}
-    for slot in range(min(len(owners), MAX_PARTS)):
-        if known and int(programs[slot, 0]) not in known:
-            programs[slot, 0] = nearest_program(int(programs[slot, 0]), known)
+    programs = codec.programs(Song(parts=tuple(_as_known(song.parts[owner], bundle) for owner in owners)))
     lines = codec.bar_lines(song)
     begin = int(lines[np.searchsorted(song.bar_lines(), canvas.open_from)])
     return _View(rows, programs, owners, lines, begin, int(lines[-1]))
+
+
+def _as_known(part: Part, bundle: Bundle) -> Part:
+    """The part with the program, of those that the bundle has heard, that is most like its own."""
+    return part_of(nearest_program(program_of(part), known_programs(bundle)))
 
 
 def _finish(bundle: Bundle, canvas: Canvas, view: _View, rows: NDArray[np.int64], onsets: NDArray[np.int64]) -> Song:
