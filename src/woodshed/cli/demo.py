@@ -31,7 +31,7 @@ def command(
     ] = None,
     candidates: Annotated[
         int, typer.Option("--candidates", metavar="N", min=1, max=64, help="Drawn for each clip; the best is kept.")
-    ] = 16,
+    ] = 32,
     changes: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the recipe; may be given again."),

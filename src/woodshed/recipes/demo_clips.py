@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 
 from woodshed.bundle import Bundle
-from woodshed.generation.canvas import Canvas, blank_canvas, continuation_canvas
+from woodshed.generation.canvas import Canvas, continuation_canvas
 from woodshed.generation.choose import faults
 from woodshed.generation.fill import fill
 from woodshed.generation.filters import Sampling
@@ -18,9 +18,11 @@ from woodshed.music.key_finding import find_key
 from woodshed.music.segments import pitched_notes
 from woodshed.recipes.likeness import RealMusic
 
-CANDIDATES = 16
+CANDIDATES = 32
 """Drawn for each clip, side by side; one is kept."""
 CLIPS, CLIP_BARS, CONTINUATION_BARS = 3, 8, 16
+HEARD_BARS = 4
+"""Real bars that a new clip follows but does not contain: they tell the model in what style and key it is."""
 PRIMER_SECONDS = 9.0
 """A primer has 4 bars, or 8 if 4 are shorter than this."""
 SEARCHED_BARS = 24
@@ -68,13 +70,16 @@ def make_clips(
 ) -> Iterator[DemoClip]:
     """`CLIPS` new clips of `CLIP_BARS` bars, then a continuation of `CONTINUATION_BARS` bars."""
     for number, model in enumerate(_models(learned, np.random.default_rng(seed)), 1):
-        name = f"clip-{number}"
-        key, rng = key_of(model), np.random.default_rng([seed, number])
-        blank = blank_canvas(bundle, CLIP_BARS, rng, parts=_players(model), key=key, bpm=model.bpm, meter=model.meter)
-        song, rank = _best(bundle, blank, real, sampling, rng, candidates, key, partial(tell, name))
-        note = f"Asked for {CLIP_BARS} bars of {blank.song.meter} in {key} at {model.bpm:.0f} BPM, and nothing else."
-        settings = _settings(seed, number, candidates, rank, key, sampling, blank.song)
-        yield DemoClip(name, f"New: {_tempo_word(model.bpm)} in {key}", note, song, settings)
+        name, key, rng = f"clip-{number}", key_of(model), np.random.default_rng([seed, number])
+        canvas = continuation_canvas(_heard_before(model, rng), CLIP_BARS, key=key)
+        song, rank = _best(bundle, canvas, real, sampling, rng, candidates, key, partial(tell, name))
+        song = song.slice(canvas.open_from, song.length).replace(markers=(), title="")
+        note = (
+            f"Asked for {CLIP_BARS} bars of {song.meter} in {key} at {song.bpm:.0f} BPM, with {HEARD_BARS} bars of "
+            f"{model.title or 'a song'} in its ear, which are not in the clip."
+        )
+        settings = _settings(seed, number, candidates, rank, key, sampling, song) | {"after": model.title}
+        yield DemoClip(name, f"New: {_tempo_word(song.bpm)} in {key}", note, song, settings)
     yield _continuation(
         bundle,
         [*held_out, *learned][: len(held_out) or 1],
@@ -131,6 +136,21 @@ def _models(songs: Sequence[Song], rng: np.random.Generator) -> list[Song]:
             chosen.append(song)
     rest = [song for song in order if not any(song is other for other in chosen)] or order
     return [*chosen, *(rest * CLIPS)][:CLIPS]
+
+
+def _heard_before(song: Song, rng: np.random.Generator) -> Song:
+    """`HEARD_BARS` bars of a song, taken where all that play in it play, if there is such a place."""
+    lines = song.bar_lines()
+    bar = np.searchsorted(lines, song.notes["onset"], side="right") - 1
+    plays = np.zeros((len(song.parts), len(lines) - 1), bool)
+    plays[song.notes["part"], bar] = True
+    notes = np.bincount(bar, minlength=len(lines) - 1)
+    span = min(HEARD_BARS, len(lines) - 1)
+    windows = np.lib.stride_tricks.sliding_window_view(plays, span, axis=1)  # (parts, places, span)
+    last = plays[:, span - 1 :].sum(0)
+    score = windows.any(2).sum(0) + (last == last.max()) + (notes[span - 1 :] > 0)
+    first = int(rng.choice(np.flatnonzero(score == score.max())))
+    return song.slice_bars(first, first + span)
 
 
 def _is_hard(song: Song) -> bool:
