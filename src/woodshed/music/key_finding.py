@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from woodshed.music.key import Key
 from woodshed.music.segments import pitched_notes, sounding_ticks
-from woodshed.music.song import KEY, Song
+from woodshed.music.song import KEY, METER, Song
 
 PROFILES: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
     "krumhansl-kessler": (
@@ -48,8 +48,8 @@ Budge 1943 by way of Bellman 2005.
 DEFAULT_PROFILE = "temperley"
 """Measured best over lead sheets, songs and chorales together: see ``benchmarks/harmony``."""
 FINAL_BASS = 0.15
-"""What it is worth, in correlation, that a key's tonic is the lowest of the notes that end the song."""
-CHANGE_COST = 0.2
+"""What it is worth, in correlation, that a key's tonic is the lowest of the notes that end the song, held for a bar."""
+CHANGE_COST = 0.9
 """How much correlation a change of key must gain over staying."""
 SHARPNESS = 10.0
 """Of the softmax behind `KeyGuess.confidence`; chosen so that it is near the share of songs found right."""
@@ -85,7 +85,7 @@ def find_key(song: Song, *, profile: str = DEFAULT_PROFILE) -> KeyGuess:
     correlations = _correlate(heard[None, :], profile)[0]
     if not len(notes):
         return KeyGuess(Key(0, "major"), 0.0, correlations)
-    scores = correlations + _final_bass(notes)
+    scores = correlations + _final_bass(song, notes)
     best = int(scores.argmax())
     return KeyGuess(_key(best), float(key_shares(scores)[best]), correlations)
 
@@ -102,7 +102,7 @@ def find_keys(song: Song, *, section_bars: int = 8, profile: str = DEFAULT_PROFI
     if not len(notes):
         return np.empty(0, KEY)
     scores = _correlate(sounding_ticks(notes, notes["pitch"] % 12, 12, lines), profile)
-    scores[-1] += _final_bass(notes)
+    scores[-1] += _final_bass(song, notes)
     path = smooth(scores, CHANGE_COST)
     first = np.flatnonzero(np.diff(path, prepend=-1))
     rows = np.empty(len(first), KEY)
@@ -150,11 +150,14 @@ def _correlate(profiles: NDArray[np.float64], name: str) -> NDArray[np.float64]:
     return _normalise(profiles) @ _TEMPLATES[name].T
 
 
-def _final_bass(notes: NDArray[Any]) -> NDArray[np.float64]:
-    """(24,) what each key gains from the note on which the song comes to rest."""
+def _final_bass(song: Song, notes: NDArray[Any]) -> NDArray[np.float64]:
+    """(24,) what each key gains from the note on which the song comes to rest: the longer it is, the more."""
     ends = notes["onset"].astype(np.int64) + notes["duration"]
-    bass = int(notes["pitch"][ends > ends.max() - _ENDING_TICKS].min()) % 12
-    return np.where(np.arange(24) % 12 == bass, FINAL_BASS, 0.0)
+    last = notes[ends > ends.max() - _ENDING_TICKS]
+    bass = last[last["pitch"].argmin()]
+    meter = song.meters[-1] if len(song.meters) else np.array((0, 4, 4), METER)
+    bars = float(bass["duration"]) * int(meter["denominator"]) / (1920 * int(meter["numerator"]))
+    return np.where(np.arange(24) % 12 == bass["pitch"] % 12, FINAL_BASS * min(bars, 1.0), 0.0)
 
 
 def key_shares(scores: NDArray[np.float64]) -> NDArray[np.float64]:
