@@ -10,7 +10,7 @@ fault      weight counted as
 silent     4      share of the open parts without a note
 empty      4      share of the open bars in which no note sounds
 drone      2      share of the pitched notes that lie in runs of one pitch longer than 32
-stuck      1      by how much more than 3/4 of the bars repeat the bar before to the note, x 4
+stuck      1      by how much more than 3/4 of the bars repeat the bar before to the note, drums aside, x 4
 density    1      octaves (factors of two) by which notes per bar differ from the style's, less half of one
 ========== ====== ==========================================================================
 
@@ -69,11 +69,12 @@ def faults(song: Song, canvas: Canvas, style: Mapping[str, Any]) -> Faults:
     if not len(notes) or len(lines) < 2:
         return Faults(silent=silent, empty=1.0)
     drums = np.array([part.is_drum for part in song.parts], bool)
+    pitched = notes[~drums[notes["part"]]]
     return Faults(
         silent=silent,
         empty=_empty(song, lines),
-        drone=_drone(notes[~drums[notes["part"]]]),
-        stuck=max(_repeated_bars(notes, lines) - REPEATED_BARS, 0.0) * 4,
+        drone=_drone(pitched),
+        stuck=max(_repeated_bars(pitched, lines) - REPEATED_BARS, 0.0) * 4,
         density=_density(len(notes) / bars, _expected_density(song, canvas, style)),
     )
 
@@ -107,7 +108,7 @@ def _repeated_bars(notes: NDArray[Any], lines: NDArray[np.int64]) -> float:
         frozenset(zip(*(column[bar == b].tolist() for column in (notes["part"], place, notes["pitch"])), strict=True))
         for b in range(bars)
     ]
-    return float(np.mean([before == after for before, after in pairwise(cells)]))
+    return float(np.mean([before == after != frozenset() for before, after in pairwise(cells)]))
 
 
 def _density(notes_per_bar: float, expected: float) -> float:

@@ -1,0 +1,92 @@
+"""Choosing among answers: each fault is seen, and of equals the first is kept."""
+
+from __future__ import annotations
+
+import pytest
+
+from woodshed.generation.canvas import Canvas
+from woodshed.generation.choose import Faults, best_of, faults
+from woodshed.music import Part, Song
+
+PARTS = [Part("Drums", 0, True), Part("Bass", 33)]
+BARS = 4
+STYLE = {
+    "notes_per_bar": 16.0,
+    "instruments": {"128": {"notes": 800, "songs": 10}, "33": {"notes": 800, "songs": 10}},
+    "arrangements": [{}] * 10,
+}
+
+
+def play(bars: int = BARS, bass: bool = True, pitches: tuple[int, ...] = (40, 43, 45, 47, 48)) -> Song:
+    """Eight drum and eight bass notes a bar, in ``bars`` of four bars."""
+    notes = [(0, 240 * place, 120, 42, 80) for place in range(8 * bars)]
+    if bass:
+        notes += [(1, 240 * place, 240, pitches[place % len(pitches)], 80) for place in range(8 * bars)]
+    return Song.make(notes, PARTS, meters=[(0, 4, 4)], length=BARS * 1920)
+
+
+def canvas(open_from: int = 0) -> Canvas:
+    return Canvas(Song(parts=tuple(PARTS), length=BARS * 1920), open_from, (0, 1))
+
+
+def test_full_music_has_no_fault() -> None:
+    assert faults(play(), canvas(), STYLE) == Faults()
+
+
+def test_a_silent_part_is_worse_than_anything_dull() -> None:
+    assert faults(play(bass=False), canvas(), STYLE).silent == 0.5
+    assert best_of([play(bass=False), play(pitches=(40,))], canvas(), STYLE) == 1
+
+
+def test_empty_bars_are_counted() -> None:
+    assert faults(play(bars=1), canvas(), STYLE).empty == 0.75
+    nothing = faults(Song(parts=tuple(PARTS), length=BARS * 1920), canvas(), STYLE)
+    assert (nothing.silent, nothing.empty) == (1.0, 1.0)
+
+
+def test_a_long_held_note_leaves_no_bar_empty() -> None:
+    song = Song.make([(0, 0, 120, 36, 90), (1, 0, BARS * 1920, 40, 90)], PARTS, length=BARS * 1920)
+    assert faults(song, canvas(), STYLE).empty == 0
+
+
+def test_a_drone_is_a_run_longer_than_two_bars_of_sixteenths() -> None:
+    def line(notes: int) -> Song:
+        return Song.make([(1, 60 * place, 60, 40, 80) for place in range(notes)], PARTS, length=BARS * 1920)
+
+    assert faults(line(32), canvas(), STYLE).drone == 0
+    assert faults(line(33), canvas(), STYLE).drone == 1
+
+
+def test_drums_may_repeat_one_pitch() -> None:
+    song = Song.make([(0, 60 * place, 60, 42, 80) for place in range(100)], PARTS, length=BARS * 1920)
+    assert faults(song, canvas(), STYLE).drone == 0
+
+
+def test_bars_that_all_repeat_are_stuck() -> None:
+    assert faults(play(pitches=(40, 43)), canvas(), STYLE).stuck == 1
+    assert faults(play(), canvas(), STYLE).stuck == 0
+
+
+def test_density_counts_octaves_beyond_half_of_one() -> None:
+    sparse = {**STYLE, "notes_per_bar": 64.0}
+    assert faults(play(), canvas(), sparse).density == pytest.approx(1.5)
+    assert faults(play(), canvas(), {}).density == 0
+
+
+def test_density_is_expected_only_of_the_parts_that_are_open() -> None:
+    drums = Canvas(Song(parts=tuple(PARTS), length=BARS * 1920), 0, (0,))
+    assert faults(play(bass=False), drums, STYLE) == Faults()
+
+
+def test_only_the_open_bars_are_judged() -> None:
+    late = Song.make(
+        [(part, 5760 + 240 * place, 120, 40 + 3 * (place % 3), 80) for part in (0, 1) for place in range(8)],
+        PARTS,
+        length=BARS * 1920,
+    )
+    assert faults(late, canvas(open_from=5760), STYLE).total == 0
+    assert faults(late, canvas(), STYLE).empty == 0.75
+
+
+def test_of_equals_the_first_is_kept() -> None:
+    assert best_of([play(bars=1), play(), play()], canvas(), STYLE) == 1
