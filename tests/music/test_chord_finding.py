@@ -105,6 +105,15 @@ def test_a_note_of_hours_costs_no_more_than_a_short_one() -> None:
     assert found["root"][-1] == 0
 
 
+def test_more_bars_than_music_has_are_taken_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("woodshed.music.chord_finding.MOST_BARS", 10)
+    song = Song.make([(0, 0, 1920 * 100, 60, 90)], [PIANO])
+    lines = half_bars(song)
+    assert len(lines) <= 12
+    assert (lines[0], lines[-1]) == (0, song.length)
+    assert len(find_chords(song)) == 1
+
+
 def test_chords_found_are_rows_that_a_song_takes() -> None:
     song = played(["Dm", "G", "C", "-"])
     assert song.replace(chords=find_chords(song)).chords["root"].tolist() == [2, 7, 0, NO_CHORD]

@@ -28,6 +28,9 @@ from woodshed.music.song import CHORD, NO_CHORD, Song
 FOUND_QUALITIES = ("", "m", "7", "maj7", "m7", "dim", "aug", "sus4", "m7b5", "dim7", "6", "m6", "5")
 """Which of `QUALITIES` are looked for."""
 
+MOST_BARS = 50_000
+"""How many bars are halved: a day of music."""
+
 
 @dataclass(frozen=True)
 class ChordWeights:
@@ -75,8 +78,13 @@ def find_chords(song: Song, *, weights: ChordWeights | None = None) -> NDArray[A
 
 
 def half_bars(song: Song) -> NDArray[np.int64]:
-    """Ticks of the lines between half bars, (S + 1,); bars with an odd number of beats are left whole."""
+    """Ticks of the lines between half bars, (S + 1,); bars with an odd number of beats are left whole.
+
+    Beyond `MOST_BARS`, which no music reaches but a damaged file can, several bars are one stretch.
+    """
     lines = song.bar_lines()
+    if len(lines) > MOST_BARS:
+        return np.unique(np.append(lines[:: len(lines) // MOST_BARS + 1], lines[-1]))
     meters = song.meters
     in_force = np.searchsorted(meters["onset"], lines[:-1], side="right") - 1
     beats = np.where(in_force >= 0, meters["numerator"][in_force], 4) if len(meters) else np.full(len(lines) - 1, 4)

@@ -53,6 +53,8 @@ CHANGE_COST = 0.9
 """How much correlation a change of key must gain over staying."""
 SHARPNESS = 10.0
 """Of the softmax behind `KeyGuess.confidence`; chosen so that it is near the share of songs found right."""
+MOST_SECTIONS = 10_000
+"""Longer songs, which only a damaged file can hold, get longer sections."""
 _ENDING_TICKS = 240
 """Notes that stop within an eighth note of the last one end the song together with it."""
 
@@ -96,11 +98,12 @@ def find_keys(song: Song, *, section_bars: int = 8, profile: str = DEFAULT_PROFI
     A section changes key only if it then fits better by more than `CHANGE_COST` (Viterbi), so that the key
     does not flicker. Empty where no pitched note sounds.
     """
-    lines = song.bar_lines()
-    lines = np.append(lines[:-1][::section_bars], lines[-1])
     notes = pitched_notes(song.notes, song.parts)
     if not len(notes):
         return np.empty(0, KEY)
+    lines = song.bar_lines()
+    section_bars = max(section_bars, len(lines) // MOST_SECTIONS + 1)
+    lines = np.append(lines[:-1][::section_bars], lines[-1])
     scores = _correlate(sounding_ticks(notes, notes["pitch"] % 12, 12, lines), profile)
     scores[-1] += _final_bass(song, notes)
     path = smooth(scores, CHANGE_COST)
