@@ -7,7 +7,7 @@ and are equally loud. Files are made in blocks, so a song of hours needs no more
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -138,7 +138,9 @@ def write_audio(
     if not isinstance(song_or_samples, Song):
         samples = np.asarray(song_or_samples, np.float32)
         samples = samples[:, None] if samples.ndim == 1 else samples
-        _write_samples(samples, path, sample_rate, _scale(_peak(samples), normalise))
+        starts = range(0, len(samples), WRITE_SAMPLES)
+        pieces = (samples[start : start + WRITE_SAMPLES] for start in starts)
+        _write_blocks(pieces, samples.shape[1], path, sample_rate, _scale(_peak(samples), normalise))
         return
     blocks = audio_blocks(
         song_or_samples, sample_rate=sample_rate, soundfont=soundfont, engine=engine, tail_seconds=tail_seconds
@@ -151,9 +153,14 @@ def write_audio(
             peak, done = max(peak, _peak(block)), done + len(block)
             if progress is not None:
                 progress(done / total)
-        raw.flush()
-        samples = np.memmap(raw, np.float32, "r", shape=(total, 2))
-        _write_samples(samples, path, sample_rate, _scale(peak, normalise))
+        raw.seek(0)
+        _write_blocks(_read_blocks(raw), 2, path, sample_rate, _scale(peak, normalise))
+
+
+def _read_blocks(raw: IO[bytes]) -> Iterator[NDArray[np.float32]]:
+    """Stereo samples from a raw file; read, not mapped, so that they never fill memory."""
+    while content := raw.read(WRITE_SAMPLES * 8):
+        yield np.frombuffer(content, np.float32).reshape(-1, 2)
 
 
 def _peak(samples: NDArray[np.float32]) -> float:
@@ -167,18 +174,18 @@ def _scale(peak: float, normalise: bool) -> float:
     return PEAK / peak if normalise and peak > 1e-6 else 1.0
 
 
-def _write_samples(samples: NDArray[np.float32], path: Path, sample_rate: int, scale: float) -> None:
-    """Code the samples in blocks."""
+def _write_blocks(
+    blocks: Iterable[NDArray[np.float32]], channels: int, path: Path, sample_rate: int, scale: float
+) -> None:
+    """Code blocks of (samples, channels), one write each."""
     import soundfile
 
     container, coding = FORMATS[path.suffix.lower()]
     with written_whole(path) as temporary:
         try:
-            with soundfile.SoundFile(
-                temporary, "w", sample_rate, samples.shape[1], subtype=coding, format=container
-            ) as file:
-                for start in range(0, len(samples), WRITE_SAMPLES):
-                    file.write(np.clip(samples[start : start + WRITE_SAMPLES] * np.float32(scale), -1.0, 1.0))
+            with soundfile.SoundFile(temporary, "w", sample_rate, channels, subtype=coding, format=container) as file:
+                for block in blocks:
+                    file.write(np.clip(block * np.float32(scale), -1.0, 1.0))
         except (soundfile.LibsndfileError, RuntimeError) as error:
             reason = " ".join(str(error).split())
             raise FileError(f"{path} cannot be written: {reason}; is there room on the disk?") from error
