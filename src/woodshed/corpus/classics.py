@@ -152,16 +152,19 @@ def build_classics(
     out: Path,
     folder: Path,
     *,
-    scores: Sequence[Score] = SCORES,
+    scores: Sequence[Score] | None = None,
     progress: Progress | None = None,
     workers: int = 2,
 ) -> list[str]:
-    """Build a corpus at ``out`` from those scores below ``folder`` that are there; returns why others are left out.
+    """Build a corpus at ``out`` from those of ``scores`` (if not given: `SCORES`) that are below ``folder``.
+
+    Returns why others are left out, one line each.
 
     Raises:
         CorpusError: if none can be used.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
+    scores = SCORES if scores is None else scores
     left_out: list[str] = []
     with tempfile.TemporaryDirectory(prefix=".demo-scores-", dir=out.parent) as work:
         names: list[str] = []

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 
 import numpy as np
 
 from woodshed.bundle import Bundle
-from woodshed.generation.canvas import Canvas, continuation_canvas
+from woodshed.generation.canvas import Canvas, Constraints, continuation_canvas
 from woodshed.generation.choose import faults
 from woodshed.generation.fill import fill
 from woodshed.generation.filters import Sampling
-from woodshed.music import Key, Marker, Part, Song
+from woodshed.music import PITCH_NAMES, Key, Marker, Part, Song
 from woodshed.music.key_finding import find_key
 from woodshed.music.segments import pitched_notes
 from woodshed.recipes.likeness import RealMusic
@@ -70,16 +70,18 @@ def make_clips(
 ) -> Iterator[DemoClip]:
     """`CLIPS` new clips of `CLIP_BARS` bars, then a continuation of `CONTINUATION_BARS` bars."""
     for number, model in enumerate(_models(learned, np.random.default_rng(seed)), 1):
-        name, key, rng = f"clip-{number}", key_of(model), np.random.default_rng([seed, number])
-        canvas = continuation_canvas(_heard_before(model, rng), CLIP_BARS, key=key)
+        name, rng = f"clip-{number}", np.random.default_rng([seed, number])
+        heard = _heard_before(model, rng)
+        key = key_of(heard if len(heard.keys) else model)
+        canvas = replace(continuation_canvas(heard, CLIP_BARS), constraints=manners(model, key))
         song, rank = _best(bundle, canvas, real, sampling, rng, candidates, key, partial(tell, name))
         song = song.slice(canvas.open_from, song.length).replace(markers=(), title="")
         note = (
-            f"Asked for {CLIP_BARS} bars of {song.meter} in {key} at {song.bpm:.0f} BPM, with {HEARD_BARS} bars of "
-            f"{model.title or 'a song'} in its ear, which are not in the clip."
+            f"Asked for {CLIP_BARS} bars of {song.meter} in {_short(key)} at {song.bpm:.0f} BPM, with "
+            f"{HEARD_BARS} bars of {model.title or 'a song'} in its ear, which are not in the clip."
         )
         settings = _settings(seed, number, candidates, rank, key, sampling, song) | {"after": model.title}
-        yield DemoClip(name, f"New: {_tempo_word(song.bpm)} in {key}", note, song, settings)
+        yield DemoClip(name, f"New: {_tempo_word(song.bpm)} in {_short(key)}", note, song, settings)
     yield _continuation(
         bundle,
         [*held_out, *learned][: len(held_out) or 1],
@@ -99,8 +101,8 @@ def _continuation(
     rng = np.random.default_rng([seed, CLIPS + 1])
     source = min(songs, key=lambda song: (_is_hard(song), -min(len(pitched_notes(song.notes, song.parts)), 1000)))
     primer = primer_of(source)
-    key = key_of(source)
-    canvas = continuation_canvas(primer, CONTINUATION_BARS, key=key)
+    key = key_of(primer if len(primer.keys) else source)
+    canvas = replace(continuation_canvas(primer, CONTINUATION_BARS), constraints=manners(source, key))
     song, rank = _best(bundle, canvas, real, sampling, rng, candidates, key, tell)
     song = song.replace(markers=(*song.markers, Marker(canvas.open_from, MARK)))
     heard = "which it never heard before" if is_unheard else "which it learned from, for there was no other"
@@ -169,6 +171,23 @@ def _players(song: Song) -> list[Part]:
     ]
 
 
+def manners(song: Song, key: Key) -> Constraints:
+    """The key, and for each pitched part the pitches and the number of notes at once that it has in nearly all of
+    ``song``: a model that practised for minutes does not know yet that a cello stays below the violins."""
+    ranges, polyphony = {}, {}
+    for index, part in enumerate(song.parts):
+        own = song.notes[song.notes["part"] == index]
+        if part.is_drum or not len(own):
+            continue
+        low, high = np.quantile(own["pitch"], (0.02, 0.98), method="nearest")
+        ranges[index] = (int(low), max(int(high), int(low) + 12))
+        ends = np.sort(own["onset"].astype(np.int64) + own["duration"])
+        order = np.arange(1, len(own) + 1)
+        at_once = order - np.searchsorted(ends, own["onset"], side="right")
+        polyphony[index] = max(int(np.quantile(at_once, 0.9)), 1)
+    return Constraints(key, ranges, polyphony)
+
+
 def key_of(song: Song) -> Key:
     """The key: tonic and mode as written or found, and of the minor scales the one that holds most of the notes."""
     if len(song.keys):
@@ -199,7 +218,12 @@ def primer_of(song: Song) -> Song:
 
 
 def _tempo_word(bpm: float) -> str:
-    return "slow" if bpm < 90 else "walking" if bpm < 115 else "lively" if bpm < 150 else "fast"
+    return "slow" if bpm < 90 else "moderate" if bpm < 115 else "lively" if bpm < 150 else "fast"
+
+
+def _short(key: Key) -> str:
+    """Without the kind of minor scale."""
+    return f"{PITCH_NAMES[key.tonic]} {'minor' if key.is_minor else 'major'}"
 
 
 def _settings(
