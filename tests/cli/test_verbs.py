@@ -197,7 +197,8 @@ def test_ctrl_c_while_training_keeps_the_bundle_and_says_how_to_go_on(
     tiny = ("--set", "size=tiny", "--set", "training.batch=2", "--device", "cpu")
     said = woodshed("train", "band", music_folder, "-o", out, *tiny, "--steps", 1000)
     assert said.code == 0, said.err
-    assert "--resume" in said.err
+    assert f"woodshed train band {music_folder} -o {out} --set size=tiny" in said.err
+    assert "--steps 1000 --resume" in said.err
     assert woodshed("generate", out, "-o", tmp_path / "x.mid", *QUICK).code == 0
     monkeypatch.setattr(loop._Run, "step", step)
     result = facts(woodshed("train", "band", music_folder, "-o", out, *tiny, "--steps", 5, "--resume", "--json"))

@@ -7,7 +7,6 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Annotated, Any
 
 import typer
@@ -48,10 +47,7 @@ def build_app() -> typer.Typer:
     )  # fmt: skip
     app.callback()(start)
     for verb in VERBS:
-        place = f"woodshed.cli.{'continue_' if verb == 'continue' else verb}"
-        if find_spec(place) is None:
-            continue
-        module = import_module(place)
+        module = import_module(f"woodshed.cli.{'continue_' if verb == 'continue' else verb}")
         if hasattr(module, "app"):
             app.add_typer(module.app, name=verb, help=module.HELP)
         else:
@@ -76,7 +72,7 @@ def run(arguments: Sequence[str]) -> int:
         print(f"woodshed {__version__}")
         return DONE
     try:
-        code = build_app()(args=list(arguments), prog_name="woodshed", standalone_mode=False)
+        code = build_app()(args=list(arguments), prog_name="woodshed", standalone_mode=False, obj=list(arguments))
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     except Exception as error:

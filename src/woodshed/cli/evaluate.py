@@ -39,12 +39,16 @@ def command(
         verdict = judge(loaded, music, split=split, seed=seed, progress=tell)
     talk.facts(verdict.as_dict())
     talk.show(_table(verdict))
+    talk.say(f"{bundle}: {_summary(verdict)}")
+
+
+def _summary(verdict: Verdict) -> str:
     found = verdict.likelihood
-    talk.say(
-        f"{bundle}: {found.nats_per_note:.3f} nats per note (95 % of song draws {found.low:.3f}-{found.high:.3f}) "
-        f"on {found.songs} songs, {found.notes:,} notes"
-        + (f"; {verdict.left_out} songs of the other side left out" if verdict.left_out else "")
-    )
+    sure = "one song, so how sure that is cannot be told"
+    if found.songs > 1:
+        sure = f"{found.low:.3f}-{found.high:.3f} in 95 % of draws of its {found.songs} songs"
+    left_out = f"; {verdict.left_out} songs are not of that side" if verdict.left_out else ""
+    return f"{found.nats_per_note:.3f} nats per note ({sure}), {found.notes:,} notes{left_out}"
 
 
 def _table(verdict: Verdict) -> Table:

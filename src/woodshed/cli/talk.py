@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 
+BAR_WIDTH = 12
+"""Columns: leaves room for figures beside it on a narrow terminal."""
+
+
 class Talk:
     """One command's voice."""
 
@@ -49,7 +53,7 @@ class Talk:
         console = Console(stderr=True)
         columns = [
             TextColumn("{task.description}"),
-            BarColumn(),
+            BarColumn(bar_width=BAR_WIDTH),
             TaskProgressColumn(),
             TimeElapsedColumn(),
             Remaining(),

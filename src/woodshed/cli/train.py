@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 
 def command(
+    context: typer.Context,
     recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="A named system; `woodshed recipes` lists them.")],
     music: Annotated[
         Path, typer.Argument(readable=False, metavar="CORPUS|FOLDER", help="A built corpus, or a folder of music.")
@@ -62,7 +64,7 @@ def command(
             chosen, music, output, minutes=minutes, steps=steps, seed=seed, device=device, held_out=held_out,
             resume=resume, force=force, sample_every=sample_every, listener=_listener(talk, bar),
         )  # fmt: skip
-    _report(talk, outcome, output, f"woodshed train {recipe} {music} -o {output} --resume")
+    _report(talk, outcome, output, _again(context.obj or []))
 
 
 def _listener(talk: Talk, bar: Progress) -> Any:
@@ -70,37 +72,43 @@ def _listener(talk: Talk, bar: Progress) -> Any:
     from woodshed.recipes.runs import Listener
 
     tasks: dict[str, Any] = {}
-    latest = {"held_out": "-"}
+    held_out = ["-"]
 
-    def task(name: str) -> Any:
+    def show(name: str, done: float, total: float, loss: str = "") -> None:
         if name not in tasks:
+            for task in tasks.values():
+                bar.update(task, visible=False)
             tasks[name] = bar.add_task(name, loss="")
-        return tasks[name]
-
-    def on_corpus(stage: str, done: int, total: int) -> None:
-        bar.update(task(f"{stage} the music"), completed=done, total=max(total, 1))
+        bar.update(tasks[name], completed=done, total=total, loss=loss)
 
     def on_event(event: Event) -> None:
         if event.kind == "evaluation" and event.held_out_nats is not None:
-            latest["held_out"] = f"{event.held_out_nats:.3f}"
+            held_out[0] = f"{event.held_out_nats:.2f}"
         if event.train_nats is not None:
-            bar.update(task("practise"), completed=event.fraction, total=1.0, loss=_losses(event, latest["held_out"]))
+            show("practise", event.fraction, 1.0, _losses(event, held_out[0]))
         if event.kind != "step":
             talk.facts(event.as_dict())
         if event.kind == "evaluation" and bar.disable:
-            talk.note(f"{event.fraction:4.0%}  {event.seconds:6.0f} s  {_losses(event, latest['held_out'])}")
+            talk.note(f"{event.fraction:4.0%} {event.seconds:6.0f} s  {_losses(event, held_out[0])}")
 
     return Listener(
         on_event=on_event,
-        on_corpus=on_corpus,
+        on_corpus=lambda stage, done, total: show(f"{stage} the music", done, max(total, 1)),
         on_warning=lambda line: talk.note(f"note: {line}"),
         on_sample=lambda path: talk.note(f"sample: {path}"),
     )
 
 
+def _again(arguments: list[str]) -> str:
+    """The command that goes on from here."""
+    kept = [word for word in arguments if word not in ("--force", "--resume")]
+    return shlex.join(["woodshed", *kept, "--resume"])
+
+
 def _losses(event: Event, held_out: str) -> str:
-    learned = "-" if event.train_nats is None else f"{event.train_nats:.3f}"
-    return f"learned {learned}  held out {held_out} nats per note  {event.notes_per_second:,.0f} notes/s"
+    """Nats per note on the music being learned and on held-out songs, and the speed."""
+    learned = "-" if event.train_nats is None else f"{event.train_nats:.2f}"
+    return f"{learned}, held out {held_out} nats; {event.notes_per_second:,.0f} notes/s"
 
 
 def _report(talk: Talk, outcome: Outcome, output: Path, again: str) -> None:
