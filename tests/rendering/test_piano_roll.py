@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from woodshed.errors import FileError, OutOfRange, UnknownName
+from woodshed.errors import FileError, LimitExceeded, OutOfRange, UnknownName
 from woodshed.music import NOTE, Part, Song
 from woodshed.rendering.piano_roll import draw_piano_roll, piano_roll_svg
 from woodshed.rendering.text_roll import piano_roll_text
@@ -74,6 +74,13 @@ def test_bars_select_what_is_shown(band_song: Song) -> None:
 def test_bars_that_do_not_exist_are_named(band_song: Song, tmp_path: Path, bars: tuple[int, int]) -> None:
     with pytest.raises(OutOfRange, match="1-4 of Four Bars"):
         draw_piano_roll(band_song, tmp_path / "roll.png", bars=bars)
+
+
+def test_more_bars_than_can_be_seen_are_refused_unless_some_are_chosen(tmp_path: Path) -> None:
+    song = Song.make([(0, 0, 480, 60, 90)], [Part()], length=5000 * 1920, title="Long")
+    with pytest.raises(LimitExceeded, match="MOST_BARS"):
+        draw_piano_roll(song, tmp_path / "roll.png")
+    draw_piano_roll(song, tmp_path / "roll.png", bars=(1, 8))
 
 
 def test_unknown_suffix_and_style_are_named(band_song: Song, tmp_path: Path) -> None:

@@ -169,6 +169,15 @@ def test_no_notes_give_silence_of_the_right_length(tiny_font: Path) -> None:
     assert sound.dtype == np.float32
 
 
+@pytest.mark.parametrize("amount", [-32768, -12001, 0, 12000, 32767])
+def test_any_amount_of_any_generator_gives_finite_sound(builder: ModuleType, tmp_path: Path, amount: int) -> None:
+    song = one_note(quarters=0.5, bends=[(0, 100, 8000)])
+    for kind in set(range(61)) - {41, 43, 44, 53}:
+        preset = builder.Preset(0, 0, [builder.Zone(0, {54: 1, kind: amount})])
+        (tmp_path / "odd.sf2").write_bytes(builder.build_soundfont([preset], [builder.sine(seconds=0.05)]))
+        assert np.isfinite(play(song, tmp_path / "odd.sf2", tail_seconds=0.1)).all(), kind
+
+
 def test_same_song_same_samples(band_song: Song, tiny_font: Path) -> None:
     np.testing.assert_array_equal(play(band_song, tiny_font), play(band_song, tiny_font))
 

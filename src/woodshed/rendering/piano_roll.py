@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from woodshed.errors import OutOfRange
+from woodshed.errors import LimitExceeded, OutOfRange
 from woodshed.music import PITCH_NAMES, Key, Song, part_name
 from woodshed.music.general_midi import DRUMS
 from woodshed.rendering.colours import Style, part_colours, rgb, shade
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 LEFT, RIGHT, TOP, BOTTOM = 1.3, 2.05, 0.55, 0.25
 """Margins around one song's panel in inches: row names, legend, title and bar numbers, air."""
+MOST_BARS = 3000
+"""More would be a grey field, and take minutes to draw."""
 DRUM_ROW, LANE_GAP = 0.17, 0.1
 """Height of a drum's row and the gap above the drum lane, in inches."""
 _BLACK_KEYS = (1, 3, 6, 8, 10)
@@ -86,6 +88,7 @@ def draw_piano_roll(
     Raises:
         UnknownName: for another suffix or style.
         OutOfRange: for bars that the song does not have.
+        LimitExceeded: for more than `MOST_BARS`.
         FileError: when the file cannot be written.
     """
     path = check_picture_path(Path(path), "a piano roll")
@@ -140,6 +143,11 @@ def _measure(song: Song, title: str, bars: tuple[int, int] | None, highlight_bar
     first, last = (bars[0] - 1, bars[1]) if bars else (0, len(lines) - 1)
     if not 0 <= first < last <= len(lines) - 1:
         raise OutOfRange(f"bars {first + 1}-{last} are not inside 1-{len(lines) - 1} of {song.title or 'the song'}")
+    if last - first > MOST_BARS:
+        raise LimitExceeded(
+            f"{song.title or 'the song'}: a piano roll of {last - first} bars, more than {MOST_BARS}"
+            " (rendering.piano_roll.MOST_BARS); choose some with bars=(first, last)"
+        )
     lines = lines[first : last + 1]
     shown = (song.ends > lines[0]) & (song.notes["onset"] < lines[-1])
     is_drum = np.array([part.is_drum for part in song.parts], bool)[song.notes["part"]]

@@ -174,7 +174,8 @@ class SoundFont:
     def wave(self, region: Region) -> tuple[NDArray[Any], int, int]:
         """The region's samples from its start to its end, and its loop [start, end) within them.
 
-        (frames,) of int16 or of float32 in the same range. A loop that lies outside comes back as (0, 0).
+        (frames,) of int16 or of float32 in the same range. A loop that lies outside comes back as (0, 0), and a
+        region without any frame as two silent ones.
         """
         row = self.samples[region.sample]
         if int(row["kind"]) & _VORBIS:
@@ -190,6 +191,8 @@ class SoundFont:
         loops = origin if int(row["kind"]) & _VORBIS else 0
         loop_start = loops + int(row["loop_start"]) + region[LOOP_START] + 32768 * region[LOOP_START_COARSE] - first
         loop_end = loops + int(row["loop_end"]) + region[LOOP_END] + 32768 * region[LOOP_END_COARSE] - first
+        if first == last:
+            return np.zeros(2, np.int16), 0, 0
         if not 0 <= loop_start < loop_end <= last - first:
             loop_start = loop_end = 0
         return wave[first:last], loop_start, loop_end

@@ -23,9 +23,13 @@ CONTROL_SAMPLES = 64
 """Pitch and filter move in steps of this many samples, as in FluidSynth."""
 LONGEST_KEPT_SECONDS = 8.0
 """What a tone keeps of itself; a longer note goes on by itself from there."""
+GROWTH_SAMPLES = 1 << 17
+"""A tone grows to twice its length, but by no more than this."""
 CACHE_BYTES = 192 << 20
 """What all tones keep together, roughly; the one that was not heard for longest goes first."""
 
+FASTEST = 64.0
+"""Frames of the wave per sample at most: six octaves above the pitch at which it was recorded."""
 ENDLESS = 1 << 60
 """Samples of a note that never dies away by itself."""
 FILTER_STEP_CENTS = 50.0
@@ -67,7 +71,7 @@ class Recipe:
             region=region,
             wave=wave,
             loop=loop,
-            step=min(2.0 ** (cents / 1200.0) * int(row["rate"]) / sample_rate, 64.0),
+            step=_step(cents, int(row["rate"]) / sample_rate),
             sample_rate=sample_rate,
             volume=Envelope.of(region, sf.VOLUME_ENVELOPE, pitch, sample_rate),
             modulation=Envelope.of(region, sf.MOD_ENVELOPE, pitch, sample_rate),
@@ -90,12 +94,14 @@ class Recipe:
         return float(20.0 * np.log10(max(peak, 1e-5)))
 
     def silent_after(self, audible_db: float, lowest_cents: float) -> int:
-        """Samples after which it is over, or out of hearing, though the key stay down."""
+        """Samples after which it is over, or out of hearing, though the key stay down; at least 1."""
         last = self._last_sample(lowest_cents)
         held = self.volume.end(audible_db)
         if self.loop[1]:
-            return round(min(held, max(self.volume.end(max(audible_db + self.loop_db, 0.0)), last), ENDLESS))
-        return round(min(held, last))
+            held = min(held, max(self.volume.end(max(audible_db + self.loop_db, 0.0)), last), ENDLESS)
+        else:
+            held = min(held, last)
+        return max(round(held), 1)
 
     def fade_samples(self, length: float, at: int, level: float, audible_db: float, lowest_cents: float) -> int:
         """How long a fall of 96 dB in ``length`` is heard that begins ``at`` a sample from ``level``; at least 1."""
@@ -123,6 +129,11 @@ class Recipe:
         return np.asarray(heard, np.float32)
 
 
+def _step(cents: float, unbent: float) -> float:
+    """Frames per sample after a change of pitch, kept where even a damaged font cannot take it beyond reason."""
+    return float(min(max(unbent * 2.0 ** (min(max(cents, -12000.0), 12000.0) / 1200.0), 1e-4), FASTEST))
+
+
 @dataclass(frozen=True)
 class Steady:
     """What bend and wheel add all through a note."""
@@ -136,7 +147,7 @@ class Stream:
 
     def __init__(self, recipe: Recipe, steady: Steady, cents: Cents | None = None) -> None:
         self.recipe, self.cents = recipe, cents
-        self.step = recipe.step * 2.0 ** (steady.bend_cents / 1200.0)
+        self.step = _step(steady.bend_cents, recipe.step)
         self.vibrato_cents = recipe.region[sf.VIBRATO_TO_PITCH] + steady.vibrato_cents
         self.sample = 0
         self.frame = 0.0
@@ -185,7 +196,8 @@ class Stream:
         if cents is None:
             moved: NDArray[np.float64] = self.step * np.arange(count + 1, dtype=np.float64)
         else:
-            steps = np.repeat(self.step * np.exp2(cents / 1200.0), CONTROL_SAMPLES)[:count]
+            octaves = np.clip(cents / 1200.0, -10.0, 10.0)
+            steps = np.repeat(np.minimum(self.step * np.exp2(octaves), FASTEST), CONTROL_SAMPLES)[:count]
             moved = np.concatenate(([0.0], np.cumsum(steps)))
         frames = self.frame + moved
         self.frame = float(frames[-1])
@@ -299,7 +311,7 @@ class Tone:
         have = len(self.bare)
         if samples <= have:
             return
-        goal = min(max(samples, 2 * have), self.longest)
+        goal = min(max(samples, min(2 * have, have + GROWTH_SAMPLES)), self.longest)
         fresh = self._fresh(goal - have)
         self.bare = np.concatenate((self.bare, fresh))
         self.shaped = np.concatenate((self.shaped, fresh * amplitude(self.recipe, have, goal - have)))
@@ -318,7 +330,7 @@ class Tone:
 def amplitude(recipe: Recipe, first: int, count: int) -> NDArray[np.float32]:
     """Volume envelope and tremolo of a held note over a stretch of samples."""
     shape = recipe.volume.amplitude(first, count)
-    depth = recipe.region[sf.MOD_LFO_TO_VOLUME]
+    depth = min(max(recipe.region[sf.MOD_LFO_TO_VOLUME], -960), 960)
     if depth:
         swing = recipe.mod_oscillator.at(np.arange(first, first + count, dtype=np.float64))
         shape *= np.exp(swing * (depth / 200.0 * np.log(10.0))).astype(np.float32)
