@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -18,7 +20,7 @@ from woodshed.models.note_transformer import Hints, Inputs, NoteTransformer, Not
 from woodshed.music import NOTE, Key, Meter, Part, Song, parse_part
 
 BAND = [parse_part("drums"), Part("Bass", 33), Part("Guitar", 30)]
-STYLE = {
+STYLE: dict[str, Any] = {
     "bpm": 120.0,
     "instruments": {str(p): {"notes": 9, "songs": 1, "name": f"p{p}"} for p in (30, 33, 128)},
     "drum_pitches": [36, 38, 42],
@@ -142,6 +144,15 @@ def test_by_default_a_learned_line_up_plays_at_its_tempo(bundle: Bundle) -> None
     assert [(p.program, p.is_drum) for p in canvas.song.parts] == [(0, True), (33, False), (30, False)]
     assert canvas.song.bpm == 99
     assert canvas.song.bars == 4
+
+
+def test_parts_keep_to_the_register_in_which_they_were_heard(bundle: Bundle) -> None:
+    heard = {**STYLE["instruments"], "33": {"name": "Bass", "usual_range": [28, 45]}, "30": {"usual_range": [60, 64]}}
+    low = Bundle(bundle.model, bundle.codec, style={**STYLE, "instruments": heard})
+    canvas = blank_canvas(low, 4, np.random.default_rng(0), key=Key.parse("C major"))
+    assert canvas.constraints.pitch_ranges == {1: (28, 45), 2: (55, 69)}
+    basses = _play(low, canvas)[0].notes
+    assert basses[basses["part"] == 1]["pitch"].max() <= 45
 
 
 @pytest.mark.parametrize("bars", [0, -1, 5000])

@@ -15,6 +15,8 @@ from woodshed.music import METER, TEMPO, Key, Meter, Part, Song, part_name
 from woodshed.music.general_midi import family
 
 MOST_BARS = 4096
+REGISTER = 5
+"""Semitones that a continued part may go beyond its own range."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,8 @@ def blank_canvas(
 ) -> Canvas:
     """Everything open: ``bars`` bars for ``parts``, by default the line-up, tempo and meter of a song that was learned.
 
+    Each part keeps to the range in which its instrument usually played.
+
     Raises:
         OutOfRange: if bars, tempo or polyphony are.
         UnknownName: if the bundle heard nothing like one of the parts.
@@ -73,13 +77,15 @@ def blank_canvas(
         length=bars * meter.bar_ticks,
     )
     song = song.replace(parts=slot_order(song))
-    constraints = Constraints(key, polyphony=_limit(song, polyphony))
+    constraints = Constraints(key, usual_ranges(bundle, song.parts), _limit(song, polyphony))
     first_bar = int(rng.choice((0, 4, 8, 16)))
     return Canvas(song, 0, tuple(range(len(song.parts))), constraints, first_bar)
 
 
 def continuation_canvas(song: Song, bars: int, *, key: Key | None = None, polyphony: int | None = None) -> Canvas:
     """``song`` is fixed; ``bars`` bars after the bar of its last onset are open in all of its sounding parts.
+
+    Each part keeps to its own register: the range of its notes and a fourth more on either side.
 
     Raises:
         InfeasibleCanvas: if the song has no note.
@@ -94,8 +100,35 @@ def continuation_canvas(song: Song, bars: int, *, key: Key | None = None, polyph
     meters = song.meters[song.meters["onset"] < start]
     open_song = song.replace(meters=meters, length=max(start + bars * size, int(song.notes["onset"].max())))
     sounding = tuple(int(part) for part in np.unique(song.notes["part"]))
-    constraints = Constraints(key, polyphony=_limit(song, polyphony))
+    constraints = Constraints(key, _own_ranges(song), _limit(song, polyphony))
     return Canvas(open_song, start, sounding, constraints)
+
+
+def usual_ranges(bundle: Bundle, parts: Sequence[Part]) -> dict[int, tuple[int, int]]:
+    """Part index -> where the bundle usually heard its instrument, or the nearest to it; drums are free.
+
+    A range of less than an octave is widened, so that it has room in any key.
+    """
+    instruments = bundle.style.get("instruments", {})
+    known = known_programs(bundle)
+    ranges = {}
+    for index, part in enumerate(parts):
+        program = str(nearest_program(program_of(part), known)) if known else ""
+        if not part.is_drum and "usual_range" in instruments.get(program, {}):
+            low, high = instruments[program]["usual_range"]
+            room = REGISTER if high - low < 12 else 0
+            ranges[index] = max(int(low) - room, 0), min(int(high) + room, 127)
+    return ranges
+
+
+def _own_ranges(song: Song) -> dict[int, tuple[int, int]]:
+    """Part index -> the range of its notes, a fourth wider on either side; drums are free."""
+    ranges = {}
+    for index in np.unique(song.notes["part"]):
+        pitch = song.notes["pitch"][song.notes["part"] == index].astype(int)
+        if not song.parts[index].is_drum:
+            ranges[int(index)] = max(int(pitch.min()) - REGISTER, 0), min(int(pitch.max()) + REGISTER, 127)
+    return ranges
 
 
 def slot_order(song: Song) -> tuple[Part, ...]:

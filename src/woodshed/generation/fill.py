@@ -54,11 +54,11 @@ def fill(
 ) -> list[Song]:
     """``count`` answers to a canvas, drawn side by side. The generator is the only source of chance.
 
-    ``on_step`` is told the share that is done, 0-1.
+    ``on_step`` is told the share that is done, 0-1. An answer that plays more than 512 notes a bar is left out.
 
     Raises:
         InfeasibleCanvas: if nothing is open or no pitch is allowed.
-        LimitExceeded: if a stream plays more than 512 notes a bar without end.
+        LimitExceeded: if every answer would be left out.
     """
     view = _view(bundle, canvas)
     parts = tuple(canvas.song.parts[owner] for owner in view.owners)
@@ -71,12 +71,14 @@ def fill(
     for step in range(limit + 1):
         if streams.done.all():
             break
+        if step == limit and streams.done.any():
+            break  # what the others played is good
         if step == limit:
             raise LimitExceeded(f"more than {NOTES_PER_BAR_LIMIT} notes a bar; lower the temperature")
         streams.play_one(rules, sampling, rng)
         if on_step is not None:
             on_step(streams.share_done())
-    return [_finish(bundle, canvas, view, *streams.notes_of(b)) for b in range(count)]
+    return [_finish(bundle, canvas, view, *streams.notes_of(b)) for b in np.flatnonzero(streams.done)]
 
 
 class _Streams:

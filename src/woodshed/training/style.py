@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from woodshed.codecs import NoteStepCodec
 from woodshed.codecs.note_step import DRUM_PROGRAM
@@ -26,11 +27,13 @@ def describe_style(codec: NoteStepCodec, songs: Sequence[Song]) -> dict[str, Any
     meters = Counter(str(song.meter) for song in heard)
     names: dict[int, Counter[str]] = {}
     instruments: dict[int, dict[str, int]] = {}
+    pitches: dict[int, list[NDArray[np.int16]]] = {}
     for song in heard:
         programs = codec.programs(song)[: len(song.parts), 0]
         for slot, program in enumerate(programs):
             own = song.notes[song.notes["part"] == slot]
             _count(instruments.setdefault(int(program), {}), own)
+            pitches.setdefault(int(program), []).append(own["pitch"])
             name = "Drums" if program == DRUM_PROGRAM else part_name(song.parts[slot])[:40]
             names.setdefault(int(program), Counter())[name] += 1
         for program in {int(program) for program in programs}:
@@ -41,6 +44,7 @@ def describe_style(codec: NoteStepCodec, songs: Sequence[Song]) -> dict[str, Any
         "instruments": {
             str(program): {
                 **figures,
+                "usual_range": usual_range(np.concatenate(pitches[program])),
                 "name": "Drums" if program == DRUM_PROGRAM else names[program].most_common(1)[0][0],
             }
             for program, figures in sorted(instruments.items())
@@ -50,6 +54,11 @@ def describe_style(codec: NoteStepCodec, songs: Sequence[Song]) -> dict[str, Any
         "bars": int(np.median([song.bars for song in heard])) if heard else 8,
         "notes_per_bar": float(np.median([len(song) / song.bars for song in heard])) if heard else 0.0,
     }
+
+
+def usual_range(pitches: NDArray[np.int16]) -> list[int]:
+    """Lowest and highest pitch without the outermost 1 % on either side."""
+    return [int(pitch) for pitch in np.percentile(pitches, (1, 99), method="nearest")]
 
 
 def _count(figures: dict[str, int], notes: Any) -> None:
