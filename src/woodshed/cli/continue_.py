@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from woodshed.cli import playing
-from woodshed.cli.options import BundleArgument, DrawnSeed, Force, Json, Threads, use_threads
+from woodshed.cli.options import BundleArgument, DrawnSeed, Force, Json, PlayingThreads, use_threads
 from woodshed.cli.talk import Talk
 
 
@@ -32,7 +32,7 @@ def command(
     seed: DrawnSeed = None,
     audio: playing.Audio = None,
     picture: playing.Picture = None,
-    threads: Threads = None,
+    threads: PlayingThreads = 1,
     force: Force = False,
     as_json: Json = False,
 ) -> None:

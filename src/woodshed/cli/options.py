@@ -28,3 +28,9 @@ def use_threads(threads: int | None) -> None:
         import torch
 
         torch.set_num_threads(threads)
+
+
+PlayingThreads = Annotated[
+    int,
+    typer.Option("--threads", metavar="N", min=1, max=256, help="CPU threads; more than 1 seldom helps to play."),
+]

@@ -70,6 +70,10 @@ def deliver(talk: Talk, order: Order, make: Callable[[Callable[[float], None]], 
     formats = check_formats(order.audio, order.picture)
     paths = output_paths(order.output, order.count)
     check_outputs([file for path in paths for file in all_outputs(path, formats)], force=order.force)
+    if order.audio is not None:
+        from woodshed.rendering import find_soundfont
+
+        find_soundfont()  # if there is none, say so before anything is made
     with talk.share("play") as tell:
         clips = make(tell)
     for clip, path in zip(clips, paths, strict=True):

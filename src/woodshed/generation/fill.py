@@ -78,7 +78,7 @@ def fill(
         streams.play_one(rules, sampling, rng)
         if on_step is not None:
             on_step(streams.share_done())
-    return [_finish(bundle, canvas, view, *streams.notes_of(b)) for b in np.flatnonzero(streams.done)]
+    return [_finish(bundle, canvas, view, *streams.notes_of(b)) for b in range(count) if streams.done[b]]
 
 
 class _Streams:
