@@ -15,9 +15,10 @@ from woodshed.corpus import classics
 from woodshed.errors import MissingDependency, OutputExists
 from woodshed.formats import read_comment, read_midi, write_midi
 from woodshed.music import Key, Part, Song
-from woodshed.recipes.demo import DemoOptions, DemoResult, run_demo
+from woodshed.recipes.demo import SAMPLING, DemoListener, DemoOptions, DemoResult, run_demo
 from woodshed.recipes.demo_clips import MARK, key_of, manners, primer_of
 from woodshed.recipes.likeness import RealMusic, consonance, ends_at_home
+from woodshed.recipes.runs import Listener
 from woodshed.rendering import sound
 
 NAMES = ("clip-1", "clip-2", "clip-3", "continuation")
@@ -80,7 +81,7 @@ def test_the_files_parse_back_and_tell_how_they_were_made(demo: DemoResult) -> N
         assert np.array_equal(read_midi(played.midi).notes, played.clip.song.notes)
         settings = json.loads(read_comment(played.midi))
         assert settings["seed"] == 3
-        assert settings["sampling"]["temperature"] == 1.0
+        assert settings["sampling"]["temperature"] == SAMPLING["temperature"]
 
 
 def test_the_primer_comes_back_bit_for_bit_and_a_marker_says_where_it_ends(demo: DemoResult, music: Path) -> None:
@@ -124,6 +125,20 @@ def test_the_same_seed_gives_the_same_bytes_and_without_a_soundfont_all_but_the_
         assert (again.folder / f"{name}.png").exists()
         assert not (again.folder / f"{name}.wav").exists()
     assert "<audio" not in again.report.read_text("utf-8")
+
+
+def test_ctrl_c_while_it_practises_ends_that_and_goes_on(music: Path, tmp_path: Path) -> None:
+    def press(event: object) -> None:
+        if getattr(event, "kind", "") == "step":
+            raise KeyboardInterrupt
+
+    options = DemoOptions(minutes=5.0, seed=3, corpus=music, candidates=1, changes=TINY, device="cpu")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sound, "render_audio", half_a_second)
+        result = run_demo(tmp_path / "out", options, listener=DemoListener(Listener(on_event=press)))
+    assert result.outcome.reason == "interrupted"
+    assert len(result.clips) == 4
+    assert result.report.exists()
 
 
 def test_an_earlier_demo_is_replaced_only_when_told_and_other_things_never(demo: DemoResult, tmp_path: Path) -> None:

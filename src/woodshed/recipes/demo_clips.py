@@ -77,8 +77,9 @@ def make_clips(
         song, rank = _best(bundle, canvas, real, sampling, rng, candidates, key, partial(tell, name))
         song = song.slice(canvas.open_from, song.length).replace(markers=(), title="")
         note = (
-            f"Asked for {CLIP_BARS} bars of {song.meter} in {_short(key)} at {song.bpm:.0f} BPM, with "
-            f"{HEARD_BARS} bars of {model.title or 'a song'} in its ear, which are not in the clip."
+            f"Asked for {CLIP_BARS} bars of {song.meter} in {_short(key)} at {song.bpm:.0f} BPM. It heard {HEARD_BARS} "
+            f"bars of {model.title or 'a song'} first, which are not in the clip, and was held to that song's key and "
+            "ranges."
         )
         settings = _settings(seed, number, candidates, rank, key, sampling, song) | {"after": model.title}
         yield DemoClip(name, f"New: {_tempo_word(song.bpm)} in {_short(key)}", note, song, settings)
@@ -107,7 +108,10 @@ def _continuation(
     song = song.replace(markers=(*song.markers, Marker(canvas.open_from, MARK)))
     heard = "which it never heard before" if is_unheard else "which it learned from, for there was no other"
     bars = int(np.searchsorted(song.bar_lines(), canvas.open_from))
-    note = f"Bars 1-{bars} are real: {source.title or 'a song'}, {heard}. From bar {bars + 1} on the model plays."
+    note = (
+        f"Bars 1-{bars} are real: {source.title or 'a song'}, {heard}. From bar {bars + 1} on the model plays, held to "
+        "the song's key and ranges."
+    )
     settings = _settings(seed, CLIPS + 1, candidates, rank, key, sampling, song) | {"verb": "demo continue"}
     return DemoClip("continuation", f"Carried on: {source.title or 'a song'}", note, song, settings, canvas.open_from)
 

@@ -22,8 +22,8 @@ class DemoMusic:
     material: Material
     name: str
     """As in "it practised NAME"."""
-    is_own: bool = False
-    """Whether the user chose it."""
+    title: str
+    """The same in a word or three."""
 
 
 def open_demo_music(
@@ -37,17 +37,17 @@ def open_demo_music(
     """
     if folder is not None:
         material = open_material(folder, work, seed=seed, progress=progress)
-        return DemoMusic(material, material.source, is_own=True)
+        return DemoMusic(material, material.source, material.source)
     data = default_data_folder()
     if is_downloaded(BAND, data):
         dataset = find_dataset(BAND)
         material = open_material(data / dataset.folder, work, seed=seed, progress=progress)
         name = f"{dataset.title}: {dataset.what}"
         licences = (dataset.licence, *material.licences)
-        return DemoMusic(_told(material, name, licences), name)
+        return DemoMusic(_told(material, name, licences), name, dataset.title)
     corpus = open_classics(cache=cache, progress=progress)
     learned, held_out = ([song for _, song in corpus.songs(split)] for split in ("train", "held_out"))
-    return DemoMusic(_told(Material(learned, held_out), SOURCE, LICENCES), SOURCE)
+    return DemoMusic(_told(Material(learned, held_out), SOURCE, LICENCES), SOURCE, "classical string quartets")
 
 
 def _told(material: Material, source: str, licences: Sequence[str]) -> Material:
