@@ -15,6 +15,7 @@ from woodshed.corpus import classics
 from woodshed.errors import MissingDependency, OutputExists
 from woodshed.formats import read_comment, read_midi, write_midi
 from woodshed.music import Key, Part, Song
+from woodshed.recipes import demo_music
 from woodshed.recipes.demo import SAMPLING, DemoListener, DemoOptions, DemoResult, run_demo
 from woodshed.recipes.demo_clips import MARK, key_of, manners, primer_of
 from woodshed.recipes.likeness import RealMusic, consonance, ends_at_home
@@ -159,6 +160,19 @@ def test_without_any_music_the_remedy_is_named(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(MissingDependency, match="--corpus"):
         run_demo(tmp_path / "out", DemoOptions())
     assert not (tmp_path / "out").exists()
+
+
+def test_band_music_that_was_fetched_comes_before_the_quartets(
+    music: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "band").mkdir()
+    (tmp_path / "band" / "freedoom").symlink_to(music)
+    monkeypatch.setenv("WOODSHED_DATA", str(tmp_path))
+    monkeypatch.setattr(demo_music, "is_downloaded", lambda name, folder: name == "freedoom" and folder == tmp_path)
+    found = demo_music.open_demo_music(None, tmp_path / "work")
+    assert found.title == "Freedoom"
+    assert found.material.licences[0] == "BSD-3-Clause"
+    assert {song.title for song in found.material.songs} <= {f"Tune {number}" for number in range(5)}
 
 
 def test_a_part_keeps_to_the_range_and_the_number_of_notes_at_once_that_it_has_in_the_song(band_song: Song) -> None:

@@ -131,17 +131,19 @@ def _best(
 
 
 def _models(songs: Sequence[Song], rng: np.random.Generator) -> list[Song]:
-    """`CLIPS` songs whose line-up, key, meter and tempo are borrowed: in different keys, if there are that many."""
-    order = [songs[i] for i in rng.permutation(len(songs))]
-    order.sort(key=lambda song: (_is_hard(song), len(_players(song)) < 2))
+    """`CLIPS` songs whose line-up, key, meter and tempo are borrowed: as different as they can be had."""
+    left = [songs[i] for i in rng.permutation(len(songs))]
     chosen: list[Song] = []
-    for song in order:
-        fresh = all(key_of(song) != key_of(other) for other in chosen)
-        usual = not _is_hard(song) or len(chosen) == 0
-        if fresh and usual and len(chosen) < CLIPS:
-            chosen.append(song)
-    rest = [song for song in order if not any(song is other for other in chosen)] or order
-    return [*chosen, *(rest * CLIPS)][:CLIPS]
+
+    def fitness(song: Song) -> tuple[int, int]:
+        plain = _is_hard(song) + (len(_players(song)) < 2)
+        same = [(str(song.meter) == str(other.meter)) + 2 * (key_of(song) == key_of(other)) for other in chosen]
+        return plain, max(same, default=0)
+
+    while left and len(chosen) < CLIPS:
+        best = min(range(len(left)), key=lambda place: fitness(left[place]))
+        chosen.append(left.pop(best))
+    return [chosen[number % len(chosen)] for number in range(CLIPS)]
 
 
 def _heard_before(song: Song, rng: np.random.Generator) -> Song:
