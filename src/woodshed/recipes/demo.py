@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import woodshed
+from woodshed.corpus.classics import SOURCE
 from woodshed.errors import MissingDependency, OutputExists
 from woodshed.evaluation.copying import Copying
 from woodshed.evaluation.metrics import Metrics, measure
@@ -24,7 +25,7 @@ from woodshed.recipes.demo_music import DemoMusic, distinct_titles, open_demo_mu
 from woodshed.recipes.likeness import RealMusic
 from woodshed.recipes.play import key_name
 from woodshed.recipes.recipe import load_recipe
-from woodshed.recipes.runs import Listener, train_recipe
+from woodshed.recipes.runs import Listener, train_recipe, training_options
 from woodshed.rendering.output import written_whole
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ BUNDLE, REPORT, FACTS = "style.shed", "report.html", "demo.json"
 MINUTES = 2.0
 EVALUATIONS = 8
 SAMPLING = {"temperature": 1.05, "top_p": 0.95, "repetition": 0.5}
-"""Chosen by the figures of what came out: after two minutes a model repeats itself more than real music does."""
+"""For the quartets, by the figures of what came out: after two minutes a model repeats itself more than they do. Bands
+repeat themselves as much, so for other music the recipe's own sampling stands."""
 SAMPLE_RATE = 44100
 
 
@@ -132,15 +134,17 @@ def run_demo(
     options, listener, out = options or DemoOptions(), listener or DemoListener(), Path(out)
     check_demo_output(out, force=force)
     recipe = load_recipe("band", [f"training.evaluations={EVALUATIONS}", *options.changes])
+    minutes = options.minutes if options.steps is None else None
+    training_options(recipe, minutes=minutes, steps=options.steps)  # what is out of range is said before any work
     work = out / BUNDLE / "training"
     music = open_demo_music(options.corpus, work, seed=options.seed, progress=listener.training.on_corpus)
     listener.on_music(music)
     outcome = train_recipe(
-        recipe, music.material, out / BUNDLE, minutes=None if options.steps else options.minutes,
+        recipe, music.material, out / BUNDLE, minutes=minutes,
         steps=options.steps, seed=options.seed, device=options.device, force=True, listener=listener.training,
     )  # fmt: skip
     played, real, without_sound = _play(out, options, music, outcome, listener)
-    result = DemoResult(out, music, outcome, tuple(played), without_sound, next_steps(out))
+    result = DemoResult(out, music, outcome, tuple(played), without_sound, next_steps(out, music))
     _write_report(result, real)
     facts = json.dumps(result.as_dict(), indent=1, ensure_ascii=False, default=str)
     with written_whole(out / FACTS) as temporary:
@@ -163,13 +167,14 @@ def check_demo_output(out: Path, *, force: bool) -> None:
         raise OutputExists(f"{out} is a file; choose the name of a folder")
 
 
-def next_steps(out: Path) -> tuple[str, ...]:
+def next_steps(out: Path, music: DemoMusic) -> tuple[str, ...]:
     """What to try now, with one's own music."""
     bundle = out / BUNDLE
+    bands = ("Bands instead of quartets: `woodshed data get freedoom`, then this demo again",)
     return (
         f"More of the same: `woodshed generate {bundle} -o new.mid --bars 16 --seed 7`",
         f"Carry on a clip of yours: `woodshed continue {bundle} my-clip.mid -o more.mid --bars 8`",
-        "Bands instead of quartets: `woodshed data get freedoom`, then this demo again",
+        *(bands if music.name == SOURCE else ()),
         "Your own music: `woodshed train band MY-FOLDER -o my.shed --minutes 5`, "
         "then `woodshed generate my.shed -o mine.mid --bars 8 --audio wav --picture png`",
     )
@@ -183,7 +188,7 @@ def _play(
 
     learned, held_out = list(music.material.songs), list(music.material.held_out)
     real = RealMusic.of([*learned, *held_out], zip(distinct_titles(learned), learned, strict=True), CLIP_BARS)
-    sampling = Sampling(**{**outcome.bundle.training.get("sampling", {}), **SAMPLING})
+    sampling = Sampling(**{**outcome.bundle.training.get("sampling", {}), **(SAMPLING if music.name == SOURCE else {})})
     played, silence = [], ""
     with _one_thread():
         for clip in make_clips(

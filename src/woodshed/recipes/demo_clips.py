@@ -74,7 +74,7 @@ def make_clips(
         heard = _heard_before(model, rng)
         key = key_of(heard if len(heard.keys) else model)
         canvas = replace(continuation_canvas(heard, CLIP_BARS), constraints=manners(model, key))
-        song, rank = _best(bundle, canvas, real, sampling, rng, candidates, key, partial(tell, name))
+        song, rank = _best(with_kit(bundle, model), canvas, real, sampling, rng, candidates, key, partial(tell, name))
         song = song.slice(canvas.open_from, song.length).replace(markers=(), title="")
         note = (
             f"Asked for {CLIP_BARS} bars of {song.meter} in {_short(key)} at {song.bpm:.0f} BPM. It heard {HEARD_BARS} "
@@ -104,7 +104,7 @@ def _continuation(
     primer = primer_of(source)
     key = key_of(primer if len(primer.keys) else source)
     canvas = replace(continuation_canvas(primer, CONTINUATION_BARS), constraints=manners(source, key))
-    song, rank = _best(bundle, canvas, real, sampling, rng, candidates, key, tell)
+    song, rank = _best(with_kit(bundle, source), canvas, real, sampling, rng, candidates, key, tell)
     song = song.replace(markers=(*song.markers, Marker(canvas.open_from, MARK)))
     heard = "which it never heard before" if is_unheard else "which it learned from, for there was no other"
     bars = int(np.searchsorted(song.bar_lines(), canvas.open_from))
@@ -192,6 +192,14 @@ def manners(song: Song, key: Key) -> Constraints:
         at_once = order - np.searchsorted(ends, own["onset"], side="right")
         polyphony[index] = max(int(np.quantile(at_once, 0.9)), 1)
     return Constraints(key, ranges, polyphony)
+
+
+def with_kit(bundle: Bundle, song: Song) -> Bundle:
+    """The bundle, knowing only those drums that ``song`` plays more than once in a hundred strokes."""
+    drums = np.array([part.is_drum for part in song.parts], bool)
+    strokes = np.bincount(song.notes["pitch"][drums[song.notes["part"]]], minlength=128)
+    kit = np.flatnonzero(strokes > strokes.sum() / 100).tolist()
+    return replace(bundle, style={**bundle.style, "drum_pitches": kit}) if kit else bundle
 
 
 def key_of(song: Song) -> Key:
