@@ -240,7 +240,8 @@ def _write_report(result: DemoResult, real: RealMusic) -> None:
 
     events = [event.as_dict() for event in result.outcome.events if event.kind == "evaluation"]
     facts = result.outcome.bundle.training
-    others = {"Music": result.music.name, "Licence": "; ".join(result.music.material.licences), "Seed": facts["seed"]}
+    licences = "; ".join(result.music.material.licences) or "none stated"
+    music = f"{CLIP_BARS}-bar excerpts of {result.music.name} (licence: {licences})"
     training = Training(
         recipe=result.outcome.bundle.recipe,
         minutes=result.outcome.progress.seconds / 60,
@@ -249,14 +250,14 @@ def _write_report(result: DemoResult, real: RealMusic) -> None:
         device=facts["device"],
         held_out_nats_per_note=facts.get("held_out_nats_per_note"),
         nats_per_field=next((event["fields"] for event in reversed(events) if event.get("fields")), {}),
-        others={name: str(value) for name, value in others.items() if value != ""},
+        others={"Seed": str(facts["seed"])},
     )
     light, dark = (_loss_svg(events, style) for style in ("light", "dark"))
     title = f"Practised: {result.music.title}"
     write_report(
         result.report, title=title, learned_from=_learned_from(result.music), training=training, loss_svg=light,
         loss_svg_dark=dark, clips=[_report_clip(clip) for clip in result.clips], corpus_summary=real.figures,
-        next_steps=result.next_steps, corpus_note=f"{CLIP_BARS}-bar excerpts of the songs it learned from",
+        next_steps=result.next_steps, corpus_note=music,
     )  # fmt: skip
 
 
