@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -144,6 +145,49 @@ def test_ctrl_c_saves_and_ends_cleanly(tmp_path: Path, band_song: Song) -> None:
     assert latest_checkpoint(tmp_path / "b" / "training") is not None
 
 
+def test_a_run_interrupted_before_its_first_step_can_be_resumed(
+    tmp_path: Path, band_song: Song, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Windows, "draw", interrupt)
+        assert _run(tmp_path / "b", band_song, 4).reason == "interrupted"
+    assert _run(tmp_path / "b", band_song, 4, resume=True).progress.step == 4
+
+
+def test_a_run_resumed_with_less_time_than_it_has_had_still_gives_its_bundle(tmp_path: Path, band_song: Song) -> None:
+    def die(event: Event) -> None:
+        if event.step == 6 and event.kind == "step":
+            raise RuntimeError("kill -9")
+
+    with pytest.raises(RuntimeError, match="kill -9"):
+        _run(tmp_path / "b", band_song, 100, evaluations=1, checkpoint_seconds=0.0, on_event=die)
+    outcome = _run(tmp_path / "b", band_song, 3, resume=True)
+    assert outcome.progress.step == 5
+    assert load_bundle(tmp_path / "b").training["steps"] == 5
+
+
+def test_what_a_killed_run_left_half_written_goes(tmp_path: Path, band_song: Song) -> None:
+    work = tmp_path / "b" / "training"
+    work.mkdir(parents=True)
+    left = [work / ".step-00000001.safetensors.123.tmp", tmp_path / "b" / ".model.safetensors.123.tmp"]
+    for path in left:
+        path.write_bytes(b"half")
+    _run(tmp_path / "b", band_song, 1, resume=True)
+    assert not any(path.exists() for path in left)
+
+
+def test_a_loss_that_is_no_number_ends_the_run_with_the_remedy(tmp_path: Path, band_song: Song) -> None:
+    blank = _blank()
+    with torch.no_grad():
+        blank.model.norm.weight.fill_(float("nan"))
+    with pytest.raises(OutOfRange, match=r"step 1: the loss is no number.*learning_rate"):
+        train(blank, [band_song], [], tmp_path / "b", _options(4))
+    assert not (tmp_path / "b" / "model.safetensors").exists()
+
+
 def test_training_stops_when_held_out_songs_no_longer_gain(tmp_path: Path, band_song: Song) -> None:
     chance = np.random.default_rng(0)
     noise = [
@@ -174,10 +218,19 @@ def test_songs_without_notes_are_nothing_to_learn_from(tmp_path: Path) -> None:
         _run(tmp_path / "b", Song(parts=(Part(),), length=1920), 2, held_out=())
 
 
-@pytest.mark.parametrize("wrong", [{"minutes": 1.0}, {"minutes": None, "steps": None}, {"batch": 0}])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"minutes": 1.0}, {"minutes": None, "steps": None}, {"batch": 0}, {"weight_decay": -1.0}, {"warm_up": 1.5}],
+)
 def test_options_that_make_no_sense_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(OutOfRange):
         TrainingOptions(**{"steps": 5, "minutes": None, **wrong})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("wrong", [{"transpose": -1}, {"transpose": 128}, {"louder": -1}, {"stretch": 2.0}])
+def test_augmentation_outside_its_range_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(OutOfRange, match=f"augmentation {next(iter(wrong))}"):
+        Augmentation(**wrong)
 
 
 def test_the_learning_rate_rises_then_falls() -> None:

@@ -25,7 +25,7 @@ from woodshed.codecs.note_step import (
     START_ROW,
     TIME_SHIFT,
     NoteStepCodec,
-)  # fmt: skip
+)
 from woodshed.music import Song
 
 ANCHORS = 3

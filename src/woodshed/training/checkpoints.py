@@ -14,6 +14,8 @@ from woodshed.bundle.bundle import write_atomically
 from woodshed.errors import BundleError
 
 KEPT = 2
+MOMENTS = ("exp_avg", "exp_avg_sq")
+"""What AdamW remembers of each parameter."""
 
 
 @dataclass
@@ -37,15 +39,17 @@ def save_checkpoint(
 ) -> Path:
     """Write ``step-N.safetensors`` with weights, optimiser moments (in bfloat16) and the state of all chance.
 
-    Then older ones go, except the newest two.
+    ``chance`` holds "numpy_rng", the state of a bit generator; torch's own state is added. Then older ones go, except
+    the newest two.
     """
     from safetensors.torch import save
 
     tensors = {f"model.{name}": tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    for index, (_, state) in enumerate(_states(optimiser)):
-        for name in ("exp_avg", "exp_avg_sq"):
-            tensors[f"optimiser.{index}.{name}"] = state[name].detach().cpu().to(torch.bfloat16).contiguous()
-    tensors["torch_rng"] = torch.get_rng_state() if "torch_rng" not in chance else chance["torch_rng"]
+    for index, parameter in enumerate(_parameters(optimiser)):
+        for name in MOMENTS if parameter in optimiser.state else ():  # there are none before the first step
+            moment = optimiser.state[parameter][name]
+            tensors[f"optimiser.{index}.{name}"] = moment.detach().cpu().to(torch.bfloat16).contiguous()
+    tensors["torch_rng"] = torch.get_rng_state()
     metadata = {"progress": json.dumps(vars(progress)), "numpy_rng": json.dumps(chance["numpy_rng"])}
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"step-{progress.step:08d}.safetensors"
@@ -91,17 +95,22 @@ def load_checkpoint(path: Path, model: nn.Module, optimiser: torch.optim.Optimiz
     return progress, chance
 
 
-def _states(optimiser: torch.optim.Optimizer) -> list[tuple[Tensor, dict[str, Any]]]:
-    """Parameters with their moments, in the optimiser's order."""
-    parameters = [p for group in optimiser.param_groups for p in group["params"]]
-    return [(p, optimiser.state[p]) for p in parameters if p in optimiser.state]
+def remove_unfinished(folder: Path) -> None:
+    """Remove what a killed run was writing in ``folder`` when it died: it has a hidden name and was never read."""
+    for path in folder.glob(".*.tmp"):
+        path.unlink(missing_ok=True)
+
+
+def _parameters(optimiser: torch.optim.Optimizer) -> list[Tensor]:
+    """In the optimiser's order."""
+    return [parameter for group in optimiser.param_groups for parameter in group["params"]]
 
 
 def _restore_moments(optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor], step: int) -> None:
-    parameters = [p for group in optimiser.param_groups for p in group["params"]]
-    for index, parameter in enumerate(parameters):
+    if step == 0:
+        return
+    for index, parameter in enumerate(_parameters(optimiser)):
         moments = {
-            name: tensors[f"optimiser.{index}.{name}"].to(parameter.device, parameter.dtype).clone()
-            for name in ("exp_avg", "exp_avg_sq")
+            name: tensors[f"optimiser.{index}.{name}"].to(parameter.device, parameter.dtype).clone() for name in MOMENTS
         }
         optimiser.state[parameter] = {"step": torch.tensor(float(step)), **moments}

@@ -24,8 +24,8 @@ from woodshed.codecs.note_step import (
     VELOCITY,
     WAIT,
     NoteStepCodec,
-)  # fmt: skip
-from woodshed.errors import CorpusError
+)
+from woodshed.errors import CorpusError, OutOfRange
 from woodshed.music import Song
 
 SONG_START = 0.1
@@ -44,6 +44,12 @@ class Augmentation:
     """All velocities move together by at most this many ids (4 velocities each)."""
     stretch: float = 0.1
     """Chance that a window is played at half or double time."""
+
+    def __post_init__(self) -> None:
+        for name, most in (("transpose", 127), ("louder", SIZES[VELOCITY] - 1), ("stretch", 1)):
+            value = getattr(self, name)
+            if not 0 <= value <= most:
+                raise OutOfRange(f"augmentation {name} {value} is outside 0-{most}; 0 leaves it out")
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,13 @@ from woodshed.codecs import FIELDS, NoteStepCodec
 from woodshed.errors import CorpusError, OutOfRange
 from woodshed.models.note_transformer import Inputs, NoteTransformer
 from woodshed.music import Song
-from woodshed.training.checkpoints import Progress, latest_checkpoint, load_checkpoint, save_checkpoint
+from woodshed.training.checkpoints import (
+    Progress,
+    latest_checkpoint,
+    load_checkpoint,
+    remove_unfinished,
+    save_checkpoint,
+)
 from woodshed.training.examples import Augmentation, Batch, Windows, encode_examples
 from woodshed.training.memory import keep_freed_memory
 
@@ -62,6 +68,9 @@ class TrainingOptions:
         for name, value in limits.items():
             if value is not None and not 0 < value < 1e7:
                 raise OutOfRange(f"{name} {value} must be above 0 (and below 10,000,000)")
+        for name, share in (("weight_decay", self.weight_decay), ("warm_up", self.warm_up)):
+            if not 0 <= share < 1:
+                raise OutOfRange(f"{name} {share} is outside 0 to below 1; leave it out for the default")
 
 
 @dataclass(frozen=True)
@@ -162,6 +171,8 @@ class _Run:
 
     def start(self, resume: bool) -> None:
         work = self.folder / WORK_FOLDER
+        for place in (self.folder, work):
+            remove_unfinished(place)
         newest = latest_checkpoint(work) if resume else None
         if newest:
             self.progress, chance = load_checkpoint(newest, self.model, self.optimiser)
@@ -200,6 +211,7 @@ class _Run:
         for group in self.optimiser.param_groups:
             group["lr"] = self.options.learning_rate * schedule(self.fraction, self.options.warm_up)
         nats = self._loss(batch)
+        self._check_number(float(nats.detach()))
         self.optimiser.zero_grad(set_to_none=True)
         (nats / int(batch.scored.sum())).backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
@@ -209,6 +221,13 @@ class _Run:
         self.progress.notes += batch.notes
         self.progress.seconds += time.perf_counter() - began
         self.tell("step", train_nats=self.recent[-1])
+
+    def _check_number(self, nats: float) -> None:
+        if not math.isfinite(nats):
+            raise OutOfRange(
+                f"step {self.progress.step + 1}: the loss is no number any more; "
+                f"train again with --set training.learning_rate={self.options.learning_rate / 4:g} or less"
+            )
 
     def _loss(self, batch: Batch) -> torch.Tensor:
         inputs = Inputs(*(torch.from_numpy(array).to(self.device) for array in batch.inputs))
@@ -224,6 +243,7 @@ class _Run:
             return
         fields = held_out_nats(self.model, self.codec, self.held_out)
         total = sum(fields.values())
+        self._check_number(total)
         self.since_best += 1
         if self.progress.best is None or total < self.progress.best:
             self.since_best = 0
@@ -249,7 +269,7 @@ class _Run:
         self.tell("checkpoint")
 
     def finish(self, reason: str) -> Outcome:
-        if reason == "interrupted":
+        if reason == "interrupted" or not self.progress.best_step:  # there must be a bundle to give
             self.evaluate()
         self.checkpoint()
         self.tell("end", reason=reason, held_out_nats=self.progress.best)
