@@ -322,7 +322,9 @@ def output_paths(out: Path, count: int) -> list[Path]:
 
     Raises:
         UnknownName: if ``out`` does not end in .mid.
+        OutOfRange: if ``count`` is outside 1-1000.
     """
+    _check_range("count", count, 1, MOST_CLIPS)
     if out.suffix.lower() not in MIDI_ENDINGS:
         raise UnknownName(f"output {out} does not end in .mid; call it {out.stem or 'new'}.mid")
     return [out] if count == 1 else [out.with_name(f"{out.stem}-{n}{out.suffix}") for n in range(1, count + 1)]

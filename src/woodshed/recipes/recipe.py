@@ -18,7 +18,7 @@ SECTIONS: dict[str, dict[str, type]] = {
     "model": {"width": int, "layers": int, "heads": int, "head_width": int, "window": int, "dropout": float},
     "training": {
         "minutes": float, "batch": int, "length": int, "learning_rate": float, "weight_decay": float,
-        "warm_up": float, "evaluations": int, "patience": int, "checkpoint_seconds": float,
+        "warm_up": float, "averaging": float, "evaluations": int, "patience": int, "checkpoint_seconds": float,
     },
     "augmentation": {"transpose": int, "louder": int, "stretch": float},
     "sampling": {"temperature": float, "top_k": int, "top_p": float, "min_p": float, "repetition": float},

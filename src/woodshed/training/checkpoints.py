@@ -35,16 +35,24 @@ class Progress:
 
 
 def save_checkpoint(
-    folder: Path, model: nn.Module, optimiser: torch.optim.Optimizer, progress: Progress, chance: dict[str, Any]
+    folder: Path,
+    model: nn.Module,
+    average: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    progress: Progress,
+    chance: dict[str, Any],
 ) -> Path:
-    """Write ``step-N.safetensors`` with weights, optimiser moments (in bfloat16) and the state of all chance.
+    """Write ``step-N.safetensors``: weights, their average, optimiser moments (bfloat16), the state of all chance.
 
     ``chance`` holds "numpy_rng", the state of a bit generator; torch's own state is added. Then older ones go, except
     the newest two.
     """
     from safetensors.torch import save
 
-    tensors = {f"model.{name}": tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    weights = {"model": model.state_dict(), "average": average.state_dict()}
+    tensors = {
+        f"{which}.{name}": tensor.detach().cpu() for which, state in weights.items() for name, tensor in state.items()
+    }
     for index, parameter in enumerate(_parameters(optimiser)):
         for name in MOMENTS if parameter in optimiser.state else ():  # there are none before the first step
             moment = optimiser.state[parameter][name]
@@ -73,8 +81,10 @@ def latest_checkpoint(folder: Path) -> Path | None:
     return None
 
 
-def load_checkpoint(path: Path, model: nn.Module, optimiser: torch.optim.Optimizer) -> tuple[Progress, dict[str, Any]]:
-    """Put weights and moments back; returns the progress and the state of all chance.
+def load_checkpoint(
+    path: Path, model: nn.Module, average: nn.Module, optimiser: torch.optim.Optimizer
+) -> tuple[Progress, dict[str, Any]]:
+    """Put weights, their average and moments back; returns the progress and the state of all chance.
 
     Raises:
         BundleError: if the checkpoint belongs to another model.
@@ -85,7 +95,8 @@ def load_checkpoint(path: Path, model: nn.Module, optimiser: torch.optim.Optimiz
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
             tensors: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        model.load_state_dict({n.removeprefix("model."): t for n, t in tensors.items() if n.startswith("model.")})
+        for prefix, module in (("model.", model), ("average.", average)):
+            module.load_state_dict({n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)})
         progress = Progress(**json.loads(metadata["progress"]))
         chance = {"numpy_rng": json.loads(metadata["numpy_rng"]), "torch_rng": tensors["torch_rng"]}
         _restore_moments(optimiser, tensors, progress.step)

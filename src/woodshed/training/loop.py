@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import time
@@ -50,6 +51,9 @@ class TrainingOptions:
     weight_decay: float = 0.1
     warm_up: float = 0.03
     """Share of the run in which the learning rate rises from 0."""
+    averaging: float = 0.995
+    """How slowly the weights that are kept follow those that learn: a moving average over 1 / (1 - this) steps, 0-1.
+    Averaged weights read new songs better, above all while the learning rate is high (Polyak & Juditsky 1992)."""
     evaluations: int = 20
     """How often held-out songs are measured, evenly over the run."""
     patience: int = 8
@@ -154,6 +158,7 @@ class _Run:
         self.codec = blank.codec
         self.device = pick_device(options.device)
         self.model = blank.model.to(self.device).train()
+        self.average = copy.deepcopy(self.model).eval()
         self.optimiser = torch.optim.AdamW(
             _decayed_apart(self.model, options.weight_decay), lr=options.learning_rate, betas=(0.9, 0.98), fused=True
         )
@@ -175,7 +180,7 @@ class _Run:
             remove_unfinished(place)
         newest = latest_checkpoint(work) if resume else None
         if newest:
-            self.progress, chance = load_checkpoint(newest, self.model, self.optimiser)
+            self.progress, chance = load_checkpoint(newest, self.model, self.average, self.optimiser)
             self.rng.bit_generator.state = chance["numpy_rng"]
             torch.set_rng_state(chance["torch_rng"])
             self.evaluated = self.fraction
@@ -216,6 +221,7 @@ class _Run:
         (nats / int(batch.scored.sum())).backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimiser.step()
+        self._follow()
         self.recent.append(float(nats.detach()) / max(batch.notes, 1))
         self.progress.step += 1
         self.progress.notes += batch.notes
@@ -229,6 +235,14 @@ class _Run:
                 f"train again with --set training.learning_rate={self.options.learning_rate / 4:g} or less"
             )
 
+    @torch.no_grad()
+    def _follow(self) -> None:
+        """Let the averaged weights follow: they are what is measured and kept."""
+        step = self.progress.step
+        decay = min(self.options.averaging, (1 + step) / (10 + step))
+        for slow, fast in zip(self.average.parameters(), self.model.parameters(), strict=True):
+            slow.lerp_(fast, 1 - decay)
+
     def _loss(self, batch: Batch) -> torch.Tensor:
         inputs = Inputs(*(torch.from_numpy(array).to(self.device) for array in batch.inputs))
         with torch.autocast("cuda", torch.bfloat16, enabled=self.device.type == "cuda"):
@@ -241,7 +255,7 @@ class _Run:
             self.save_best(None)
             self.tell("evaluation", train_nats=train_nats)
             return
-        fields = held_out_nats(self.model, self.codec, self.held_out)
+        fields = held_out_nats(self.average, self.codec, self.held_out)
         total = sum(fields.values())
         self._check_number(total)
         self.since_best += 1
@@ -260,11 +274,11 @@ class _Run:
             "minutes": self.progress.seconds / 60,
             "notes_seen": self.progress.notes,
         }
-        save_bundle(replace(self.bundle, training=training), self.folder)
+        save_bundle(replace(self.bundle, model=self.average, training=training), self.folder)
 
     def checkpoint(self) -> None:
         chance = {"numpy_rng": self.rng.bit_generator.state}
-        save_checkpoint(self.folder / WORK_FOLDER, self.model, self.optimiser, self.progress, chance)
+        save_checkpoint(self.folder / WORK_FOLDER, self.model, self.average, self.optimiser, self.progress, chance)
         self.saved_at = self.progress.seconds
         self.tell("checkpoint")
 
