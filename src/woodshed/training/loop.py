@@ -52,8 +52,8 @@ class TrainingOptions:
     warm_up: float = 0.03
     """Share of the run in which the learning rate rises from 0."""
     averaging: float = 0.995
-    """How slowly the weights that are kept follow those that learn: a moving average over 1 / (1 - this) steps, 0-1.
-    Averaged weights read new songs better, above all while the learning rate is high (Polyak & Juditsky 1992)."""
+    """How slowly the weights that are kept follow those that learn: a moving average over 1 / (1 - this) steps,
+    0 to below 1. Averaged weights read new songs better, above all while the learning rate is high (Polyak & Juditsky 1992)."""
     evaluations: int = 20
     """How often held-out songs are measured, evenly over the run."""
     patience: int = 8
@@ -72,7 +72,8 @@ class TrainingOptions:
         for name, value in limits.items():
             if value is not None and not 0 < value < 1e7:
                 raise OutOfRange(f"{name} {value} must be above 0 (and below 10,000,000)")
-        for name, share in (("weight_decay", self.weight_decay), ("warm_up", self.warm_up)):
+        shares = {"weight_decay": self.weight_decay, "warm_up": self.warm_up, "averaging": self.averaging}
+        for name, share in shares.items():
             if not 0 <= share < 1:
                 raise OutOfRange(f"{name} {share} is outside 0 to below 1; leave it out for the default")
 
