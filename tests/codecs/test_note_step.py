@@ -108,6 +108,22 @@ def test_silent_parts_go_and_a_crowd_of_parts_plays_together() -> None:
     assert song.parts[0].is_drum
 
 
+def test_a_crowd_joins_like_with_like_and_the_quietest_first() -> None:
+    programs = [0, 24, 25, 24, 40, 24] + [48 + 3 * i for i in range(13)]
+    sizes = [1, 5, 1, 3, 1, 4] + [9] * 13
+    notes = [(part, 480 * n, 480, 60, 80) for part, size in enumerate(sizes) for n in range(size)]
+    song = Song.make(notes, [Part(f"p{i}", program) for i, program in enumerate(programs)])
+    assert [group for group in CODEC.slots(song) if len(group) > 1] == [[1, 3, 5, 2]]
+
+
+def test_a_hostile_number_of_parts_is_arranged_all_the_same() -> None:
+    """As many as the reader lets through; trying every pair for every join would take a quarter of an hour."""
+    parts = [Part(f"p{i}", i % 128, is_drum=i % 9 == 0) for i in range(1024)]
+    song = CODEC.arrange(Song.make([(i, i * 40, 40, 60, 80) for i in range(1024)], parts))
+    assert len(song.parts) == 16
+    assert len(song) == 1024
+
+
 def test_too_many_parts_are_refused_by_name() -> None:
     song = Song.make([(i, 0, 40, 60, 80) for i in range(17)], [Part()] * 17, title="Crowd")
     with pytest.raises(OutOfRange, match="Crowd: 17 parts"):
