@@ -25,6 +25,11 @@ def _left(logits: np.ndarray) -> list[int]:
     return np.flatnonzero(np.isfinite(logits[0])).tolist()
 
 
+def test_a_tiny_temperature_takes_the_likeliest_and_never_what_is_impossible() -> None:
+    logits = np.array([[900.0, -np.inf, 899.0, -900.0]])
+    assert probabilities(warm(logits, 1e-310)).tolist() == [[1, 0, 0, 0]]
+
+
 def test_top_k_keeps_the_k_likeliest() -> None:
     assert _left(keep_top_k(LOGITS, 2)) == [0, 1]
     assert _left(keep_top_k(LOGITS, 0)) == [0, 1, 2, 3]

@@ -25,7 +25,7 @@ def test_runaway_answers_are_left_out(tiny_bundle: Path, monkeypatch: pytest.Mon
     whole = play(tiny_bundle, 16)
     assert len(whole) == 16
     middle = int(np.median([len(song) for song in whole]))
-    monkeypatch.setattr(room, "NOTES_PER_BAR_LIMIT", max(middle // 2, 1))  # two bar lines: twice as many rows
+    monkeypatch.setattr(room, "NOTES_PER_BAR_LIMIT", max(middle, 2))
     some = play(tiny_bundle, 16)
     assert 0 < len(some) < 16
     assert max(map(len, some)) <= middle + 1

@@ -66,8 +66,8 @@ def fill(
     rules = Rules(bundle.codec, parts, view.owners, canvas.constraints, set(canvas.open_parts), drum_pitches)
     streams = _Streams(bundle, view, canvas.first_bar, count)
     streams.read_past()
-    bars = int(np.searchsorted(view.bar_lines, view.end)) - int(np.searchsorted(view.bar_lines, view.begin)) + 1
-    limit = NOTES_PER_BAR_LIMIT * max(bars, 1)
+    open_bars = int(((view.bar_lines >= view.begin) & (view.bar_lines < view.end)).sum())
+    limit = NOTES_PER_BAR_LIMIT * open_bars
     for step in range(limit + 1):
         if streams.done.all():
             break
@@ -125,7 +125,7 @@ class _Streams:
         memory.add(row, onset)
 
     def play_one(self, rules: Rules, sampling: Sampling, rng: np.random.Generator) -> None:
-        """Add one row to every stream that is not done."""
+        """Add one row to every stream; those that are done play on, unheard."""
         import torch
 
         places = self._places(self.onset)

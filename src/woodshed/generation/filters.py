@@ -70,8 +70,14 @@ def weigh_expected(logits: Logits, expected: NDArray[np.int64], repetition: floa
 
 def warm(logits: Logits, temperature: float) -> Logits:
     """Divide by the temperature; 0 leaves only the likeliest symbol."""
+    if temperature == 1:
+        return logits
     if temperature > 0:
-        return logits / temperature
+        below: Logits = logits - logits.max(
+            1, keepdims=True
+        )  # from 0 down: the coldest temperature leaves the likeliest at 0
+        with np.errstate(over="ignore"):
+            return below / temperature
     return np.where(np.arange(logits.shape[1]) == logits.argmax(1)[:, None], 0.0, -np.inf)
 
 
