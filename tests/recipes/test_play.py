@@ -20,6 +20,11 @@ def bundle(tiny_bundle: Path) -> Bundle:
     return load_bundle(tiny_bundle)
 
 
+def test_an_absurd_count_is_refused_before_names_are_made_for_it() -> None:
+    with pytest.raises(OutOfRange, match="count 1000000000 is outside 1-1000"):
+        play.output_paths(Path("new.mid"), 10**9)
+
+
 def test_a_wish_in_words() -> None:
     wish = play.parse_wish(4, parts="drums, lead guitar", key="f# dorian", tempo=99, meter="6/8", polyphony=2)
     assert [part.program for part in wish.parts or ()] == [0, 30]
