@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,16 @@ def test_the_same_seed_gives_the_same_model(tmp_path: Path) -> None:
     a, b, c = ({name: value.numpy() for name, value in run.bundle.model.state_dict().items()} for run in runs)
     assert all(np.array_equal(a[name], b[name]) for name in a)
     assert not all(np.array_equal(a[name], c[name]) for name in a)
+
+
+def test_a_bundle_without_its_run_is_not_replaced_by_resuming(tmp_path: Path) -> None:
+    material, recipe, out = Material([song(1)]), load_recipe("band", TINY), tmp_path / "copied"
+    train_recipe(recipe, material, out, steps=1, device="cpu")
+    shutil.rmtree(out / "training")
+    before = (out / "model.safetensors").read_bytes()
+    with pytest.raises(OutputExists, match=r"copied.*no run to go on with.*--force"):
+        train_recipe(recipe, material, out, steps=2, device="cpu", resume=True)
+    assert (out / "model.safetensors").read_bytes() == before
 
 
 def test_a_resumed_run_has_the_very_same_split(music_folder: Path, tmp_path: Path) -> None:

@@ -25,12 +25,15 @@ def command(
     ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="BUNDLE", help="Folder for the trained model.")],
     minutes: Annotated[
-        float | None, typer.Option("--minutes", metavar="M", help="How long to train; the recipe's own if not given.")
+        float | None,
+        typer.Option("--minutes", metavar="M", help="How long to train in all; the recipe's own if not given."),
     ] = None,
     steps: Annotated[
         int | None, typer.Option("--steps", metavar="N", help="Train so many steps instead: exactly repeatable.")
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from where a stopped run was.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from where a stopped run was, until --minutes in all.")
+    ] = False,
     changes: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the recipe; may be given again."),
@@ -57,7 +60,7 @@ def command(
 
     talk = Talk(as_json)
     chosen = load_recipe(recipe, changes or [])
-    check_bundle_output(output, force=force or resume)
+    check_bundle_output(output, force=force, resume=resume)
     use_threads(threads)
     with talk.progress("{task.fields[loss]}") as bar:
         outcome = train_recipe(

@@ -73,7 +73,7 @@ def train_recipe(
 
     listener = listener or Listener()
     out = Path(out)
-    check_bundle_output(out, force=force or resume)
+    check_bundle_output(out, force=force, resume=resume)
     options = training_options(recipe, minutes=minutes, steps=steps, seed=seed, device=device)
     with _no_empty_folders(out):
         material = _material(recipe, source, out, held_out, resume, seed, listener)
@@ -84,8 +84,10 @@ def train_recipe(
         return train(blank, material.songs, material.held_out, out, options, resume=resume, on_event=on_event)
 
 
-def check_bundle_output(out: Path, *, force: bool) -> None:
+def check_bundle_output(out: Path, *, force: bool, resume: bool = False) -> None:
     """Refuse to replace anything but an empty folder or, with ``force``, a bundle or a run that has begun.
+
+    With ``resume`` there must be a run to go on with, or nothing: a bundle that came without its run is never replaced.
 
     Raises:
         OutputExists: naming the remedy.
@@ -94,7 +96,9 @@ def check_bundle_output(out: Path, *, force: bool) -> None:
         return
     if not any((out / name).exists() for name in (CONFIG_FILE, MODEL_FILE, WORK_FOLDER)):
         raise OutputExists(f"{out} is there and is no bundle, so it will not be replaced; choose another name")
-    if not force:
+    if resume and not force and not (out / WORK_FOLDER).exists():
+        raise OutputExists(f"{out} holds a bundle but no run to go on with; use --force to replace it, or another name")
+    if not (force or resume):
         raise OutputExists(f"{out} is there; use --resume to train on, --force to replace it, or choose another name")
 
 

@@ -53,7 +53,8 @@ class TrainingOptions:
     """Share of the run in which the learning rate rises from 0."""
     averaging: float = 0.995
     """How slowly the weights that are kept follow those that learn: a moving average over 1 / (1 - this) steps,
-    0 to below 1. Averaged weights read new songs better, above all while the learning rate is high (Polyak & Juditsky 1992)."""
+    0 to below 1. Averaged weights read new songs better, above all while the learning rate is high (Polyak & Juditsky
+    1992)."""
     evaluations: int = 20
     """How often held-out songs are measured, evenly over the run."""
     patience: int = 8
