@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def command(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="One recipe, in full.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="One recipe, in full.")] = None,
     as_json: Json = False,
 ) -> None:
     """List the named systems, or show one of them in full."""

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from woodshed.cli.options import Force, Json
 from woodshed.cli.talk import Talk
+
+if TYPE_CHECKING:
+    from woodshed.music import Song
 
 
 def command(
@@ -42,12 +46,8 @@ def command(
     talk.say(f"wrote {output}: {describe(song)}, {song.length_seconds:.1f} s")
 
 
-def _draw_here(talk: Talk, song: object) -> None:
-    import sys
-
-    from woodshed.music import Song
+def _draw_here(talk: Talk, song: Song) -> None:
     from woodshed.rendering import piano_roll_text
 
-    assert isinstance(song, Song)
     width = max(shutil.get_terminal_size((100, 24)).columns, 40)
     talk.say(piano_roll_text(song, width=width, colour=sys.stdout.isatty()).rstrip("\n"))

@@ -14,6 +14,7 @@ from woodshed.cli.talk import Talk
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from woodshed.recipes.runs import Listener
     from woodshed.training.loop import Event, Outcome
 
 
@@ -70,7 +71,7 @@ def command(
     _report(talk, outcome, output, _again(context.obj or []))
 
 
-def _listener(talk: Talk, bar: Progress) -> Any:
+def _listener(talk: Talk, bar: Progress) -> Listener:
     """Bars for reading and training; where there is no terminal, a line for each evaluation."""
     from woodshed.recipes.runs import Listener
 

@@ -51,7 +51,7 @@ def scan_tracks(data: bytes, tracks: tuple[tuple[int, int], ...], name: str, lim
         return None
     if len(at) - len(tracks) > limits.max_events:
         raise LimitExceeded(f"{name}: more than {limits.max_events} events; raise max_events to read it")
-    return _read(data, octets, at, status_at, closing, starts)
+    return _read(data, octets, at, status_at, closing)
 
 
 def _wait_sizes(octets: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -98,9 +98,7 @@ def _follow(step: Places, first: int, size: int) -> Places:
     return places[: np.searchsorted(places, size)]
 
 
-def _read(
-    data: bytes, octets: NDArray[np.uint8], at: Places, status_at: Places, closing: Places, starts: Places
-) -> Events | None:
+def _read(data: bytes, octets: NDArray[np.uint8], at: Places, status_at: Places, closing: Places) -> Events | None:
     """Decode the events that begin at ``at``; None if one of them is not as it should be."""
     here = np.arange(len(at))
     head = octets[status_at]

@@ -217,7 +217,7 @@ class Song:
             if name == "notes":
                 inside["duration"] = np.minimum(inside["duration"], end - inside["onset"])
             else:
-                inside = np.concatenate((_in_force(rows, start, name), inside))
+                inside = np.concatenate((_in_force(rows, start), inside))
             inside["onset"] = np.maximum(inside["onset"] - start, 0)
             moved[name] = _sorted(inside, name)
         markers = tuple(Marker(m.onset - start, m.text) for m in self.markers if start <= m.onset < end)
@@ -261,7 +261,7 @@ def _sorted(rows: NDArray[Any], name: str) -> NDArray[Any]:
     return rows[np.lexsort(keys)]
 
 
-def _in_force(rows: NDArray[Any], start: int, name: str) -> NDArray[Any]:
+def _in_force(rows: NDArray[Any], start: int) -> NDArray[Any]:
     """The last row before or at ``start`` for each (part, controller), unless one stands exactly there."""
     before = rows[rows["onset"] < start]
     groups = [field for field in ("part", "number") if field in (rows.dtype.names or ())]

@@ -18,7 +18,7 @@ from woodshed.recipes.material import Material, Progress, open_material
 from woodshed.recipes.recipe import Recipe
 
 if TYPE_CHECKING:
-    from woodshed.training.loop import Event, Outcome
+    from woodshed.training.loop import Event, Outcome, TrainingOptions
 
 WORK_FOLDER = "training"
 SAMPLE_BARS = 4
@@ -104,7 +104,7 @@ def check_bundle_output(out: Path, *, force: bool, resume: bool = False) -> None
 
 def training_options(
     recipe: Recipe, *, minutes: float | None = None, steps: int | None = None, seed: int = 0, device: str = "auto"
-) -> Any:
+) -> TrainingOptions:
     """The recipe's `woodshed.training.loop.TrainingOptions`, with the user's wishes."""
     from woodshed.training.examples import Augmentation
     from woodshed.training.loop import TrainingOptions, pick_device

@@ -49,7 +49,7 @@ def describe_style(codec: NoteStepCodec, songs: Sequence[Song]) -> dict[str, Any
             }
             for program, figures in sorted(instruments.items())
         },
-        "drum_pitches": _drum_pitches(codec, heard),
+        "drum_pitches": _drum_pitches(heard),
         "arrangements": [_arrangement(codec, song) for song in heard[:ARRANGEMENTS_KEPT]],
         "bars": int(np.median([song.bars for song in heard])) if heard else 8,
         "notes_per_bar": float(np.median([len(song) / song.bars for song in heard])) if heard else 0.0,
@@ -70,7 +70,7 @@ def _count(figures: dict[str, int], notes: Any) -> None:
     figures["polyphony"] = max(figures.get("polyphony", 1), int(together.max()))
 
 
-def _drum_pitches(codec: NoteStepCodec, songs: Sequence[Song]) -> list[int]:
+def _drum_pitches(songs: Sequence[Song]) -> list[int]:
     pitches: set[int] = set()
     for song in songs:
         drum = np.array([part.is_drum for part in song.parts], bool)
