@@ -1,7 +1,7 @@
 """The embedded default, end to end: practise for two minutes, play four clips, and show how they compare.
 
-``OUT/`` then holds ``style.shed`` (the bundle), ``clip-1`` to ``clip-3`` and ``continuation``, each as .mid, .wav
-and .png, ``report.html``, a page that needs no other file, and ``demo.json``, the same in figures.
+``OUT/`` then holds ``style.shed`` (the bundle), ``clip-1`` to ``clip-3`` and ``continuation``, each as .mid, .wav,
+.mp3 and .png, ``report.html``, a page that needs no other file, and ``demo.json``, the same in figures.
 """
 
 from __future__ import annotations
