@@ -24,7 +24,7 @@ help: ## list these targets
 setup: $(INSTALLED) ## make .venv and install Woodshed into it, with all that it needs
 
 demo: $(INSTALLED) ## learn for about two minutes, then write clips, sound and a report to demo-out/
-	$(BIN)/woodshed demo demo-out --force --force
+	$(BIN)/woodshed demo demo-out --force
 
 # -v cancels the -q of pyproject.toml: a log should say which file a dot belongs to.
 test: lint wheel ## all that CI runs: lint, wheel, tests

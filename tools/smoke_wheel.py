@@ -24,8 +24,15 @@ COMMANDS = (
 )
 """What must end well where only the wheel is installed: add a line here for each new promise."""
 
-REQUIRED = ("woodshed/py.typed", "woodshed/errors.py")
-"""What must be inside the wheel."""
+REQUIRED = (
+    "woodshed/py.typed",
+    "woodshed/errors.py",
+    "woodshed/corpus/manifests/freedoom.gz",
+    "woodshed/evaluation/report.css",
+    "woodshed/evaluation/report.js",
+    "woodshed/recipes/band.toml",
+)
+"""What must be inside the wheel: one of each kind of file that is no Python."""
 
 
 def check_contents(wheel: Path) -> None:
