@@ -12,12 +12,13 @@ from woodshed.bundle import Bundle
 from woodshed.codecs import NoteStepCodec
 from woodshed.codecs.inputs import row_inputs
 from woodshed.errors import InfeasibleCanvas, OutOfRange, UnknownName
+from woodshed.formats import read_midi, write_midi
 from woodshed.generation import filters
 from woodshed.generation.canvas import Canvas, Constraints, blank_canvas, continuation_canvas
 from woodshed.generation.fill import fill, shorten
 from woodshed.generation.filters import Sampling
 from woodshed.models.note_transformer import Hints, Inputs, NoteTransformer, NoteTransformerConfig
-from woodshed.music import NOTE, Key, Meter, Part, Song, parse_part
+from woodshed.music import CONTROL, NOTE, TEMPO, Key, Marker, Meter, Part, Song, parse_part
 
 BAND = [parse_part("drums"), Part("Bass", 33), Part("Guitar", 30)]
 STYLE: dict[str, Any] = {
@@ -171,6 +172,20 @@ def test_a_range_without_a_playable_pitch_is_named(bundle: Bundle) -> None:
     narrow = Canvas(canvas.song, 0, canvas.open_parts, Constraints(Key.parse("C major"), {1: (61, 61)}))
     with pytest.raises(InfeasibleCanvas, match="Bass: no pitch lies in 61-61 and in C major"):
         _play(bundle, narrow)
+
+
+def test_what_a_file_says_long_after_its_last_note_does_not_make_a_continuation_longer(band_song: Song) -> None:
+    late = 40 * 1920
+    song = band_song.replace(
+        length=late,
+        controls=np.array([(0, 100, 64, 127), (0, late, 64, 0)], CONTROL),
+        tempos=np.array([(0, 140.0), (late, 60.0)], TEMPO),
+        markers=(Marker(0, "start"), Marker(late, "end")),
+    )
+    canvas = continuation_canvas(song, 3)
+    assert canvas.song.length == canvas.open_from + 3 * 1920
+    assert read_midi(write_midi(canvas.song)).length == canvas.song.length
+    assert len(canvas.song.controls) == len(canvas.song.tempos) == len(canvas.song.markers) == 1
 
 
 def test_a_song_without_notes_cannot_be_continued() -> None:

@@ -64,6 +64,14 @@ def test_a_resumed_run_has_the_very_same_split(music_folder: Path, tmp_path: Pat
     assert len(first.songs) == 5
 
 
+def test_what_a_killed_run_had_read_so_far_goes(music_folder: Path, tmp_path: Path) -> None:
+    left = tmp_path / ".corpus.abc"
+    left.mkdir()
+    (left / "spool").write_bytes(b"half")
+    open_material(music_folder, tmp_path)
+    assert not left.exists()
+
+
 def test_songs_that_are_held_out_by_name_are_not_learned_from(music_folder: Path, tmp_path: Path) -> None:
     material = open_material(music_folder, tmp_path, held_out=music_folder / "song-2.mid")
     assert [song.title for song in material.held_out] == ["Song 2"]

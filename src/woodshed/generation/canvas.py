@@ -97,11 +97,19 @@ def continuation_canvas(song: Song, bars: int, *, key: Key | None = None, polyph
     lines = song.bar_lines()
     last_bar = int(np.searchsorted(lines, song.notes["onset"].max(), side="right"))
     start, size = int(lines[last_bar]), int(lines[last_bar] - lines[last_bar - 1])
-    meters = song.meters[song.meters["onset"] < start]
-    open_song = song.replace(meters=meters, length=max(start + bars * size, int(song.notes["onset"].max())))
+    open_song = _until(song, start + bars * size)
+    open_song = open_song.replace(meters=song.meters[song.meters["onset"] < start])
     sounding = tuple(int(part) for part in np.unique(song.notes["part"]))
     constraints = Constraints(key, _own_ranges(song), _limit(song, polyphony))
     return Canvas(open_song, start, sounding, constraints)
+
+
+def _until(song: Song, length: int) -> Song:
+    """The song with another length, without what is said at or after it: that would make its file longer."""
+    rows = {name: getattr(song, name) for name in ("tempos", "keys", "chords", "controls", "bends")}
+    kept = {name: table[table["onset"] < length] for name, table in rows.items()}
+    markers = tuple(marker for marker in song.markers if marker.onset < length)
+    return song.replace(length=length, markers=markers, **kept)
 
 
 def usual_ranges(bundle: Bundle, parts: Sequence[Part]) -> dict[int, tuple[int, int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,6 +90,8 @@ def _open(
         return Corpus.open(source), []
     if reuse and is_corpus(built):
         return Corpus.open(built), []
+    for left in built.parent.glob(f".{built.name}.*"):
+        shutil.rmtree(left, ignore_errors=True)  # what a run that was killed had read so far
     report = build_corpus(source, built, options=options, force=True, progress=progress)
     return Corpus.open(built), [*_left_out(report), *report.warnings]
 
