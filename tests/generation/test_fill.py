@@ -193,6 +193,13 @@ def test_a_song_without_notes_cannot_be_continued() -> None:
         continuation_canvas(Song(length=1920), 4)
 
 
+def test_notes_of_the_primer_that_still_ring_count_among_those_that_sound_at_once(bundle: Bundle) -> None:
+    song = Song.make([(0, 0, 1900, 30, 80), (0, 960, 4000, 40, 80), (0, 1440, 3000, 45, 80)], [Part("Bass", 33)])
+    canvas = continuation_canvas(song, 3, polyphony=3)
+    played = [answer for seed in range(4) for answer in _play(bundle, canvas, seed, count=8)]
+    assert max(_most_at_once(answer.notes[answer.notes["part"] == 0]) for answer in played) == 3
+
+
 def test_shortening_keeps_the_polyphony_and_no_pitch_overlaps_itself() -> None:
     notes = np.array([(0, 0, 900, 60, 80), (0, 100, 900, 64, 80), (0, 200, 900, 60, 80), (0, 200, 50, 67, 80)], NOTE)
     cut = shorten(notes, 2)

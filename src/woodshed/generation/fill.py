@@ -236,40 +236,40 @@ def _finish(bundle: Bundle, canvas: Canvas, view: _View, rows: NDArray[np.int64]
     notes["onset"] = np.clip(notes["onset"], canvas.open_from, song.length - 1)
     notes["duration"] = np.minimum(notes["duration"], song.length - notes["onset"])
     fixed = song.notes[song.notes["onset"] < canvas.open_from] if canvas.open_from else song.notes[:0]
+    heard = [fixed]
     for part in np.unique(notes["part"]):
-        own = notes["part"] == part
-        most = canvas.constraints.polyphony.get(int(part), len(notes))
-        notes[own] = shorten(notes[own], most)
-    return song.with_notes(np.concatenate((fixed, notes[_fits(fixed, notes, canvas)])))
+        most = canvas.constraints.polyphony.get(int(part), len(fixed) + len(notes))
+        heard.append(_with_room(notes[notes["part"] == part], fixed[fixed["part"] == part], most))
+    return song.with_notes(np.concatenate(heard))
 
 
-def shorten(notes: NDArray[Any], polyphony: int) -> NDArray[Any]:
-    """Cut notes of one part so that at most ``polyphony`` sound at once and no pitch overlaps itself.
-
-    At most ``polyphony`` of them may start together.
-    """
+def _with_room(notes: NDArray[Any], fixed: NDArray[Any], most: int) -> NDArray[Any]:
+    """New notes of one part, cut or left out so that with fixed ones that still ring at most ``most`` sound at once."""
     notes = np.sort(notes, order=("onset", "pitch"))
+    ends = np.sort(fixed["onset"].astype(np.int64) + fixed["duration"])
+    ringing = len(ends) - np.searchsorted(ends, notes["onset"], side="right")
+    started = np.arange(len(notes)) - np.searchsorted(notes["onset"], notes["onset"])
+    fits = started < most - ringing
+    return shorten(notes[fits], (most - ringing)[fits])
+
+
+def shorten(notes: NDArray[Any], polyphony: int | NDArray[np.int64]) -> NDArray[Any]:
+    """Cut notes of one part, in order of (onset, pitch), so that at most ``polyphony`` sound at once and no pitch
+    overlaps itself. ``polyphony`` may be an array (N,): so many when this note starts.
+
+    No more of them may start together.
+    """
     onset = notes["onset"].astype(np.int64)
     end = onset + notes["duration"]
-    if polyphony < len(notes):
-        end[:-polyphony] = np.minimum(end[:-polyphony], onset[polyphony:])
+    index = np.arange(len(notes))
+    over = np.maximum.accumulate(index - polyphony)  # when a note starts, those up to here must have ended
+    ender = np.searchsorted(over, index)  # the first note whose start ends each
+    cut = ender < len(notes)
+    end[cut] = np.minimum(end[cut], onset[ender[cut]])
     order = np.lexsort((onset, notes["pitch"]))
     same = notes["pitch"][order][1:] == notes["pitch"][order][:-1]
     earlier, later = order[:-1][same], order[1:][same]
     end[earlier] = np.minimum(end[earlier], onset[later])
-    notes["duration"] = np.maximum(end - onset, 1)
-    return notes
-
-
-def _fits(fixed: NDArray[Any], notes: NDArray[Any], canvas: Canvas) -> NDArray[np.bool_]:
-    """Which new notes leave room for fixed ones that still ring."""
-    fits = np.ones(len(notes), bool)
-    for part, most in canvas.constraints.polyphony.items():
-        own = np.flatnonzero(notes["part"] == part)
-        held = fixed[fixed["part"] == part]
-        ends = np.sort(held["onset"].astype(np.int64) + held["duration"])
-        ringing = len(ends) - np.searchsorted(ends, notes["onset"][own], side="right")
-        started = np.arange(len(own)) - np.searchsorted(notes["onset"][own], notes["onset"][own])
-        crowded = (ringing > 0) & (ringing + started >= most)
-        fits[own[crowded]] = False
-    return fits
+    shorter = notes.copy()
+    shorter["duration"] = np.maximum(end - onset, 1)
+    return shorter
