@@ -57,6 +57,12 @@ def test_a_bundle_without_its_run_is_not_replaced_by_resuming(tmp_path: Path) ->
     assert (out / "model.safetensors").read_bytes() == before
 
 
+@pytest.mark.parametrize("change", ["codec.steps_per_quarter=7", "codec.steps_per_quarter=0", "model.dropout=2.0"])
+def test_settings_that_no_codec_or_model_can_have_are_refused(tmp_path: Path, change: str) -> None:
+    with pytest.raises(OutOfRange, match="is usual"):
+        train_recipe(load_recipe("band", [*TINY, change]), Material([song(1)]), tmp_path / "out", steps=1, device="cpu")
+
+
 def test_a_resumed_run_has_the_very_same_split(music_folder: Path, tmp_path: Path) -> None:
     first = open_material(music_folder, tmp_path, seed=1)
     again = open_material(music_folder, tmp_path, seed=99, reuse=True)

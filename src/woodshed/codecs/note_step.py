@@ -73,6 +73,10 @@ class NoteStepCodec:
     steps_per_quarter: int = 12
     """Grid of onsets and durations; divides 480."""
 
+    def __post_init__(self) -> None:
+        if self.steps_per_quarter < 1 or 480 % self.steps_per_quarter:
+            raise OutOfRange(f"steps_per_quarter {self.steps_per_quarter} does not divide 480; 12 is usual")
+
     def config(self) -> dict[str, Any]:
         """The codec as JSON."""
         return {"name": self.name, "version": self.version, "steps_per_quarter": self.steps_per_quarter}

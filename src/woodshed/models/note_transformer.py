@@ -50,6 +50,8 @@ class NoteTransformerConfig:
     def __post_init__(self) -> None:
         if self.width % (2 * self.heads) or min(self.width, self.layers, self.heads, self.head_width, self.window) < 1:
             raise ValueError(f"{self}: the width must be a multiple of 2 x heads, and all sizes at least 1")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout {self.dropout} is outside 0 to below 1; 0.1 is usual")
 
     def as_dict(self) -> dict[str, Any]:
         """The sizes as JSON."""
