@@ -6,7 +6,6 @@ from dataclasses import fields
 
 import pytest
 
-from woodshed.codecs import NoteStepCodec
 from woodshed.corpus import BuildOptions
 from woodshed.errors import OutOfRange, UnknownName
 from woodshed.generation.filters import Sampling
@@ -18,7 +17,6 @@ from woodshed.training.loop import TrainingOptions
 
 BECOMES = {
     "corpus": BuildOptions,
-    "codec": NoteStepCodec,
     "model": NoteTransformerConfig,
     "training": TrainingOptions,
     "augmentation": Augmentation,
@@ -48,7 +46,6 @@ def test_every_recipe_is_whole(name: str) -> None:
     assert recipe.source
     assert recipe.differs
     BuildOptions(**recipe.corpus)
-    NoteStepCodec(**recipe.codec)
     Sampling(**recipe.sampling)
     for size in recipe.sizes:
         NoteTransformerConfig(**load_recipe(name, [f"size={size}"]).model)

@@ -57,9 +57,9 @@ def test_a_bundle_without_its_run_is_not_replaced_by_resuming(tmp_path: Path) ->
     assert (out / "model.safetensors").read_bytes() == before
 
 
-@pytest.mark.parametrize("change", ["codec.steps_per_quarter=7", "codec.steps_per_quarter=0", "model.dropout=2.0"])
-def test_settings_that_no_codec_or_model_can_have_are_refused(tmp_path: Path, change: str) -> None:
-    with pytest.raises(OutOfRange, match="is usual"):
+@pytest.mark.parametrize("change", ["model.width=1000000", "model.layers=0", "model.heads=5", "model.dropout=2.0"])
+def test_settings_that_no_model_can_have_are_refused(tmp_path: Path, change: str) -> None:
+    with pytest.raises(OutOfRange, match="model"):
         train_recipe(load_recipe("band", [*TINY, change]), Material([song(1)]), tmp_path / "out", steps=1, device="cpu")
 
 
@@ -90,10 +90,7 @@ def test_holding_out_everything_is_refused_and_leaves_no_output(music_folder: Pa
         train_recipe(load_recipe("band", TINY), music_folder, tmp_path / "B", steps=1, held_out=music_folder)
 
 
-def test_settings_that_no_model_can_have_are_refused(tmp_path: Path) -> None:
-    recipe = load_recipe("band", [*TINY, "model.heads=5"])
-    with pytest.raises(OutOfRange, match="multiple of 2 x heads"):
-        train_recipe(recipe, Material([song(1)]), tmp_path / "B", steps=1)
+def test_a_sample_every_minus_one_minutes_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OutOfRange, match="give a number above 0"):
         train_recipe(load_recipe("band", TINY), Material([song(1)]), tmp_path / "B", steps=1, sample_every=0)
     assert not (tmp_path / "B").exists()

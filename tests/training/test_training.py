@@ -1,7 +1,8 @@
-"""Training: learns, resumes exactly, keeps the best, bounds the disk, ends cleanly."""
+"""Training: learns, resumes, keeps the best, bounds the disk, ends cleanly."""
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from woodshed.codecs.note_step import DURATION, END, PITCH, TIME_SHIFT
 from woodshed.errors import BundleError, CorpusError, OutOfRange
 from woodshed.models.note_transformer import NoteTransformer, NoteTransformerConfig
 from woodshed.music import Part, Song
-from woodshed.training.checkpoints import latest_checkpoint
+from woodshed.training.checkpoints import Progress, latest_checkpoint, load_checkpoint, save_checkpoint
 from woodshed.training.examples import Augmentation, Windows, encode_examples, stretch
 from woodshed.training.loop import Event, Outcome, TrainingOptions, schedule, train
 from woodshed.training.style import describe_style
@@ -88,17 +89,53 @@ def test_a_run_killed_in_between_goes_on_where_it_was(tmp_path: Path, band_song:
     assert outcome.progress.step == 12
 
 
-def test_resuming_ends_where_an_unbroken_run_does_up_to_rounding(tmp_path: Path, band_song: Song) -> None:
-    """Chance is restored exactly; the optimiser's moments are kept in 16 bits."""
-    unbroken = _run(tmp_path / "a", band_song, 10).progress.best
+def test_resuming_ends_where_an_unbroken_run_does_but_for_a_few_steps_without_momentum(
+    tmp_path: Path, band_song: Song
+) -> None:
+    unbroken = _run(tmp_path / "a", band_song, 60).progress.best
 
     def die(event: Event) -> None:
-        if event.step == 6 and event.kind == "step":
+        if event.step == 31 and event.kind == "step":
             raise RuntimeError("kill -9")
 
     with pytest.raises(RuntimeError, match="kill -9"):
-        _run(tmp_path / "b", band_song, 10, checkpoint_seconds=0.0, on_event=die)
-    assert _run(tmp_path / "b", band_song, 10, resume=True).progress.best == pytest.approx(unbroken, rel=0.02)
+        _run(tmp_path / "b", band_song, 60, checkpoint_seconds=0.0, on_event=die)
+    assert _run(tmp_path / "b", band_song, 60, resume=True).progress.best == pytest.approx(unbroken, rel=0.03)
+
+
+def test_a_checkpoint_keeps_weights_average_and_gradient_scales(tmp_path: Path) -> None:
+    model, average, optimiser = _stepped_model()
+    kept = save_checkpoint(tmp_path, model, average, optimiser, Progress(step=3), {"numpy_rng": {}})
+    again, again_average, again_optimiser = _stepped_model(steps=0)
+    load_checkpoint(kept, again, again_average, again_optimiser)
+    for was, now in zip(model.parameters(), again.parameters(), strict=True):
+        assert torch.allclose(was, now, rtol=1e-3, atol=1e-6)
+        squares, restored = (o.state[p]["exp_avg_sq"] for o, p in ((optimiser, was), (again_optimiser, now)))
+        assert float(restored.mean()) == pytest.approx(float(squares.mean()), rel=1e-3)
+    for was, now, fast in zip(average.parameters(), again_average.parameters(), model.parameters(), strict=True):
+        lag = float((was - fast).detach().abs().max())
+        assert torch.allclose(was, now, rtol=1e-3, atol=0.13 * lag + 1e-6)
+
+
+def _stepped_model(steps: int = 3) -> tuple[torch.nn.Module, torch.nn.Module, torch.optim.Optimizer]:
+    """A model a few steps from where it started, its average still there, and the optimiser."""
+    with torch.random.fork_rng():
+        average = torch.nn.Sequential(torch.nn.Linear(5, 7), torch.nn.LayerNorm(7))
+        model = copy.deepcopy(average)
+        optimiser = torch.optim.AdamW(model.parameters(), lr=0.01)
+        for _ in range(steps):
+            model(torch.randn(4, 5)).square().sum().backward()
+            optimiser.step()
+    return model, average, optimiser
+
+
+def test_a_run_takes_less_disk_than_three_models(tmp_path: Path, band_song: Song) -> None:
+    with torch.random.fork_rng():
+        model = NoteTransformer(NoteTransformerConfig(width=96, layers=2, heads=2, head_width=64, window=32))
+    train(Bundle(model, CODEC), [band_song], [band_song], tmp_path / "b", _options(4, checkpoint_seconds=0.0))
+    sizes = {path.name: path.stat().st_size for path in (tmp_path / "b").rglob("*") if path.is_file()}
+    assert sum(name.startswith("step-") for name in sizes) == 2
+    assert sum(sizes.values()) < 3 * sizes["model.safetensors"]
 
 
 def test_the_disk_holds_two_checkpoints_and_the_best(tmp_path: Path, band_song: Song) -> None:

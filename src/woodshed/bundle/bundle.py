@@ -21,7 +21,6 @@ FORMAT = 1
 MODEL_FILE, CONFIG_FILE, CARD_FILE = "model.safetensors", "config.json", "README.md"
 MODEL_NAME = "note-transformer"
 LARGEST_CONFIG_BYTES = 4 << 20
-_SIZE_LIMITS = {"width": 4096, "layers": 64, "heads": 64, "head_width": 4096, "window": 65536}
 
 
 @dataclass(frozen=True)
@@ -151,10 +150,16 @@ def _load_model(folder: Path, sizes: dict[str, Any]) -> NoteTransformer:
     from woodshed.models.note_transformer import NoteTransformer, NoteTransformerConfig
 
     path = folder / MODEL_FILE
-    _check_sizes(folder / CONFIG_FILE, sizes)
+    if sizes.get("name") != MODEL_NAME:
+        name = sizes.get("name")
+        raise BundleError(f"{folder / CONFIG_FILE}: no model {name!r} is known ({MODEL_NAME} is); upgrade Woodshed")
     try:
         names = NoteTransformerConfig.__dataclass_fields__
-        model = NoteTransformer(NoteTransformerConfig(**{name: sizes[name] for name in names if name in sizes}))
+        config = NoteTransformerConfig(**{name: sizes[name] for name in names if name in sizes})
+    except (TypeError, ValueError) as error:
+        raise BundleError(f"{folder / CONFIG_FILE}: {error}; the config is damaged, copy the bundle again") from None
+    try:
+        model = NoteTransformer(config)
         tensors = load_file(path)
         model.load_state_dict(tensors)
     except FileNotFoundError:
@@ -165,13 +170,3 @@ def _load_model(folder: Path, sizes: dict[str, Any]) -> NoteTransformer:
         reason = str(error).splitlines()[0]
         raise BundleError(f"{path} does not fit {CONFIG_FILE} ({reason}); copy or train the bundle again") from None
     return model.eval()
-
-
-def _check_sizes(path: Path, sizes: dict[str, Any]) -> None:
-    """Refuse absurd sizes before any memory is asked for."""
-    if sizes.get("name") != MODEL_NAME:
-        raise BundleError(f"{path}: model {sizes.get('name')!r} is not known here ({MODEL_NAME} is); upgrade Woodshed")
-    for name, limit in _SIZE_LIMITS.items():
-        value = sizes.get(name)
-        if not isinstance(value, int) or not 1 <= value <= limit:
-            raise BundleError(f"{path}: model {name} {value!r} is outside 1-{limit}; the config is damaged")

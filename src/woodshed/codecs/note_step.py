@@ -12,7 +12,7 @@ from woodshed.errors import CodecError, OutOfRange
 from woodshed.music import NOTE, Grid, Part, Song
 from woodshed.music.general_midi import DRUMS, PROGRAMS
 from woodshed.music.key import PITCH_NAMES
-from woodshed.music.units import ticks_per_step, ticks_to_steps
+from woodshed.music.units import STEPS_PER_QUARTER, ticks_per_step, ticks_to_steps
 
 FIELDS = ("time_shift", "part", "pitch", "duration", "velocity", "microtiming")
 """The columns of a row, in the order in which a model predicts them."""
@@ -70,12 +70,8 @@ class NoteStepCodec:
 
     name: ClassVar[str] = "note-step"
     version: ClassVar[int] = 1
-    steps_per_quarter: int = 12
-    """Grid of onsets and durations; divides 480."""
-
-    def __post_init__(self) -> None:
-        if self.steps_per_quarter < 1 or 480 % self.steps_per_quarter:
-            raise OutOfRange(f"steps_per_quarter {self.steps_per_quarter} does not divide 480; 12 is usual")
+    steps_per_quarter: ClassVar[int] = STEPS_PER_QUARTER
+    """Grid of onsets and durations. A constant: sizes of fields and features of the model rest on it."""
 
     def config(self) -> dict[str, Any]:
         """The codec as JSON."""

@@ -28,6 +28,8 @@ OCCURRENCES = 8
 POINTERS, RECORDS = 5, 16
 ANCHORS, INTERVALS, TALLIES = 3, 24, 2
 POSITIONS, BEATS, BAR_NUMBERS = 192, 12, 16
+SIZE_LIMITS = {"width": 4096, "layers": 64, "heads": 64, "head_width": 4096, "window": 65536}
+"""No size may be larger: a damaged config must not ask for all memory."""
 LAST_SHIFT = 191
 """Rows with a larger time shift (rests and the end) hold no note: their other fields cost nothing."""
 
@@ -48,10 +50,14 @@ class NoteTransformerConfig:
     dropout: float = 0.1
 
     def __post_init__(self) -> None:
-        if self.width % (2 * self.heads) or min(self.width, self.layers, self.heads, self.head_width, self.window) < 1:
-            raise ValueError(f"{self}: the width must be a multiple of 2 x heads, and all sizes at least 1")
+        for name, limit in SIZE_LIMITS.items():
+            value = getattr(self, name)
+            if type(value) is not int or not 1 <= value <= limit:
+                raise ValueError(f"model {name} {value!r} is outside 1-{limit}; {type(self).__dict__[name]} is usual")
+        if self.width % (2 * self.heads):
+            raise ValueError(f"model width {self.width} is no multiple of twice its {self.heads} heads")
         if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout {self.dropout} is outside 0 to below 1; 0.1 is usual")
+            raise ValueError(f"model dropout {self.dropout} is outside 0 to below 1; 0.1 is usual")
 
     def as_dict(self) -> dict[str, Any]:
         """The sizes as JSON."""

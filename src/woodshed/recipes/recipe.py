@@ -14,7 +14,6 @@ from woodshed.errors import OutOfRange, UnknownName
 WORDS = ("title", "source", "differs", "size")
 SECTIONS: dict[str, dict[str, type]] = {
     "corpus": {"min_notes": int, "held_out_fraction": float, "near_duplicates": bool},
-    "codec": {"steps_per_quarter": int},
     "model": {"width": int, "layers": int, "heads": int, "head_width": int, "window": int, "dropout": float},
     "training": {
         "minutes": float, "batch": int, "length": int, "learning_rate": float, "weight_decay": float,
@@ -28,7 +27,7 @@ SECTIONS: dict[str, dict[str, type]] = {
 
 @dataclass(frozen=True)
 class Recipe:
-    """A named system: which music, which codec, which model, how trained, how sampled."""
+    """A named system: which music, which model, how trained, how sampled."""
 
     name: str
     """What a user types."""
@@ -46,8 +45,6 @@ class Recipe:
     """What was measured: loss, minutes, machine; empty until it was."""
     corpus: Mapping[str, Any]
     """Fields of `woodshed.corpus.BuildOptions`."""
-    codec: Mapping[str, Any]
-    """Fields of `woodshed.codecs.NoteStepCodec`."""
     model: Mapping[str, Any]
     """Fields of `woodshed.models.note_transformer.NoteTransformerConfig`, of the chosen size."""
     training: Mapping[str, Any]

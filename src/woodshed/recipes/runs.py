@@ -128,7 +128,7 @@ def blank_bundle(recipe: Recipe, material: Material, seed: int, device: str) -> 
     from woodshed.models.note_transformer import NoteTransformer, NoteTransformerConfig
     from woodshed.training.style import describe_style
 
-    codec = NoteStepCodec(**recipe.codec)
+    codec = NoteStepCodec()
     try:
         config = NoteTransformerConfig(**recipe.model)
     except ValueError as error:

@@ -172,7 +172,6 @@ class _Run:
         self.progress = Progress()
         self.events: list[Event] = []
         self.recent: list[float] = []
-        self.since_best = 0
         self.evaluated = 0.0
         self.saved_at = 0.0
 
@@ -185,6 +184,8 @@ class _Run:
             self.progress, chance = load_checkpoint(newest, self.model, self.average, self.optimiser)
             self.rng.bit_generator.state = chance["numpy_rng"]
             torch.set_rng_state(chance["torch_rng"])
+            if chance["cuda_rng"] is not None and self.device.type == "cuda":
+                torch.cuda.set_rng_state(chance["cuda_rng"])
             self.evaluated = self.fraction
             self.saved_at = self.progress.seconds
         else:
@@ -206,7 +207,7 @@ class _Run:
             if self.fraction - self.evaluated >= 1 / self.options.evaluations or self.fraction >= 1:
                 self.evaluated = self.fraction
                 self.evaluate()
-                if self.held_out and self.since_best >= self.options.patience:
+                if self.held_out and self.progress.since_best >= self.options.patience:
                     return "early stop"
             if self.progress.seconds - self.saved_at > self.options.checkpoint_seconds:
                 self.checkpoint()
@@ -260,9 +261,9 @@ class _Run:
         fields = held_out_nats(self.average, self.codec, self.held_out)
         total = sum(fields.values())
         self._check_number(total)
-        self.since_best += 1
+        self.progress.since_best += 1
         if self.progress.best is None or total < self.progress.best:
-            self.since_best = 0
+            self.progress.since_best = 0
             self.save_best(total)
         self.tell("evaluation", train_nats=train_nats, held_out_nats=total, fields=fields)
 
