@@ -72,6 +72,12 @@ def test_weights_of_another_size_are_refused(saved: Path) -> None:
         ("codec", {"name": "note-step", "version": 99}),
         ("vocabulary", {}),
         ("style", None),
+        ("style", {"bpm": "fast"}),
+        ("style", {"drum_pitches": [36, 400]}),
+        ("style", {"instruments": {"piano": {}}}),
+        ("style", {"instruments": {"0": {"usual_range": [40]}}}),
+        ("style", {"arrangements": [{"programs": [0, 1], "presence": [1.0], "bpm": 120, "meter": "4/4"}]}),
+        ("style", {"arrangements": [{"programs": [0], "presence": [1.0], "bpm": 120, "meter": "0/3"}]}),
         ("format", "x"),
     ],
 )

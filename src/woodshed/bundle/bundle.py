@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from woodshed.bundle.card import card_text
+from woodshed.bundle.style import check_style
 from woodshed.codecs import FIELDS, SIZES, NoteStepCodec, codec_from_config
 from woodshed.errors import BundleError, BundleTooNew, FileError
 from woodshed.version import __version__
@@ -137,6 +138,7 @@ def load_bundle(folder: Path | str) -> Bundle:
             raise BundleError(f"{folder / CONFIG_FILE} has no section {name!r}; train or copy the bundle again")
     if config.get("vocabulary") != dict(zip(FIELDS, SIZES, strict=True)):
         raise BundleError(f"{folder / CONFIG_FILE}: its vocabulary is not that of the codec; train the bundle again")
+    check_style(config["style"], str(folder / CONFIG_FILE))
     codec = codec_from_config(config["codec"])
     model = _load_model(folder, config["model"])
     recipe = str(config.get("recipe", "band"))

@@ -1,0 +1,76 @@
+"""What a bundle's style must look like before anything reads it: a config.json is somebody else's file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from woodshed.errors import BundleError, WoodshedError
+from woodshed.music import Meter
+
+_FIGURES = ("notes", "songs", "lowest", "highest", "polyphony")
+
+
+def check_style(style: Mapping[str, Any], where: str) -> None:
+    """Refuse a style that generation could trip over. Nothing in it is required; what is there must be sound.
+
+    Raises:
+        BundleError: naming ``where`` and the entry.
+    """
+    checks: dict[str, Callable[[Any], bool]] = {
+        "bpm": _is_tempo,
+        "bars": lambda value: _is_number(value, 0, 1 << 31),
+        "notes_per_bar": lambda value: _is_number(value, 0, 1e9),
+        "meters": lambda value: isinstance(value, dict) and all(map(_is_meter, value)),
+        "drum_pitches": lambda value: _is_list(value, _is_pitch),
+        "instruments": lambda value: isinstance(value, dict) and all(map(_is_instrument, value, value.values())),
+        "arrangements": lambda value: _is_list(value, _is_arrangement),
+    }
+    for name, sound in checks.items():
+        if name in style and not sound(style[name]):
+            raise BundleError(f"{where}: its style has a damaged {name!r}; copy or train the bundle again")
+
+
+def _is_instrument(program: str, facts: Any) -> bool:
+    if not (program.isdecimal() and int(program) <= 128 and isinstance(facts, dict)):
+        return False
+    figures = all(_is_number(facts.get(name, 0), 0, 1 << 40) for name in _FIGURES)
+    usual = facts.get("usual_range", [0, 127])
+    return figures and _is_list(usual, _is_pitch) and len(usual) == 2 and isinstance(facts.get("name", ""), str)
+
+
+def _is_arrangement(song: Any) -> bool:
+    if not isinstance(song, dict):
+        return False
+    programs, presence = song.get("programs", []), song.get("presence", [])
+    if not (_is_list(programs, _is_program) and _is_list(presence, lambda share: _is_number(share, 0, 1))):
+        return False
+    return len(programs) == len(presence) > 0 and _is_tempo(song.get("bpm")) and _is_meter(song.get("meter"))
+
+
+def _is_list(value: Any, sound: Callable[[Any], bool]) -> bool:
+    return isinstance(value, list) and all(map(sound, value))
+
+
+def _is_number(value: Any, low: float, high: float) -> bool:
+    return type(value) in (int, float) and low <= value <= high
+
+
+def _is_program(value: Any) -> bool:
+    return type(value) is int and 0 <= value <= 128
+
+
+def _is_pitch(value: Any) -> bool:
+    return type(value) is int and 0 <= value <= 127
+
+
+def _is_tempo(value: Any) -> bool:
+    return _is_number(value, 1e-3, 1e8)
+
+
+def _is_meter(value: Any) -> bool:
+    try:
+        Meter.parse(value)
+    except (WoodshedError, AttributeError, TypeError):
+        return False
+    return True
