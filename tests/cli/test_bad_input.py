@@ -231,7 +231,7 @@ def test_a_mistake_of_ours_is_one_line_unless_asked(
     def mistake(*_: object) -> None:
         raise ZeroDivisionError("division by zero")
 
-    monkeypatch.setattr("woodshed.recipes.play.read_song", mistake)
+    monkeypatch.setattr("woodshed.recipes.files.read_song", mistake)
     line = refuses(1, "render", music_folder / "song-0.mid")
     assert "ZeroDivisionError: division by zero" in line
     assert "WOODSHED_DEBUG=1" in line

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
+from woodshed.bundle import load_bundle
 from woodshed.formats import read_comment, read_midi
 from woodshed.music import Key, Song
 from woodshed.recipes.recipe import load_recipe
@@ -225,13 +227,43 @@ def test_held_out_songs_can_be_named(woodshed: Run, music_folder: Path, tmp_path
     assert (result["songs"], result["held_out_songs"]) == (5, 1)
 
 
+def test_training_begins_from_another_bundle(
+    woodshed: Run, tiny_bundle: Path, music_folder: Path, tmp_path: Path
+) -> None:
+    begun = ("train", "band", music_folder, "-o", tmp_path / "B", "--from", tiny_bundle, "--steps", 1)
+    still = ("--set", "training.learning_rate=1e-12", "--set", "training.weight_decay=0.0", "--device", "cpu")
+    said = woodshed(*begun, *still)
+    assert said.code == 0, said.err
+    old, new = (load_bundle(folder).model.state_dict() for folder in (tiny_bundle, tmp_path / "B"))
+    assert all(torch.allclose(old[name], new[name]) for name in old)
+    assert f"Begun from | {tiny_bundle.name}: " in (tmp_path / "B" / "README.md").read_text()
+    refused = woodshed(*begun, "--force", "--set", "model.width=64")
+    assert refused.code == 2
+    assert "model.width=64 would change nothing" in refused.err
+
+
+def test_a_typed_melody_is_continued(woodshed: Run, tiny_bundle: Path, tmp_path: Path) -> None:
+    out = tmp_path / "m.mid"
+    melody = ("--primer-melody", "[60, -2, 60, -2, 67, -1, 67, -2]", "--tempo", 90, "--parts", "guitar")
+    said = woodshed("generate", tiny_bundle, "-o", out, *melody, *QUICK)
+    assert said.code == 0, said.err
+    song = read_midi(out)
+    assert (song.bars, round(song.bpm)) == (3, 90)
+    assert song.notes[:4][["onset", "duration", "pitch"]].tolist() == [
+        (0, 240, 60), (240, 240, 60), (480, 120, 67), (720, 240, 67),
+    ]  # fmt: skip
+    for wrong, told in (("[60, 200]", "event 2 is 200"), ("60", "not a list"), ("[-2, -1]", "no note")):
+        refused = woodshed("generate", tiny_bundle, "-o", tmp_path / "x.mid", "--primer-melody", wrong)
+        assert (refused.code, told in refused.err) == (2, True), refused.err
+
+
 def test_recipes_are_listed_and_shown(woodshed: Run) -> None:
     assert woodshed("recipes").out.startswith("band")
     shown = woodshed("recipes", "band").out
     assert "[model]" in shown
     told = facts(woodshed("recipes", "band", "--json"))
     assert told["name"] == "band"
-    assert f"learning_rate = {load_recipe('band').training.learning_rate}" in shown
+    assert f"learning_rate = {load_recipe('band').training['learning_rate']}" in shown
 
 
 def test_data_sets_are_listed(woodshed: Run, tmp_path: Path) -> None:

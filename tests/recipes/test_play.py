@@ -12,7 +12,7 @@ from woodshed.bundle import Bundle, load_bundle
 from woodshed.errors import OutOfRange, UnknownName, UsageError
 from woodshed.generation.canvas import Canvas
 from woodshed.music import NOTE, Key, Meter, Song
-from woodshed.recipes import play
+from woodshed.recipes import files, play
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def bundle(tiny_bundle: Path) -> Bundle:
 
 def test_an_absurd_count_is_refused_before_names_are_made_for_it() -> None:
     with pytest.raises(OutOfRange, match="count 1000000000 is outside 1-1000"):
-        play.output_paths(Path("new.mid"), 10**9)
+        files.output_paths(Path("new.mid"), 10**9)
 
 
 def test_a_wish_in_words() -> None:
@@ -72,10 +72,10 @@ def test_a_key_is_written_as_a_signature_where_there_is_one(bundle: Bundle) -> N
 
 
 def test_names_of_numbered_outputs() -> None:
-    assert play.output_paths(Path("a/x.mid"), 1) == [Path("a/x.mid")]
-    assert play.output_paths(Path("a/x.MID"), 2) == [Path("a/x-1.MID"), Path("a/x-2.MID")]
+    assert files.output_paths(Path("a/x.mid"), 1) == [Path("a/x.mid")]
+    assert files.output_paths(Path("a/x.MID"), 2) == [Path("a/x-1.MID"), Path("a/x-2.MID")]
     with pytest.raises(UnknownName, match=r"call it song\.mid"):
-        play.output_paths(Path("song"), 1)
+        files.output_paths(Path("song"), 1)
 
 
 def test_a_summary_reads_like_a_sentence(bundle: Bundle) -> None:

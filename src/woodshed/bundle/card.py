@@ -14,6 +14,7 @@ def card_text(config: dict[str, Any]) -> str:
     rows = [
         ("Recipe", config["recipe"]),
         ("Learned from", f"{training.get('songs', '?')} songs, {training.get('notes', '?')} notes"),
+        *_heritage(training.get("base")),
         ("Source", training.get("source", "not recorded")),
         ("Licence files found beside the music", licences),
         ("Held-out loss", f"{measured}, {training.get('held_out_songs', 0)} songs kept aside"),
@@ -42,3 +43,14 @@ or carry on a clip: `woodshed continue THIS-FOLDER clip.mid -o more.mid`.
 What it makes resembles what it learned from. The rights in that music stay with its makers: this model is
 only as free to share as the files above. To cite: "Woodshed {config["woodshed_version"]}, recipe {config["recipe"]}".
 """
+
+
+def _heritage(base: Any) -> list[tuple[str, str]]:
+    """A row for each bundle that stands behind this one, nearest first."""
+    rows: list[tuple[str, str]] = []
+    while isinstance(base, dict) and len(rows) < 8:
+        licences = ", ".join(map(str, base.get("licences") or ())) or "none found"
+        learned = f"{base.get('songs', '?')} songs, {base.get('notes', '?')} notes of {base.get('source', '?')}"
+        rows.append(("Begun from", f"{base.get('bundle', '?')}: {learned}; licence files: {licences}"))
+        base = base.get("base")
+    return rows

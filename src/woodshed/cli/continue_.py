@@ -39,16 +39,16 @@ def command(
     """Go on where a piece of music ends, with its own parts, tempo and meter."""
     from woodshed.bundle import load_bundle
     from woodshed.bundle.bundle import read_config
-    from woodshed.recipes import play
+    from woodshed.recipes import files, play
 
     talk = Talk(as_json)
     wish = play.parse_wish(bars, key=key, polyphony=polyphony)
     read_config(bundle)
     use_threads(threads)
-    song = play.read_song(music)
+    song = files.read_song(music)
     chosen = seed if seed is not None else play.draw_seed()
 
-    def make(tell: play.Told) -> list[play.Clip]:
+    def make(tell: files.Told) -> list[play.Clip]:
         loaded = load_bundle(bundle)
         sampling = play.default_sampling(
             loaded, temperature=temperature, top_p=top_p, top_k=top_k, min_p=min_p, repetition=repetition

@@ -10,6 +10,7 @@ import typer
 from woodshed.cli import playing
 from woodshed.cli.options import BundleArgument, DrawnSeed, Force, Json, PlayingThreads, use_threads
 from woodshed.cli.talk import Talk
+from woodshed.errors import UsageError
 
 
 def command(
@@ -31,6 +32,14 @@ def command(
     primer: Annotated[
         Path | None, typer.Option("--primer", metavar="FILE", help="Go on from this music, as `continue` does.")
     ] = None,
+    primer_melody: Annotated[
+        str | None,
+        typer.Option(
+            "--primer-melody",
+            metavar="EVENTS",
+            help="Go on from a melody typed in sixteenths, such as '[60,-2,62,-1]': a pitch, -2 hold, -1 off.",
+        ),
+    ] = None,
     count: playing.Count = 1,
     candidates: playing.Candidates = 6,
     seed: DrawnSeed = None,
@@ -43,24 +52,30 @@ def command(
     """Play something new in the style that a bundle has learned. Without wishes it chooses for itself."""
     from woodshed.bundle import load_bundle
     from woodshed.bundle.bundle import read_config
-    from woodshed.recipes import play
+    from woodshed.recipes import files, play
 
     talk = Talk(as_json)
+    if primer is not None and primer_melody is not None:
+        raise UsageError("give either --primer or --primer-melody, not both")
     wish = play.parse_wish(bars, parts=parts, key=key, tempo=tempo, meter=meter, polyphony=polyphony)
     read_config(bundle)
     use_threads(threads)
     chosen = seed if seed is not None else play.draw_seed()
     order = playing.Order(output, count, audio, picture, force)
 
-    def make(tell: play.Told) -> list[play.Clip]:
+    def make(tell: files.Told) -> list[play.Clip]:
         loaded = load_bundle(bundle)
         sampling = play.default_sampling(
             loaded, temperature=temperature, top_p=top_p, top_k=top_k, min_p=min_p, repetition=repetition
         )
-        if primer is not None:
-            song = play.read_song(primer)
+        if primer is not None or primer_melody is not None:
+            song, rest = (
+                (files.read_song(primer), wish)
+                if primer is not None
+                else play.melody_primer(loaded, primer_melody or "", wish)
+            )
             return play.continue_song(
-                loaded, song, wish, sampling, seed=chosen, count=count, candidates=candidates, on_step=tell
+                loaded, song, rest, sampling, seed=chosen, count=count, candidates=candidates, on_step=tell
             )
         for line in play.stand_ins(loaded, wish):
             talk.note(f"note: {line}")

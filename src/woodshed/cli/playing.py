@@ -65,7 +65,7 @@ def deliver(talk: Talk, order: Order, make: Callable[[Callable[[float], None]], 
         OutputExists: before anything is made.
         UnknownName: for a format that there is not.
     """
-    from woodshed.recipes.play import all_outputs, check_formats, check_outputs, output_paths, write_clip
+    from woodshed.recipes.files import all_outputs, check_formats, check_outputs, output_paths, write_clip
 
     formats = check_formats(order.audio, order.picture)
     paths = output_paths(order.output, order.count)

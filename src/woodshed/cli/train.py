@@ -32,6 +32,10 @@ def command(
     steps: Annotated[
         int | None, typer.Option("--steps", metavar="N", help="Train so many steps instead: exactly repeatable.")
     ] = None,
+    base: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="BUNDLE", help="Start from what this bundle has learned; its model's sizes."),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from where a stopped run was, until --minutes in all.")
     ] = False,
@@ -66,7 +70,7 @@ def command(
     with talk.progress("{task.fields[loss]}") as bar:
         outcome = train_recipe(
             chosen, music, output, minutes=minutes, steps=steps, seed=seed, device=device, held_out=held_out,
-            resume=resume, force=force, sample_every=sample_every, listener=_listener(talk, bar),
+            base=base, resume=resume, force=force, sample_every=sample_every, listener=_listener(talk, bar),
         )  # fmt: skip
     _report(talk, outcome, output, _again(context.obj or []))
 

@@ -4,6 +4,7 @@ from woodshed.music.chord import QUALITIES, QUALITY_NAMES, Chord
 from woodshed.music.general_midi import parse_part, part_name
 from woodshed.music.grid import GRID_NOTE, Grid
 from woodshed.music.key import PITCH_NAMES, SCALES, Key
+from woodshed.music.melody import melody_song, parse_melody
 from woodshed.music.meter import Meter
 from woodshed.music.song import (
     BEND,
@@ -25,5 +26,6 @@ from woodshed.music.units import STEPS_PER_QUARTER, TICKS_PER_QUARTER
 __all__ = [
     "BEND", "CHORD", "CONTROL", "GRID_NOTE", "KEY", "METER", "NOTE", "NO_CHORD", "PITCH_NAMES", "QUALITIES",
     "QUALITY_NAMES", "ROLES", "SCALES", "STEPS_PER_QUARTER", "SUSTAIN", "TEMPO", "TICKS_PER_QUARTER", "Chord", "Grid",
-    "Key", "Marker", "Meter", "Part", "Song", "parse_part", "part_name",
+    "Key", "Marker", "Meter", "Part", "Song", "melody_song", "parse_melody",
+    "parse_part", "part_name",
 ]  # fmt: skip

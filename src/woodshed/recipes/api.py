@@ -9,7 +9,7 @@ from typing import TypedDict, Unpack
 from woodshed.bundle import Bundle, load_bundle
 from woodshed.errors import UnknownName
 from woodshed.music import Key, Meter, Part, Song, parse_part
-from woodshed.recipes import play
+from woodshed.recipes import files, play
 from woodshed.recipes.recipe import load_recipe
 from woodshed.recipes.runs import Listener, train_recipe
 
@@ -108,20 +108,23 @@ def train(
     steps: int | None = None,
     changes: Sequence[str] = (),
     held_out: Path | str | None = None,
+    base: Path | str | None = None,
     seed: int = 0,
     device: str = "auto",
     resume: bool = False,
     force: bool = False,
     listener: Listener | None = None,
 ) -> Band:
-    """Train a recipe on a corpus or a folder of music; as ``woodshed train``, whose ``--set`` is ``changes``.
+    """Train a recipe on a corpus or a folder of music; as ``woodshed train``, whose ``--set`` is ``changes`` and
+    whose ``--from`` is ``base``.
 
     Raises:
         WoodshedError: see `woodshed.recipes.runs.train_recipe`.
     """
     outcome = train_recipe(
         load_recipe(recipe, changes), Path(music), Path(output), minutes=minutes, steps=steps, seed=seed, device=device,
-        held_out=None if held_out is None else Path(held_out), resume=resume, force=force, listener=listener,
+        held_out=None if held_out is None else Path(held_out), base=None if base is None else Path(base),
+        resume=resume, force=force, listener=listener,
     )  # fmt: skip
     return Band(outcome.bundle)
 
@@ -132,7 +135,7 @@ def read(path: Path | str) -> Song:
     Raises:
         FileError: if it cannot be read, or is no music.
     """
-    return play.read_song(Path(path))
+    return files.read_song(Path(path))
 
 
 def write(song: Song, path: Path | str) -> None:
@@ -144,7 +147,7 @@ def write(song: Song, path: Path | str) -> None:
     """
     from woodshed.formats import write_midi
 
-    write_midi(song, play.output_paths(Path(path), 1)[0])
+    write_midi(song, files.output_paths(Path(path), 1)[0])
 
 
 def render(song: Song, path: Path | str) -> None:
@@ -154,7 +157,7 @@ def render(song: Song, path: Path | str) -> None:
         UnknownName: for another ending.
         FileError: if it cannot be written.
     """
-    play.render_song(song, Path(path))
+    files.render_song(song, Path(path))
 
 
 def _part(name: str | Part) -> Part:

@@ -1,19 +1,17 @@
-"""Play a bundle: wishes in, clips and files out. The command line and the Python API both come through here."""
+"""Play a bundle: wishes in, clips out. The command line and the Python API both come through here."""
 
 from __future__ import annotations
 
-import json
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from woodshed.bundle import Bundle
-from woodshed.codecs.note_step import program_name
-from woodshed.errors import OutOfRange, OutputExists, UnknownName, UsageError
+from woodshed.codecs.note_step import DRUM_PROGRAM, program_name
+from woodshed.errors import UnknownName, UsageError
 from woodshed.generation.canvas import (
     Canvas,
     blank_canvas,
@@ -22,24 +20,22 @@ from woodshed.generation.canvas import (
     continuation_canvas,
     known_programs,
     nearest_program,
+    part_of,
     program_of,
 )
 from woodshed.generation.choose import best_of
 from woodshed.generation.fill import fill
 from woodshed.generation.filters import Sampling
-from woodshed.music import KEY, Key, Meter, Part, Song, parse_part, part_name
+from woodshed.music import KEY, Key, Meter, Part, Song, melody_song, parse_melody, parse_part, part_name
+from woodshed.music.general_midi import family
+from woodshed.music.units import DEFAULT_BPM
+from woodshed.recipes.files import MOST_CLIPS, Told, check_range
 from woodshed.version import __version__
 
 CANDIDATES = 6
 """How many are drawn for each clip that is kept: side by side they cost little more than one."""
-MOST_CLIPS, MOST_CANDIDATES = 1000, 64
-MIDI_ENDINGS = (".mid", ".midi")
-AUDIO_FORMATS = ("wav", "flac", "ogg", "mp3")
-PICTURE_FORMATS = ("png", "svg", "pdf")
+MOST_CANDIDATES = 64
 LARGEST_SEED = 2**32 - 1
-
-Told = Callable[[float], None]
-"""Told the share that is done, 0-1."""
 
 
 @dataclass(frozen=True)
@@ -184,6 +180,37 @@ def continue_song(
     return _play("continue", bundle, canvas, wish, sampling, seed, count, candidates, on_step)
 
 
+def melody_primer(bundle: Bundle, text: str, wish: Wish) -> tuple[Song, Wish]:
+    """A melody typed as ``"[60, -2, 62]"``, as a song to continue, and what of the wish is left for that.
+
+    It is played by the one part of the wish, else by the pitched instrument that most of the learned songs have
+    (a bass only if there is nothing else), in the wish's tempo and meter, else in the bundle's tempo and 4/4.
+
+    Raises:
+        OutOfRange: for events that are none.
+        UsageError: for a wish of several parts, or of drums.
+    """
+    events = parse_melody(text)
+    if wish.parts is not None and (len(wish.parts) != 1 or wish.parts[0].is_drum):
+        raise UsageError("a primer melody has one pitched part; name one with --parts, or leave that out")
+    check_parts(bundle, wish.parts or ())
+    part = wish.parts[0] if wish.parts else part_of(_melody_program(bundle))
+    bpm = float(wish.bpm or bundle.style.get("bpm", DEFAULT_BPM))
+    song = melody_song(events, part, bpm, wish.meter or Meter(4, 4))
+    return song, replace(wish, parts=None, bpm=None, meter=None)
+
+
+def _melody_program(bundle: Bundle) -> int:
+    instruments = bundle.style.get("instruments", {})
+
+    def suits(program: int) -> tuple[bool, int, int]:
+        facts = instruments[str(program)]
+        return family(program) != "bass", facts.get("songs", 0), facts.get("notes", 0)
+
+    pitched = [program for program in known_programs(bundle) if program != DRUM_PROGRAM]
+    return max(sorted(pitched), key=suits, default=0)
+
+
 def _play(
     verb: str,
     bundle: Bundle,
@@ -195,9 +222,9 @@ def _play(
     candidates: int,
     on_step: Told | None,
 ) -> list[Clip]:
-    _check_range("seed", seed, 0, LARGEST_SEED)
-    _check_range("count", count, 1, MOST_CLIPS)
-    _check_range("candidates", candidates, 1, MOST_CANDIDATES)
+    check_range("seed", seed, 0, LARGEST_SEED)
+    check_range("count", count, 1, MOST_CLIPS)
+    check_range("candidates", candidates, 1, MOST_CANDIDATES)
     sampling = sampling or default_sampling(bundle)
     clips = []
     for number in range(count):
@@ -262,23 +289,6 @@ def stand_ins(bundle: Bundle, wish: Wish) -> list[str]:
     return lines
 
 
-def check_formats(audio: str | None, picture: str | None) -> list[str]:
-    """The formats, as file endings.
-
-    Raises:
-        UnknownName: for one that there is not.
-    """
-    for what, name, known in (("audio", audio, AUDIO_FORMATS), ("picture", picture, PICTURE_FORMATS)):
-        if name is not None and name.lower().removeprefix(".") not in known:
-            raise UnknownName(f"{what} {name!r} is not one of {', '.join(known)}")
-    return [name.lower().removeprefix(".") for name in (audio, picture) if name is not None]
-
-
-def _check_range(name: str, value: int, low: int, high: int) -> None:
-    if not low <= value <= high:
-        raise OutOfRange(f"{name} {value} is outside {low}-{high}")
-
-
 def _part_of(on_step: Told | None, number: int, count: int) -> Told | None:
     """``on_step`` for the ``number``-th of ``count`` equal parts of the work."""
     if on_step is None:
@@ -315,99 +325,3 @@ def _settings(
         **{name: value for name, value in wishes.items() if value is not None},
         "sampling": asdict(sampling),
     }
-
-
-def output_paths(out: Path, count: int) -> list[Path]:
-    """``[out]``, or for more than one ``new-1.mid, new-2.mid, ...``.
-
-    Raises:
-        UnknownName: if ``out`` does not end in .mid.
-        OutOfRange: if ``count`` is outside 1-1000.
-    """
-    _check_range("count", count, 1, MOST_CLIPS)
-    if out.suffix.lower() not in MIDI_ENDINGS:
-        raise UnknownName(f"output {out} does not end in .mid; call it {out.stem or 'new'}.mid")
-    return [out] if count == 1 else [out.with_name(f"{out.stem}-{n}{out.suffix}") for n in range(1, count + 1)]
-
-
-def all_outputs(path: Path, formats: Sequence[str]) -> list[Path]:
-    """A clip's file, and those beside it in other formats."""
-    return [path, *(path.with_suffix(f".{name}") for name in formats)]
-
-
-def check_outputs(paths: Sequence[Path], *, force: bool) -> None:
-    """Before any work is done: none may be there already.
-
-    Raises:
-        OutputExists: naming the first that is.
-    """
-    for path in paths:
-        if path.is_dir() or (path.exists() and not force):
-            remedy = "choose another name" if path.is_dir() else "use --force to replace it, or choose another name"
-            raise OutputExists(f"{path} is there; {remedy}")
-
-
-def write_clip(clip: Clip, path: Path, formats: Sequence[str] = ()) -> list[Path]:
-    """Write a clip as MIDI, with its settings inside, and beside it as sound or picture; returns the paths.
-
-    Raises:
-        FileError: if one cannot be written; it is then not there at all.
-    """
-    from woodshed.formats import write_midi
-
-    written = all_outputs(path, formats)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_midi(clip.song, path, comment=json.dumps(clip.settings, ensure_ascii=False, sort_keys=True))
-    for other in written[1:]:
-        render_song(clip.song, other)
-    return written
-
-
-def check_rendering(path: Path) -> str:
-    """The path's ending without its dot, if a song can be rendered so.
-
-    Raises:
-        UnknownName: if not.
-    """
-    ending = path.suffix.lower().removeprefix(".")
-    known = (*AUDIO_FORMATS, *PICTURE_FORMATS, "txt")
-    if ending not in known:
-        raise UnknownName(
-            f"{path}: a song cannot be rendered as {path.suffix!r}; the ending is one of {', '.join(known)}"
-        )
-    return ending
-
-
-def render_song(song: Song, path: Path, on_step: Told | None = None) -> None:
-    """Write a song as sound, picture or text, by the path's ending.
-
-    Raises:
-        UnknownName: for an ending that is none of these.
-        FileError: if it cannot be written.
-    """
-    from woodshed import rendering
-
-    ending = check_rendering(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if ending in AUDIO_FORMATS:
-        rendering.write_audio(song, path, progress=on_step)
-    elif ending in PICTURE_FORMATS:
-        rendering.draw_piano_roll(song, path)
-    else:
-        from woodshed.rendering.output import written_whole
-
-        with written_whole(path) as temporary:
-            temporary.write_text(rendering.piano_roll_text(song, colour=False), encoding="utf-8")
-
-
-def read_song(path: Path) -> Song:
-    """A song from a MIDI or MusicXML file, by its ending.
-
-    Raises:
-        FileError: if it cannot be read.
-        FormatError: if it is no music.
-    """
-    from woodshed.corpus.scan import MUSICXML_ENDINGS
-    from woodshed.formats import read_midi, read_musicxml
-
-    return read_musicxml(path) if path.suffix.lower() in MUSICXML_ENDINGS else read_midi(path)

@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from woodshed.bundle import Bundle
+from woodshed.bundle import Bundle, load_bundle
 from woodshed.bundle.bundle import CONFIG_FILE, MODEL_FILE
 from woodshed.codecs import NoteStepCodec
-from woodshed.errors import CorpusError, OutOfRange, OutputExists, WoodshedError
+from woodshed.errors import BundleError, CorpusError, OutOfRange, OutputExists, UsageError, WoodshedError
 from woodshed.recipes.material import Material, Progress, open_material
 from woodshed.recipes.recipe import Recipe
 
@@ -52,6 +52,7 @@ def train_recipe(
     seed: int = 0,
     device: str = "auto",
     held_out: Path | None = None,
+    base: Path | None = None,
     resume: bool = False,
     force: bool = False,
     sample_every: float | None = None,
@@ -60,8 +61,9 @@ def train_recipe(
     """Train what ``recipe`` describes on a corpus, a folder of music or a `Material`; the bundle is at ``out``.
 
     It lasts ``minutes``, or ``steps`` if they are given, else as long as the recipe says. ``held_out`` names a folder
-    or corpus to measure the loss on. ``resume`` goes on from the newest checkpoint in ``out``, if there is one.
-    ``sample_every`` so many minutes of training a sample is written to ``out/training/samples``.
+    or corpus to measure the loss on. ``base`` names a bundle to begin from. ``resume`` goes on from the newest
+    checkpoint in ``out``, if there is one. ``sample_every`` so many minutes of training a sample is written to
+    ``out/training/samples``.
 
     Raises:
         OutputExists: if ``out`` is there and neither ``resume`` nor ``force`` is set.
@@ -76,8 +78,9 @@ def train_recipe(
     check_bundle_output(out, force=force, resume=resume)
     options = training_options(recipe, minutes=minutes, steps=steps, seed=seed, device=device)
     with _no_empty_folders(out):
+        begun = None if base is None else load_base(recipe, base)
         material = _material(recipe, source, out, held_out, resume, seed, listener)
-        blank = blank_bundle(recipe, material, seed, options.device)
+        blank = blank_bundle(recipe, material, seed, options.device, begun)
         on_event = listener.on_event
         if sample_every is not None:
             on_event = _Sampler(blank, out, sample_every, seed, listener)
@@ -117,8 +120,23 @@ def training_options(
     return TrainingOptions(**chosen, steps=steps, seed=seed, device=device, augmentation=augmentation)
 
 
-def blank_bundle(recipe: Recipe, material: Material, seed: int, device: str) -> Bundle:
-    """A bundle with an untrained model, and all that is known of the music it will learn from.
+def load_base(recipe: Recipe, folder: Path) -> Bundle:
+    """The bundle to begin from.
+
+    Raises:
+        BundleError: if it is damaged, or of another recipe.
+        UsageError: for a recipe whose model was changed: the sizes are those of the bundle.
+    """
+    base = load_bundle(folder)
+    if base.recipe != recipe.name:
+        raise BundleError(f"{folder} is of recipe {base.recipe}: {recipe.name} cannot begin from it; leave out --from")
+    if asked := [change for change in recipe.changed if change.split("=")[0].strip().startswith(("model.", "size"))]:
+        raise UsageError(f"--from brings its own model: {', '.join(asked)} would change nothing; leave out one of them")
+    return base
+
+
+def blank_bundle(recipe: Recipe, material: Material, seed: int, device: str, base: Bundle | None = None) -> Bundle:
+    """A bundle with an untrained model, or ``base``'s, and all that is known of the music it will learn from.
 
     Raises:
         OutOfRange: for sizes that no model can have.
@@ -130,12 +148,14 @@ def blank_bundle(recipe: Recipe, material: Material, seed: int, device: str) -> 
 
     codec = NoteStepCodec()
     try:
-        config = NoteTransformerConfig(**recipe.model)
+        config = base.model.config if base else NoteTransformerConfig(**recipe.model)
     except ValueError as error:
         raise OutOfRange(f"recipe {recipe.name}: {error}") from None
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = NoteTransformer(config)
+    if base:
+        model.load_state_dict(base.model.state_dict())
     training = {
         "songs": len(material.songs),
         "notes": material.notes,
@@ -146,11 +166,20 @@ def blank_bundle(recipe: Recipe, material: Material, seed: int, device: str) -> 
         "device": device,
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "seed": seed,
-        "size": recipe.size,
+        "size": base.training.get("size", "") if base else recipe.size,
         "changed": list(recipe.changed),
         "sampling": dict(recipe.sampling),
     }
+    if base:
+        training |= _heritage(base)
     return Bundle(model, codec, recipe.name, describe_style(codec, material.songs), training)
+
+
+def _heritage(base: Bundle) -> dict[str, Any]:
+    """What stays true of a bundle that began from ``base``: whose notes are in it, by which licences."""
+    learned = {name: base.training.get(name) for name in ("songs", "notes", "source", "licences", "base")}
+    name = base.folder.resolve().name if base.folder else base.recipe
+    return {"base": {"bundle": name, **{key: value for key, value in learned.items() if value is not None}}}
 
 
 def _material(
@@ -203,7 +232,8 @@ class _Sampler:
             self._write(f"step-{event.step:06d}.mid")
 
     def _write(self, name: str) -> None:
-        from woodshed.recipes.play import Wish, generate, write_clip
+        from woodshed.recipes.files import write_clip
+        from woodshed.recipes.play import Wish, generate
 
         # A copy: the model itself must stay on its device and in training mode.
         model = copy.deepcopy(self.blank.model).cpu().eval()

@@ -1,0 +1,136 @@
+"""Songs as files: names, checks before any work is done, and writing clips, sound and pictures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from woodshed.errors import OutOfRange, OutputExists, UnknownName
+from woodshed.music import Song
+
+if TYPE_CHECKING:
+    from woodshed.recipes.play import Clip
+
+MOST_CLIPS = 1000
+MIDI_ENDINGS = (".mid", ".midi")
+AUDIO_FORMATS = ("wav", "flac", "ogg", "mp3")
+PICTURE_FORMATS = ("png", "svg", "pdf")
+
+Told = Callable[[float], None]
+"""Told the share that is done, 0-1."""
+
+
+def check_range(name: str, value: int, low: int, high: int) -> None:
+    """Raise `OutOfRange` unless ``value`` is ``low`` to ``high``."""
+    if not low <= value <= high:
+        raise OutOfRange(f"{name} {value} is outside {low}-{high}")
+
+
+def check_formats(audio: str | None, picture: str | None) -> list[str]:
+    """The formats, as file endings.
+
+    Raises:
+        UnknownName: for one that there is not.
+    """
+    for what, name, known in (("audio", audio, AUDIO_FORMATS), ("picture", picture, PICTURE_FORMATS)):
+        if name is not None and name.lower().removeprefix(".") not in known:
+            raise UnknownName(f"{what} {name!r} is not one of {', '.join(known)}")
+    return [name.lower().removeprefix(".") for name in (audio, picture) if name is not None]
+
+
+def output_paths(out: Path, count: int) -> list[Path]:
+    """``[out]``, or for more than one ``new-1.mid, new-2.mid, ...``.
+
+    Raises:
+        UnknownName: if ``out`` does not end in .mid.
+        OutOfRange: if ``count`` is outside 1-1000.
+    """
+    check_range("count", count, 1, MOST_CLIPS)
+    if out.suffix.lower() not in MIDI_ENDINGS:
+        raise UnknownName(f"output {out} does not end in .mid; call it {out.stem or 'new'}.mid")
+    return [out] if count == 1 else [out.with_name(f"{out.stem}-{n}{out.suffix}") for n in range(1, count + 1)]
+
+
+def all_outputs(path: Path, formats: Sequence[str]) -> list[Path]:
+    """A clip's file, and those beside it in other formats."""
+    return [path, *(path.with_suffix(f".{name}") for name in formats)]
+
+
+def check_outputs(paths: Sequence[Path], *, force: bool) -> None:
+    """Before any work is done: none may be there already.
+
+    Raises:
+        OutputExists: naming the first that is.
+    """
+    for path in paths:
+        if path.is_dir() or (path.exists() and not force):
+            remedy = "choose another name" if path.is_dir() else "use --force to replace it, or choose another name"
+            raise OutputExists(f"{path} is there; {remedy}")
+
+
+def write_clip(clip: Clip, path: Path, formats: Sequence[str] = ()) -> list[Path]:
+    """Write a clip as MIDI, with its settings inside, and beside it as sound or picture; returns the paths.
+
+    Raises:
+        FileError: if one cannot be written; it is then not there at all.
+    """
+    from woodshed.formats import write_midi
+
+    written = all_outputs(path, formats)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_midi(clip.song, path, comment=json.dumps(clip.settings, ensure_ascii=False, sort_keys=True))
+    for other in written[1:]:
+        render_song(clip.song, other)
+    return written
+
+
+def check_rendering(path: Path) -> str:
+    """The path's ending without its dot, if a song can be rendered so.
+
+    Raises:
+        UnknownName: if not.
+    """
+    ending = path.suffix.lower().removeprefix(".")
+    known = (*AUDIO_FORMATS, *PICTURE_FORMATS, "txt")
+    if ending not in known:
+        raise UnknownName(
+            f"{path}: a song cannot be rendered as {path.suffix!r}; the ending is one of {', '.join(known)}"
+        )
+    return ending
+
+
+def render_song(song: Song, path: Path, on_step: Told | None = None) -> None:
+    """Write a song as sound, picture or text, by the path's ending.
+
+    Raises:
+        UnknownName: for an ending that is none of these.
+        FileError: if it cannot be written.
+    """
+    from woodshed import rendering
+
+    ending = check_rendering(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if ending in AUDIO_FORMATS:
+        rendering.write_audio(song, path, progress=on_step)
+    elif ending in PICTURE_FORMATS:
+        rendering.draw_piano_roll(song, path)
+    else:
+        from woodshed.rendering.output import written_whole
+
+        with written_whole(path) as temporary:
+            temporary.write_text(rendering.piano_roll_text(song, colour=False), encoding="utf-8")
+
+
+def read_song(path: Path) -> Song:
+    """A song from a MIDI or MusicXML file, by its ending.
+
+    Raises:
+        FileError: if it cannot be read.
+        FormatError: if it is no music.
+    """
+    from woodshed.corpus.scan import MUSICXML_ENDINGS
+    from woodshed.formats import read_midi, read_musicxml
+
+    return read_musicxml(path) if path.suffix.lower() in MUSICXML_ENDINGS else read_midi(path)
