@@ -130,7 +130,7 @@ class _Streams:
 
         places = self._places(self.onset)
         states = self._states(self.row[:, None], places[:, None])
-        with torch.no_grad():
+        with torch.inference_mode():
             hidden = self.model.head_in(states)
         for memory, place in zip(self.memories, places, strict=True):
             memory.next(int(place[2]))
@@ -183,7 +183,7 @@ class _Streams:
         import torch
 
         programs = torch.from_numpy(self.view.programs)[None].expand(len(rows), -1, -1)
-        with torch.no_grad():
+        with torch.inference_mode():
             return self.model.states(torch.from_numpy(rows), torch.from_numpy(places), programs, self.cache)
 
     def _logits(
@@ -199,7 +199,7 @@ class _Streams:
         arrays = (row, place, expected, records, np.stack(anchors), np.stack(tallies))
         tensors = [torch.from_numpy(array)[:, None] for array in arrays]
         programs = torch.from_numpy(self.view.programs)[None].expand(self.count, -1, -1)
-        with torch.no_grad():
+        with torch.inference_mode():
             logits = self.model.head(field, hidden, tensors[0], tensors[1], programs, Hints(*tensors[2:]))
         out: NDArray[np.float64] = logits[:, 0].double().numpy()
         return out
