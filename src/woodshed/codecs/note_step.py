@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from woodshed.errors import CodecError, OutOfRange
-from woodshed.music import NOTE, Grid, Part, Song
+from woodshed.music import NOTE, Part, Song
 from woodshed.music.general_midi import DRUMS, PROGRAMS
 from woodshed.music.key import PITCH_NAMES
 from woodshed.music.units import STEPS_PER_QUARTER, ticks_per_step, ticks_to_steps
@@ -30,6 +30,10 @@ SIZES = (195, MAX_PARTS, 128, LONGEST_DURATION, 32, 2 * ON_THE_GRID)
 START_ROW = np.array([START, 0, 0, 0, 0, 0])
 DRUM_PROGRAM = 128
 NO_PROGRAM = 129
+_STEP_TICKS = ticks_per_step(STEPS_PER_QUARTER)
+_LATE = np.arange(-(_STEP_TICKS // 2), _STEP_TICKS // 2)
+_MICROTIMING = np.minimum(np.rint(_LATE / MICROTIMING_STEP).astype(np.int64) + ON_THE_GRID, 2 * ON_THE_GRID - 1)
+"""Microtiming id of each deviation from the grid, -20 to 19 ticks."""
 
 
 @dataclass(frozen=True)
@@ -115,31 +119,37 @@ class NoteStepCodec:
             raise OutOfRange(
                 f"{song.title or 'song'}: {len(song.parts)} parts are more than {MAX_PARTS}; arrange it first"
             )
-        notes = self._grid_notes(song)
-        gap = np.diff(notes["onset"].astype(np.int64), prepend=0)
-        waits = gap // WAIT
-        at = np.arange(len(notes)) + np.cumsum(waits)
-        rows = np.zeros((len(notes) + int(waits.sum()) + 1, len(FIELDS)), np.int64)
-        rows[:, TIME_SHIFT] = WAIT
-        rows[at, TIME_SHIFT] = gap - waits * WAIT
-        rows[at, PART] = notes["part"]
-        rows[at, PITCH] = notes["pitch"]
-        rows[at, DURATION] = np.minimum(notes["duration"], LONGEST_DURATION) - 1
-        rows[at, VELOCITY] = (notes["velocity"] - 1) // VELOCITY_STEP
-        late = np.rint(notes["onset_deviation"] / MICROTIMING_STEP).astype(np.int64) + ON_THE_GRID
-        rows[at, MICROTIMING] = np.minimum(late, SIZES[MICROTIMING] - 1)
-        rows[-1, TIME_SHIFT] = END
-        return rows
+        key, velocity, microtiming = self._sorted_notes(song)
+        gap = np.diff(key >> 20, prepend=0)
+        rows = np.empty((len(key), len(FIELDS)), np.int64)
+        rows[:, TIME_SHIFT] = gap
+        rows[:, PART] = key >> 16 & 15
+        rows[:, PITCH] = key >> 9 & 127
+        rows[:, DURATION] = LONGEST_DURATION - 1 - (key & 511)
+        rows[:, VELOCITY] = (velocity - 1) // VELOCITY_STEP
+        rows[:, MICROTIMING] = microtiming
+        return _with_rests(rows, gap // WAIT)
 
-    def _grid_notes(self, song: Song) -> NDArray[Any]:
-        """The song's notes on the grid, ascending in (onset, part, pitch), each at most once (the longest)."""
-        notes = Grid.of(song, self.steps_per_quarter).notes
-        order = np.lexsort((-notes["duration"], notes["pitch"], notes["part"], notes["onset"]))
-        notes = notes[order]
-        same = np.zeros(len(notes), bool)
-        same[1:] = np.all([notes[name][1:] == notes[name][:-1] for name in ("onset", "part", "pitch")], axis=0)
-        unique: NDArray[Any] = notes[~same]
-        return unique
+    def _sorted_notes(self, song: Song) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Each step, part and pitch once (the longest), as a number that sorts; with velocity and microtiming id.
+
+        The number's bits: step, 4 of part, 7 of pitch, 9 of how much shorter than the longest duration.
+        """
+        notes = song.notes
+        onset = notes["onset"].astype(np.int64)
+        step = ticks_to_steps(onset)
+        duration = np.clip(ticks_to_steps(notes["duration"]), 1, LONGEST_DURATION)
+        key = ((step << 4 | notes["part"]) << 7 | notes["pitch"]) << 9 | (LONGEST_DURATION - duration)
+        velocity = notes["velocity"].astype(np.int64)
+        microtiming = _MICROTIMING[onset - step * _STEP_TICKS + _STEP_TICKS // 2]
+        if np.any(key[1:] < key[:-1]):
+            order = np.argsort(key, kind="stable")
+            key, velocity, microtiming = key[order], velocity[order], microtiming[order]
+        same = (key[1:] ^ key[:-1]) < 512
+        if same.any():
+            first = np.append(True, ~same)
+            key, velocity, microtiming = key[first], velocity[first], microtiming[first]
+        return key, velocity, microtiming
 
     def onset_steps(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """The step at which each row stands; END and START stand where the row before them does."""
@@ -253,6 +263,21 @@ def program_name(program: int) -> str:
 
 def _slot_order(part: Part, index: int) -> tuple[bool, bool, int, int]:
     return (not part.is_drum, part.program // 8 != 4, part.program, index)
+
+
+def _with_rests(rows: NDArray[np.int64], waits: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Note rows with so many WAIT rows before each as ``waits`` (N,) says, and END."""
+    count, total = len(rows), int(waits.sum())
+    whole = np.zeros((count + total + 1, len(FIELDS)), np.int64)
+    whole[-1, TIME_SHIFT] = END
+    if not total:
+        whole[:-1] = rows
+        return whole
+    at = np.arange(count) + np.cumsum(waits)
+    whole[:-1, TIME_SHIFT] = WAIT
+    whole[at] = rows
+    whole[at, TIME_SHIFT] -= waits * WAIT
+    return whole
 
 
 def _merge_two(groups: list[list[int]], parts: tuple[Part, ...], counts: list[int]) -> None:
