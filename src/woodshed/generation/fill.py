@@ -14,7 +14,7 @@ from woodshed.bundle import Bundle
 from woodshed.codecs import FIELDS
 from woodshed.codecs.expectations import Memory
 from woodshed.codecs.inputs import PitchMemory
-from woodshed.codecs.note_step import LONGEST_SHIFT, PART, START_ROW, TIME_SHIFT, WAIT
+from woodshed.codecs.note_step import LONGEST_SHIFT, PART, PITCH, START_ROW, TIME_SHIFT, WAIT
 from woodshed.errors import InfeasibleCanvas, LimitExceeded
 from woodshed.generation.canvas import Canvas, known_programs, nearest_program, part_of, program_of
 from woodshed.generation.filters import Sampling, choose
@@ -135,12 +135,12 @@ class _Streams:
         for memory, place in zip(self.memories, places, strict=True):
             memory.next(int(place[2]))
         next_row = np.zeros_like(self.row)
-        onset = self.onset
+        onset, next_places = self.onset, places
         soonest = np.maximum(self.view.begin - self.onset, 0)
         is_note = np.ones(self.count, bool)
         for field in range(len(FIELDS)):
             expected = np.stack([m.symbols(field, r) for m, r in zip(self.memories, next_row, strict=True)])
-            logits = self._logits(field, hidden, next_row, self._places(onset), expected)
+            logits = self._logits(field, hidden, next_row, next_places, expected)
             mask = rules.allowed(field, self.row, next_row, self.started, soonest)
             mask[~mask.any(1)] = True  # rests and streams that are done: what is drawn is not used
             logits = np.where(mask, logits, -np.inf)
@@ -148,6 +148,7 @@ class _Streams:
             next_row[:, field] = np.where(is_note, symbol, 0)
             if field == TIME_SHIFT:
                 onset = self.onset + symbol
+                next_places = self._places(onset)
                 is_note = symbol <= LONGEST_SHIFT
         self._add(next_row, onset, is_note)
 
@@ -195,14 +196,20 @@ class _Streams:
         from woodshed.models.note_transformer import Hints
 
         records = np.stack([memory.record(field) for memory in self.memories])
-        anchors, tallies = zip(*(p.hints(int(r[PART])) for p, r in zip(self.pitches, row, strict=True)), strict=True)
-        arrays = (row, place, expected, records, np.stack(anchors), np.stack(tallies))
+        arrays = [row, place, expected, records, *self._pitch_hints(field, row)]
         tensors = [torch.from_numpy(array)[:, None] for array in arrays]
         programs = torch.from_numpy(self.view.programs)[None].expand(self.count, -1, -1)
         with torch.inference_mode():
             logits = self.model.head(field, hidden, tensors[0], tensors[1], programs, Hints(*tensors[2:]))
         out: NDArray[np.float64] = logits[:, 0].double().numpy()
         return out
+
+    def _pitch_hints(self, field: int, row: NDArray[np.int64]) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Anchors (B, 3) and tallies (B, 2, 12) of the row in the making; empty for fields that do not read them."""
+        if field != PITCH:
+            return np.empty((self.count, 0), np.int64), np.empty((self.count, 0), np.float32)
+        hints = [memory.hints(int(own[PART])) for memory, own in zip(self.pitches, row, strict=True)]
+        return np.stack([anchors for anchors, _ in hints]), np.stack([tallies for _, tallies in hints])
 
 
 def _view(bundle: Bundle, canvas: Canvas) -> _View:
