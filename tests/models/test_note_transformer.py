@@ -126,7 +126,16 @@ def test_one_bar_can_be_learned_by_heart() -> None:
     assert loss.item() < 0.1
 
 
-@pytest.mark.parametrize("sizes", [{"width": 15}, {"layers": 0}, {"width": 16, "heads": 3}])
-def test_sizes_that_do_not_fit_are_refused(sizes: dict[str, int]) -> None:
-    with pytest.raises(ValueError, match="multiple of 2 x heads"):
-        NoteTransformerConfig(**sizes)
+@pytest.mark.parametrize(
+    ("sizes", "told"),
+    [
+        ({"width": 15}, "width 15 is no multiple of twice its 4 heads"),
+        ({"width": 16, "heads": 3}, "no multiple of twice its 3 heads"),
+        ({"layers": 0}, "layers 0 is outside 1-64"),
+        ({"width": 1 << 20}, "width 1048576 is outside 1-4096"),
+        ({"dropout": 1.0}, "dropout 1.0 is outside 0"),
+    ],
+)
+def test_sizes_that_do_not_fit_are_refused(sizes: dict[str, float], told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        NoteTransformerConfig(**sizes)  # type: ignore[arg-type]
