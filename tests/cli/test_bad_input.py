@@ -173,6 +173,12 @@ def test_a_truncated_model_file(refuses: Refuses, own_bundle: Path, tmp_path: Pa
     ("options", "words"),
     [
         (("--temperature", "-1"), ("temperature -1", "0-5")),
+        (("--temperature", "warm"), ("'warm' is no number",)),
+        (("--temperature", "pitsch=1"), ("'pitsch'", "pitch")),
+        (("--range", "bass"), ("part=lowest-highest", "bass=E1-G2")),
+        (("--range", "bass=G2-E1"), ("lowest pitch lies above",)),
+        (("--range", "bass=E1-G20"), ("'G20' is not a pitch",)),
+        (("--range", "drums=0-10"), ("no pitched part", "there is")),
         (("--top-p", "1.5"), ("top-p 1.5",)),
         (("--bars", "0"), ("bars 0", "1-4096")),
         (("--bars", "many"), ("--bars", "integer", "woodshed generate --help")),

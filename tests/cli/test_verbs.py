@@ -257,6 +257,26 @@ def test_a_typed_melody_is_continued(woodshed: Run, tiny_bundle: Path, tmp_path:
         assert (refused.code, told in refused.err) == (2, True), refused.err
 
 
+def test_parts_keep_to_the_ranges_they_are_given(woodshed: Run, tiny_bundle: Path, tmp_path: Path) -> None:
+    out = tmp_path / "x.mid"
+    asked = ("--range", "bass=E1-G1", "--range", "guitar=50-52", "--parts", "drums, bass, guitar")
+    said = woodshed("generate", tiny_bundle, "-o", out, *asked, *QUICK)
+    assert said.code == 0, said.err
+    song = read_midi(out)
+    for index, part in enumerate(song.parts):
+        pitch = song.notes["pitch"][song.notes["part"] == index]
+        low, high = (0, 127) if part.is_drum else (28, 31) if part.program == 33 else (50, 52)
+        assert len(pitch) == 0 or low <= pitch.min() <= pitch.max() <= high
+    assert json.loads(read_comment(out) or "")["ranges"] == {"bass": [28, 31], "guitar": [50, 52]}
+
+
+def test_each_field_can_have_its_own_temperature(woodshed: Run, tiny_bundle: Path, tmp_path: Path) -> None:
+    out = tmp_path / "x.mid"
+    assert woodshed("generate", tiny_bundle, "-o", out, "--temperature", "0.9, pitch=0, duration=1.5", *QUICK).code == 0
+    sampling = json.loads(read_comment(out) or "")["sampling"]
+    assert (sampling["temperature"], sampling["temperatures"]) == (0.9, {"pitch": 0.0, "duration": 1.5})
+
+
 def test_recipes_are_listed_and_shown(woodshed: Run) -> None:
     assert woodshed("recipes").out.startswith("band")
     shown = woodshed("recipes", "band").out

@@ -13,6 +13,7 @@ from woodshed.errors import OutOfRange, UnknownName, UsageError
 from woodshed.generation.canvas import Canvas
 from woodshed.music import NOTE, Key, Meter, Song
 from woodshed.recipes import files, play
+from woodshed.recipes.wish import Wish, parse_wish
 
 
 @pytest.fixture(scope="module")
@@ -26,14 +27,14 @@ def test_an_absurd_count_is_refused_before_names_are_made_for_it() -> None:
 
 
 def test_a_wish_in_words() -> None:
-    wish = play.parse_wish(4, parts="drums, lead guitar", key="f# dorian", tempo=99, meter="6/8", polyphony=2)
+    wish = parse_wish(4, parts="drums, lead guitar", key="f# dorian", tempo=99, meter="6/8", polyphony=2)
     assert [part.program for part in wish.parts or ()] == [0, 30]
-    assert wish == play.Wish(4, wish.parts, Key(6, "dorian"), 99, Meter(6, 8), 2)
-    assert play.parse_wish(4) == play.Wish(bars=4)
+    assert wish == Wish(4, wish.parts, Key(6, "dorian"), 99, Meter(6, 8), 2)
+    assert parse_wish(4) == Wish(bars=4)
 
 
 def test_clips_differ_and_do_not_depend_on_how_many_there_are(bundle: Bundle) -> None:
-    wish = play.Wish(bars=2)
+    wish = Wish(bars=2)
     three = [clip.song for clip in play.generate(bundle, wish, seed=3, count=3, candidates=1)]
     one = play.generate(bundle, wish, seed=3, candidates=1)[0].song
     assert one == three[0]
@@ -47,12 +48,12 @@ def test_the_best_of_the_candidates_is_kept(bundle: Bundle, monkeypatch: pytest.
         return [silent] * (count - 1) + [canvas.song.with_notes(np.array(rows, NOTE))]
 
     monkeypatch.setattr(play, "fill", fill)
-    assert len(play.generate(bundle, play.Wish(bars=2), seed=1, candidates=5)[0].song) > 0
+    assert len(play.generate(bundle, Wish(bars=2), seed=1, candidates=5)[0].song) > 0
 
 
 def test_progress_goes_from_0_to_1_over_all_clips(bundle: Bundle) -> None:
     told: list[float] = []
-    play.generate(bundle, play.Wish(bars=2), seed=1, count=2, candidates=1, on_step=told.append)
+    play.generate(bundle, Wish(bars=2), seed=1, count=2, candidates=1, on_step=told.append)
     assert told == sorted(told)
     assert told[-1] == pytest.approx(1.0)
 
@@ -65,8 +66,8 @@ def test_the_bundle_brings_the_sampling_of_its_recipe(bundle: Bundle) -> None:
 
 
 def test_a_key_is_written_as_a_signature_where_there_is_one(bundle: Bundle) -> None:
-    minor = play.generate(bundle, play.Wish(bars=1, key=Key.parse("F minor")), seed=1, candidates=1)[0].song
-    blues = play.generate(bundle, play.Wish(bars=1, key=Key.parse("F blues")), seed=1, candidates=1)[0].song
+    minor = play.generate(bundle, Wish(bars=1, key=Key.parse("F minor")), seed=1, candidates=1)[0].song
+    blues = play.generate(bundle, Wish(bars=1, key=Key.parse("F blues")), seed=1, candidates=1)[0].song
     assert minor.keys.tolist() == [(0, 5, True)]
     assert len(blues.keys) == 0
 
@@ -79,7 +80,7 @@ def test_names_of_numbered_outputs() -> None:
 
 
 def test_a_summary_reads_like_a_sentence(bundle: Bundle) -> None:
-    wish = play.parse_wish(1, parts="drums", tempo=140)
+    wish = parse_wish(1, parts="drums", tempo=140)
     clip = play.generate(bundle, wish, seed=7, candidates=1)[0]
     assert (
         clip.summary() == f"1 bar, 1 part, {len(clip.song)} note{'' if len(clip.song) == 1 else 's'}, 140 BPM, seed 7"

@@ -27,6 +27,7 @@ def command(
     min_p: playing.MinP = None,
     repetition: playing.Repetition = None,
     polyphony: playing.Polyphony = None,
+    ranges: playing.Ranges = None,
     count: playing.Count = 1,
     candidates: playing.Candidates = 6,
     seed: DrawnSeed = None,
@@ -40,9 +41,11 @@ def command(
     from woodshed.bundle import load_bundle
     from woodshed.bundle.bundle import read_config
     from woodshed.recipes import files, play
+    from woodshed.recipes import wish as wishes
 
     talk = Talk(as_json)
-    wish = play.parse_wish(bars, key=key, polyphony=polyphony)
+    wish = wishes.parse_wish(bars, key=key, polyphony=polyphony, ranges=ranges or ())
+    warmth = {} if temperature is None else wishes.parse_temperature(temperature)
     read_config(bundle)
     use_threads(threads)
     song = files.read_song(music)
@@ -50,9 +53,7 @@ def command(
 
     def make(tell: files.Told) -> list[play.Clip]:
         loaded = load_bundle(bundle)
-        sampling = play.default_sampling(
-            loaded, temperature=temperature, top_p=top_p, top_k=top_k, min_p=min_p, repetition=repetition
-        )
+        sampling = play.default_sampling(loaded, **warmth, top_p=top_p, top_k=top_k, min_p=min_p, repetition=repetition)
         return play.continue_song(
             loaded, song, wish, sampling, seed=chosen, count=count, candidates=candidates, on_step=tell
         )

@@ -29,6 +29,7 @@ def command(
     min_p: playing.MinP = None,
     repetition: playing.Repetition = None,
     polyphony: playing.Polyphony = None,
+    ranges: playing.Ranges = None,
     primer: Annotated[
         Path | None, typer.Option("--primer", metavar="FILE", help="Go on from this music, as `continue` does.")
     ] = None,
@@ -53,11 +54,15 @@ def command(
     from woodshed.bundle import load_bundle
     from woodshed.bundle.bundle import read_config
     from woodshed.recipes import files, play
+    from woodshed.recipes import wish as wishes
 
     talk = Talk(as_json)
     if primer is not None and primer_melody is not None:
         raise UsageError("give either --primer or --primer-melody, not both")
-    wish = play.parse_wish(bars, parts=parts, key=key, tempo=tempo, meter=meter, polyphony=polyphony)
+    wish = wishes.parse_wish(
+        bars, parts=parts, key=key, tempo=tempo, meter=meter, polyphony=polyphony, ranges=ranges or ()
+    )
+    warmth = {} if temperature is None else wishes.parse_temperature(temperature)
     read_config(bundle)
     use_threads(threads)
     chosen = seed if seed is not None else play.draw_seed()
@@ -65,9 +70,7 @@ def command(
 
     def make(tell: files.Told) -> list[play.Clip]:
         loaded = load_bundle(bundle)
-        sampling = play.default_sampling(
-            loaded, temperature=temperature, top_p=top_p, top_k=top_k, min_p=min_p, repetition=repetition
-        )
+        sampling = play.default_sampling(loaded, **warmth, top_p=top_p, top_k=top_k, min_p=min_p, repetition=repetition)
         if primer is not None or primer_melody is not None:
             song, rest = (
                 (files.read_song(primer), wish)

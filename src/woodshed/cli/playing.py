@@ -21,7 +21,16 @@ InKey = Annotated[
     typer.Option("--key", metavar="KEY", help="Keep pitched parts in a key, such as 'F minor' or 'A blues'."),
 ]
 Temperature = Annotated[
-    float | None, typer.Option("--temperature", metavar="T", help="0 plays safe, 1 as learned, more is wilder; 0-5.")
+    str | None,
+    typer.Option(
+        "--temperature",
+        metavar="T",
+        help="0 plays safe, 1 as learned, more is wilder; 0-5. For one field: '0.9,pitch=0.7,duration=1.2'.",
+    ),
+]
+Ranges = Annotated[
+    list[str] | None,
+    typer.Option("--range", metavar="PART=LOW-HIGH", help="Pitches of a part, such as 'bass=E1-G2'; may be repeated."),
 ]
 TopP = Annotated[
     float | None, typer.Option("--top-p", metavar="P", help="Choose among the likeliest that hold this share, 0-1.")

@@ -3,7 +3,7 @@
 from woodshed.music.chord import QUALITIES, QUALITY_NAMES, Chord
 from woodshed.music.general_midi import parse_part, part_name
 from woodshed.music.grid import GRID_NOTE, Grid
-from woodshed.music.key import PITCH_NAMES, SCALES, Key
+from woodshed.music.key import PITCH_NAMES, SCALES, Key, parse_pitch
 from woodshed.music.melody import melody_song, parse_melody
 from woodshed.music.meter import Meter
 from woodshed.music.song import (
@@ -27,5 +27,5 @@ __all__ = [
     "BEND", "CHORD", "CONTROL", "GRID_NOTE", "KEY", "METER", "NOTE", "NO_CHORD", "PITCH_NAMES", "QUALITIES",
     "QUALITY_NAMES", "ROLES", "SCALES", "STEPS_PER_QUARTER", "SUSTAIN", "TEMPO", "TICKS_PER_QUARTER", "Chord", "Grid",
     "Key", "Marker", "Meter", "Part", "Song", "melody_song", "parse_melody",
-    "parse_part", "part_name",
+    "parse_part", "parse_pitch", "part_name",
 ]  # fmt: skip

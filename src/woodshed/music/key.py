@@ -37,6 +37,25 @@ def parse_pitch_class(text: str) -> int:
     return (_NATURAL[found[1].upper()] + shift) % 12
 
 
+def parse_pitch(text: str) -> int:
+    """``"C4"`` -> 60, ``"F#3"`` -> 54, ``"60"`` -> 60; the octave of middle C is 4.
+
+    Raises:
+        UnknownName: if it is no pitch, or outside 0-127 (C-1 to G9).
+    """
+    text = text.strip()
+    found = re.fullmatch(r"([A-Ga-g][#b♯♭]{0,2})(-?\d{1,2})", text)
+    if found:
+        signs = found[1][1:]
+        shift = sum(1 if sign in "#♯" else -1 for sign in signs)
+        pitch = 12 * (int(found[2]) + 1) + _NATURAL[found[1][0].upper()] + shift
+    else:
+        pitch = int(text) if re.fullmatch(r"\d{1,3}", text) else -1
+    if not 0 <= pitch <= 127:
+        raise UnknownName(f"{text!r} is not a pitch; write a name with its octave, C-1 to G9 (C4 is 60), or 0-127")
+    return pitch
+
+
 @dataclass(frozen=True)
 class Key:
     """A tonic and a scale, such as F minor."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypedDict, Unpack
 
@@ -12,6 +12,7 @@ from woodshed.music import Key, Meter, Part, Song, parse_part
 from woodshed.recipes import files, play
 from woodshed.recipes.recipe import load_recipe
 from woodshed.recipes.runs import Listener, train_recipe
+from woodshed.recipes.wish import Wish
 
 __all__ = ["Band", "load", "read", "render", "train", "write"]
 
@@ -20,6 +21,7 @@ class HowToDraw(TypedDict, total=False):
     """How freely to play; fields of `woodshed.generation.filters.Sampling`, where their ranges are."""
 
     temperature: float
+    temperatures: dict[str, float]
     top_k: int
     top_p: float
     min_p: float
@@ -47,23 +49,27 @@ class Band:
         tempo: float | None = None,
         meter: str | Meter | None = None,
         polyphony: int | None = None,
+        ranges: Mapping[str, tuple[int, int]] | None = None,
         seed: int | None = None,
         candidates: int = play.CANDIDATES,
         **how: Unpack[HowToDraw],
     ) -> Song:
         """A new song of ``bars`` bars: ``band.generate(parts="drums, bass", key="F minor", tempo=140, seed=7)``.
 
+        ``ranges`` maps the name of a part, or of its instrument, to its lowest and highest pitch.
+
         Raises:
             UsageError: for what does not exist or lies outside its range.
         """
         names = parts.split(",") if isinstance(parts, str) else parts
-        wish = play.Wish(
+        wish = Wish(
             bars=bars,
             parts=None if names is None else tuple(_part(name) for name in names),
             key=Key.parse(key) if isinstance(key, str) else key,
             bpm=tempo,
             meter=Meter.parse(meter) if isinstance(meter, str) else meter,
             polyphony=polyphony,
+            ranges=ranges or {},
         )
         sampling = play.default_sampling(self.bundle, **how)
         return play.generate(self.bundle, wish, sampling, seed=_seed(seed), candidates=candidates)[0].song
@@ -75,6 +81,7 @@ class Band:
         bars: int = 8,
         key: str | Key | None = None,
         polyphony: int | None = None,
+        ranges: Mapping[str, tuple[int, int]] | None = None,
         seed: int | None = None,
         candidates: int = play.CANDIDATES,
         **how: Unpack[HowToDraw],
@@ -85,7 +92,9 @@ class Band:
             InfeasibleCanvas: if the song has no note.
             UsageError: for what does not exist or lies outside its range.
         """
-        wish = play.Wish(bars=bars, key=Key.parse(key) if isinstance(key, str) else key, polyphony=polyphony)
+        wish = Wish(
+            bars=bars, key=Key.parse(key) if isinstance(key, str) else key, polyphony=polyphony, ranges=ranges or {}
+        )
         sampling = play.default_sampling(self.bundle, **how)
         return play.continue_song(self.bundle, song, wish, sampling, seed=_seed(seed), candidates=candidates)[0].song
 

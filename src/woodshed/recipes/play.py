@@ -15,7 +15,6 @@ from woodshed.errors import UnknownName, UsageError
 from woodshed.generation.canvas import (
     Canvas,
     blank_canvas,
-    check_bars,
     check_parts,
     continuation_canvas,
     known_programs,
@@ -30,28 +29,13 @@ from woodshed.music import KEY, Key, Meter, Part, Song, melody_song, parse_melod
 from woodshed.music.general_midi import family
 from woodshed.music.units import DEFAULT_BPM
 from woodshed.recipes.files import MOST_CLIPS, Told, check_range
+from woodshed.recipes.wish import Wish
 from woodshed.version import __version__
 
 CANDIDATES = 6
 """How many are drawn for each clip that is kept: side by side they cost little more than one."""
 MOST_CANDIDATES = 64
 LARGEST_SEED = 2**32 - 1
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What a new clip should be like. None leaves it to the bundle."""
-
-    bars: int = 8
-    """Bars to be made; of a continuation, those after the end."""
-    parts: tuple[Part, ...] | None = None
-    key: Key | None = None
-    """Pitched parts then play only notes of this key."""
-    bpm: float | None = None
-    """Quarter notes per minute."""
-    meter: Meter | None = None
-    polyphony: int | None = None
-    """Greatest number of notes at once in each pitched part."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +91,7 @@ def _count(number: int, word: str) -> str:
     return f"{number} {word}{'' if number == 1 else 's'}"
 
 
-def default_sampling(bundle: Bundle, **wishes: float | None) -> Sampling:
+def default_sampling(bundle: Bundle, **wishes: Any) -> Sampling:
     """The sampling of the bundle's recipe, with those ``wishes`` (fields of `Sampling`) that are not None.
 
     Raises:
@@ -144,7 +128,7 @@ def generate(
             bundle, wish.bars, rng, parts=wish.parts, key=wish.key, bpm=wish.bpm, meter=wish.meter,
             polyphony=wish.polyphony,
         )  # fmt: skip
-        return replace(blank, song=_with_key(blank.song, wish.key))
+        return _with_ranges(replace(blank, song=_with_key(blank.song, wish.key)), wish.ranges)
 
     return _play("generate", bundle, canvas, wish, sampling, seed, count, candidates, on_step)
 
@@ -175,7 +159,8 @@ def continue_song(
         raise UsageError(f"a continuation keeps the song's own {' and '.join(named)}; leave that out")
 
     def canvas(rng: np.random.Generator) -> Canvas:
-        return continuation_canvas(song, wish.bars, key=wish.key, polyphony=wish.polyphony)
+        canvas = continuation_canvas(song, wish.bars, key=wish.key, polyphony=wish.polyphony)
+        return _with_ranges(canvas, wish.ranges)
 
     return _play("continue", bundle, canvas, wish, sampling, seed, count, candidates, on_step)
 
@@ -237,33 +222,30 @@ def _play(
     return clips
 
 
-def parse_wish(
-    bars: int,
-    *,
-    parts: str | None = None,
-    key: str | None = None,
-    tempo: float | None = None,
-    meter: str | None = None,
-    polyphony: int | None = None,
-) -> Wish:
-    """A wish in a musician's words: ``parts="drums, bass, lead guitar", key="F minor", tempo=140, meter="7/8"``.
+def _with_ranges(canvas: Canvas, ranges: Mapping[str, tuple[int, int]]) -> Canvas:
+    """The canvas with these ranges for the parts that they name, instead of the usual ones.
 
     Raises:
-        UnknownName: for a part or key that does not exist.
-        OutOfRange: for a number outside its range.
+        UnknownName: if no open part has such a name or instrument, or only drums have.
     """
-    check_bars(bars)
-    names = None if parts is None else [name for name in parts.split(",") if name.strip()]
-    if names == []:
-        raise UnknownName("no part is named; try --parts 'drums, bass, lead guitar', or leave it out")
-    return Wish(
-        bars=bars,
-        parts=None if names is None else tuple(map(parse_part, names)),
-        key=None if key is None else Key.parse(key),
-        bpm=tempo,
-        meter=None if meter is None else Meter.parse(meter),
-        polyphony=polyphony,
-    )
+    chosen = dict(canvas.constraints.pitch_ranges)
+    parts = canvas.song.parts
+    for name, span in ranges.items():
+        own = [index for index in canvas.open_parts if part_name(parts[index]).lower() == name.lower()]
+        meant = own or [
+            index for index in canvas.open_parts if program_of(parts[index]) == program_of(parse_part(name))
+        ]
+        pitched = [index for index in meant if not parts[index].is_drum]
+        if not pitched:
+            there = ", ".join(part_name(parts[index]) for index in canvas.open_parts if not parts[index].is_drum)
+            raise UnknownName(f"range {name!r}: no pitched part of that name is open; there is {there or 'none'}")
+        chosen |= dict.fromkeys(pitched, span)
+    return replace(canvas, constraints=replace(canvas.constraints, pitch_ranges=chosen))
+
+
+def _playing_like(part: Part, canvas: Canvas) -> list[int]:
+    """The open parts with the part's program."""
+    return [index for index in canvas.open_parts if program_of(canvas.song.parts[index]) == program_of(part)]
 
 
 def draw_seed() -> int:
@@ -313,6 +295,7 @@ def _settings(
         "bpm": wish.bpm,
         "meter": None if wish.meter is None else str(wish.meter),
         "polyphony": wish.polyphony,
+        "ranges": {name: list(span) for name, span in wish.ranges.items()} or None,
     }
     return {
         "made_with": f"Woodshed {__version__}",

@@ -233,7 +233,8 @@ class _Sampler:
 
     def _write(self, name: str) -> None:
         from woodshed.recipes.files import write_clip
-        from woodshed.recipes.play import Wish, generate
+        from woodshed.recipes.play import generate
+        from woodshed.recipes.wish import Wish
 
         # A copy: the model itself must stay on its device and in training mode.
         model = copy.deepcopy(self.blank.model).cpu().eval()

@@ -1,0 +1,96 @@
+"""What a musician asks for, and how to read it from words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from woodshed.errors import OutOfRange, UnknownName
+from woodshed.generation.canvas import check_bars
+from woodshed.music import Key, Meter, Part, parse_part, parse_pitch
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a new clip should be like. None leaves it to the bundle."""
+
+    bars: int = 8
+    """Bars to be made; of a continuation, those after the end."""
+    parts: tuple[Part, ...] | None = None
+    key: Key | None = None
+    """Pitched parts then play only notes of this key."""
+    bpm: float | None = None
+    """Quarter notes per minute."""
+    meter: Meter | None = None
+    polyphony: int | None = None
+    """Greatest number of notes at once in each pitched part."""
+    ranges: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """Name of a part, or of its instrument -> its lowest and highest pitch."""
+
+
+def parse_wish(
+    bars: int,
+    *,
+    parts: str | None = None,
+    key: str | None = None,
+    tempo: float | None = None,
+    meter: str | None = None,
+    polyphony: int | None = None,
+    ranges: Sequence[str] = (),
+) -> Wish:
+    """A wish in a musician's words: ``parts="drums, bass, lead guitar", key="F minor", tempo=140, meter="7/8"``.
+
+    Each of ``ranges`` is of the form ``"bass=E1-G2"``, or with numbers ``"bass=28-43"``.
+
+    Raises:
+        UnknownName: for a part or key that does not exist.
+        OutOfRange: for a number outside its range.
+    """
+    check_bars(bars)
+    names = None if parts is None else [name for name in parts.split(",") if name.strip()]
+    if names == []:
+        raise UnknownName("no part is named; try --parts 'drums, bass, lead guitar', or leave it out")
+    return Wish(
+        bars=bars,
+        parts=None if names is None else tuple(map(parse_part, names)),
+        key=None if key is None else Key.parse(key),
+        bpm=tempo,
+        meter=None if meter is None else Meter.parse(meter),
+        polyphony=polyphony,
+        ranges=dict(map(_parse_range, ranges)),
+    )
+
+
+def _parse_range(text: str) -> tuple[str, tuple[int, int]]:
+    """``"bass=E1-G2"`` -> ("bass", (28, 43))"""
+    name, equals, span = text.partition("=")
+    found = re.fullmatch(r"\s*([^-\s]+(?:-\d+)?)\s*-\s*([^-\s]+(?:-\d+)?)\s*", span)
+    if not name.strip() or not equals or not found:
+        raise OutOfRange(f"range {text!r} is not of the form part=lowest-highest; try 'bass=E1-G2' or 'bass=28-43'")
+    low, high = map(parse_pitch, found.groups())
+    if low > high:
+        raise OutOfRange(f"range {text!r}: its lowest pitch lies above its highest; turn them round")
+    return name.strip(), (low, high)
+
+
+def parse_temperature(text: str) -> dict[str, Any]:
+    """``"0.9"``, ``"pitch=0.7"`` or ``"0.9, pitch=0.7, duration=1.2"`` -> fields of `Sampling`.
+
+    Raises:
+        OutOfRange: for what is no number.
+    """
+    wishes: dict[str, Any] = {}
+    fields: dict[str, float] = {}
+    for word in text.split(","):
+        name, equals, value = word.rpartition("=")
+        try:
+            number = float(value)
+        except ValueError:
+            raise OutOfRange(f"temperature {word.strip()!r} is no number; try 0.9 or '0.9,pitch=0.7'") from None
+        if equals:
+            fields[name.strip()] = number
+        else:
+            wishes["temperature"] = number
+    return wishes | ({"temperatures": fields} if fields else {})
