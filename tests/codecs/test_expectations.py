@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from woodshed.codecs import FIELDS, NoteStepCodec
@@ -34,7 +34,12 @@ def riffs(draw: st.DrawFn) -> Song:
     return Song.make(rows, [Part("Kit", 0, True), Part("", 33), Part("", 30)], length=max(start, 1) * 40)
 
 
+ENDS_A_BAR_AFTER = Song.make([(0, 0, 40, 41, 50), (0, 1920, 40, 40, 50)], [Part("Kit", 0, True)], length=3840)
+"""Its END comes where, a bar ago, a note stood."""
+
+
 @given(riffs())
+@example(ENDS_A_BAR_AFTER)
 def test_one_row_at_a_time_expects_what_the_whole_song_at_once_does(song: Song) -> None:
     rows, onsets, bars = _inputs(song)
     expected = expect(rows, onsets, bars)

@@ -23,7 +23,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from woodshed.codecs.note_step import FIELDS, LONGEST_SHIFT, MICROTIMING, PART, PITCH, START, TIME_SHIFT
+from woodshed.codecs.note_step import FIELDS, LONGEST_SHIFT, MICROTIMING, PART, PITCH, START, TIME_SHIFT, WAIT
 
 POINTERS = 5
 LAGS = (1, 2, 4)
@@ -91,6 +91,7 @@ def _at_lag(
         at_least = at_least + more
         source = np.minimum(np.searchsorted(keys, np.maximum(before, at_least - 1), side="right"), len(rows) - 1)
         agrees = (onsets[source] == then) & (rows[source, TIME_SHIFT] <= LONGEST_SHIFT)
+        agrees &= target[:, TIME_SHIFT] <= WAIT  # END stands nowhere
         for decided in range(PART, field):
             agrees &= rows[source, decided] == target[:, decided]
         last = MICROTIMING if field == PITCH + 1 else field
@@ -220,6 +221,8 @@ class Memory:
             wait = int(onsets[source]) - reached
             valid = reached >= -self._bar and wait <= LONGEST_SHIFT and self._rows[source, TIME_SHIFT] <= LONGEST_SHIFT
             return wait if valid else NOTHING
+        if row[TIME_SHIFT] > WAIT:
+            return NOTHING
         then = reached + int(row[TIME_SHIFT])
         decided = min(field, PITCH + 1)
         at_least = then * _KEY + (int(row[PART]) * 128 if decided > PART else 0)
