@@ -15,8 +15,10 @@ from hypothesis import settings
 from woodshed.formats import write_midi
 from woodshed.music import Part, Song
 
-settings.register_profile("quick", max_examples=50, deadline=None)
-settings.load_profile("quick")
+# The same examples every time, so that a run says something about the change; `HYPOTHESIS=deep` looks for new ones.
+settings.register_profile("quick", max_examples=50, deadline=None, derandomize=True)
+settings.register_profile("deep", max_examples=2000, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS", "quick"))
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 NO_MUSIC = "no music at"
