@@ -20,7 +20,8 @@ from woodshed.formats import read_midi
 from woodshed.music import Song
 from woodshed.recipes.recipe import load_recipe
 from woodshed.recipes.runs import Listener, train_recipe
-from woodshed.training.loop import Event, Outcome, held_out_nats
+from woodshed.training.lessons import held_out_nats
+from woodshed.training.loop import Event, Outcome
 
 
 def main() -> None:
@@ -84,7 +85,7 @@ def summarise(
     """The whole outcome as JSON; the kept model is scored anew, song by song and all together."""
     model, codec = outcome.bundle.model.eval(), outcome.bundle.codec
     arranged = {name: codec.arrange(song) for name, song in held_out.items()}
-    fields = held_out_nats(model, codec, list(arranged.values()))
+    fields = held_out_nats(outcome.bundle, list(arranged.values()))
     parameters = sum(p.numel() for p in model.parameters())
     tables = sum(module.weight.numel() for module in model.modules() if isinstance(module, nn.Embedding))
     return {
@@ -105,7 +106,7 @@ def summarise(
         "notes_per_second": round(outcome.progress.notes / outcome.progress.seconds, 1),
         "stopped": outcome.reason,
         "per_song": {
-            name: round(sum(held_out_nats(model, codec, [song]).values()), 4) for name, song in arranged.items()
+            name: round(sum(held_out_nats(outcome.bundle, [song]).values()), 4) for name, song in arranged.items()
         },
     }
 

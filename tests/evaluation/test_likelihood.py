@@ -12,7 +12,7 @@ from woodshed.errors import CorpusError
 from woodshed.evaluation.likelihood import bootstrap, measure_likelihood
 from woodshed.formats import read_midi
 from woodshed.music import Song
-from woodshed.training.loop import held_out_nats
+from woodshed.training.lessons import held_out_nats
 
 
 def test_it_is_what_training_measures_and_adds_up(tiny_bundle: Path, music_folder: Path) -> None:
@@ -20,7 +20,7 @@ def test_it_is_what_training_measures_and_adds_up(tiny_bundle: Path, music_folde
     songs = [read_midi(path) for path in sorted(music_folder.glob("*.mid"))[:3]]
     told: list[tuple[int, int]] = []
     found = measure_likelihood(bundle, songs, on_song=lambda done, total: told.append((done, total)))
-    trained = held_out_nats(bundle.model, bundle.codec, [bundle.codec.arrange(song) for song in songs])
+    trained = held_out_nats(bundle, [bundle.codec.arrange(song) for song in songs])
     assert found.fields == pytest.approx(trained)
     assert sum(found.fields.values()) == pytest.approx(found.nats_per_note)
     assert found.low <= found.nats_per_note <= found.high

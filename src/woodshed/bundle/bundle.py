@@ -6,21 +6,17 @@ import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from woodshed.bundle.card import card_text
 from woodshed.bundle.style import check_style
-from woodshed.codecs import FIELDS, SIZES, NoteStepCodec, codec_from_config
+from woodshed.codecs import codec_from_config
 from woodshed.errors import BundleError, BundleTooNew, FileError
 from woodshed.version import __version__
-
-if TYPE_CHECKING:
-    from woodshed.models.note_transformer import NoteTransformer
 
 FORMAT = 1
 """Version of the folder's layout; a bundle with a higher one is refused."""
 MODEL_FILE, CONFIG_FILE, CARD_FILE = "model.safetensors", "config.json", "README.md"
-MODEL_NAME = "note-transformer"
 LARGEST_CONFIG_BYTES = 4 << 20
 
 
@@ -28,8 +24,10 @@ LARGEST_CONFIG_BYTES = 4 << 20
 class Bundle:
     """A model with all that is needed to play it."""
 
-    model: NoteTransformer
-    codec: NoteStepCodec
+    model: Any
+    """A module of `woodshed.models`, with its ``name`` and ``config``."""
+    codec: Any
+    """A codec of `woodshed.codecs`."""
     recipe: str = "band"
     """Name of the recipe that trained it."""
     style: dict[str, Any] = field(default_factory=dict)
@@ -52,8 +50,8 @@ class Bundle:
             "recipe": self.recipe,
             "capabilities": list(self.capabilities),
             "codec": self.codec.config(),
-            "vocabulary": dict(zip(FIELDS, SIZES, strict=True)),
-            "model": {"name": MODEL_NAME, **self.model.config.as_dict()},
+            "vocabulary": self.codec.vocabulary(),
+            "model": {"name": self.model.name, **self.model.config.as_dict()},
             "style": self.style,
             "training": self.training,
         }
@@ -136,34 +134,28 @@ def load_bundle(folder: Path | str) -> Bundle:
     for name, section in sections.items():
         if not isinstance(section, dict):
             raise BundleError(f"{folder / CONFIG_FILE} has no section {name!r}; train or copy the bundle again")
-    if config.get("vocabulary") != dict(zip(FIELDS, SIZES, strict=True)):
-        raise BundleError(f"{folder / CONFIG_FILE}: its vocabulary is not that of the codec; train the bundle again")
     check_style(config["style"], str(folder / CONFIG_FILE))
     codec = codec_from_config(config["codec"])
+    if config.get("vocabulary") != codec.vocabulary():
+        raise BundleError(f"{folder / CONFIG_FILE}: its vocabulary is not that of the codec; train the bundle again")
     model = _load_model(folder, config["model"])
     recipe = str(config.get("recipe", "band"))
     return Bundle(model, codec, recipe, config["style"], config["training"], folder)
 
 
-def _load_model(folder: Path, sizes: dict[str, Any]) -> NoteTransformer:
+def _load_model(folder: Path, config: dict[str, Any]) -> Any:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    from woodshed.models.note_transformer import NoteTransformer, NoteTransformerConfig
+    from woodshed.models import build_model
 
     path = folder / MODEL_FILE
-    if sizes.get("name") != MODEL_NAME:
-        name = sizes.get("name")
-        raise BundleError(f"{folder / CONFIG_FILE}: no model {name!r} is known ({MODEL_NAME} is); upgrade Woodshed")
     try:
-        names = NoteTransformerConfig.__dataclass_fields__
-        config = NoteTransformerConfig(**{name: sizes[name] for name in names if name in sizes})
-    except (TypeError, ValueError) as error:
-        raise BundleError(f"{folder / CONFIG_FILE}: {error}; the config is damaged, copy the bundle again") from None
+        model = build_model(config)
+    except ValueError as error:
+        raise BundleError(f"{folder / CONFIG_FILE}: {error}; the config is damaged, or from a newer Woodshed") from None
     try:
-        model = NoteTransformer(config)
-        tensors = load_file(path)
-        model.load_state_dict(tensors)
+        model.load_state_dict(load_file(path))
     except FileNotFoundError:
         raise BundleError(f"{folder} has no {MODEL_FILE}; the copy is incomplete, copy the whole folder") from None
     except SafetensorError as error:

@@ -2,28 +2,61 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from woodshed.codecs import NoteStepCodec
-from woodshed.codecs.inputs import song_inputs
+from woodshed.bundle.bundle import Bundle
+from woodshed.bundle.kinds import NOTES, event_model, kind_of, note_model
+from woodshed.codecs import FIELDS
 from woodshed.codecs.note_step import LONGEST_SHIFT, TIME_SHIFT
 from woodshed.music import Song
 
-if TYPE_CHECKING:
-    from woodshed.models.note_transformer import NoteTransformer
+
+def song_nats(bundle: Bundle, song: Song) -> tuple[dict[str, float], int]:
+    """Nats of each field, summed over a whole arranged song (rests and its end included), and how many notes it has."""
+    return _row_nats(bundle, song) if kind_of(bundle) == NOTES else _event_nats(bundle, song)
 
 
-def song_nats(model: NoteTransformer, codec: NoteStepCodec, song: Song) -> tuple[NDArray[np.float64], int]:
-    """Nats of each of the six fields (6,), summed over a whole arranged song, rests and END included; and its notes."""
+def _row_nats(bundle: Bundle, song: Song) -> tuple[dict[str, float], int]:
     import torch
 
+    from woodshed.codecs.inputs import song_inputs
     from woodshed.models.note_transformer import Inputs, score
 
+    model, codec = note_model(bundle)
     device = next(model.parameters()).device
     inputs = song_inputs(codec, song)
     batch = Inputs(*(torch.from_numpy(array)[None].to(device) for array in inputs))
-    nats: NDArray[np.float64] = score(model, batch)[0].sum(0).double().cpu().numpy()
-    return nats, int((inputs.rows[1:, TIME_SHIFT] <= LONGEST_SHIFT).sum())
+    nats = score(model, batch)[0].sum(0).double().cpu().tolist()
+    return dict(zip(FIELDS, nats, strict=True)), int((inputs.rows[1:, TIME_SHIFT] <= LONGEST_SHIFT).sum())
+
+
+def _event_nats(bundle: Bundle, song: Song) -> tuple[dict[str, float], int]:
+    _, codec = event_model(bundle)
+    events = codec.encode(song)
+    (field,) = codec.vocabulary()
+    return {field: float(event_nats(bundle, events, codec.steps_per_bar(song)).sum())}, codec.notes(events)
+
+
+def event_nats(bundle: Bundle, events: NDArray[np.int64], steps_per_bar: int) -> NDArray[np.float64]:
+    """(N,) nats of each event given all before it, in one pass."""
+    import torch
+    import torch.nn.functional as F
+
+    model: Any
+    model, codec = event_model(bundle)
+    labels = codec.targets(events, steps_per_bar)
+    if hasattr(model, "nats"):  # a chain of labels looks at nothing else
+        found: NDArray[np.float64] = model.nats(labels)
+        return found
+    device = next(model.parameters()).device
+    active = torch.from_numpy(codec.look(events, steps_per_bar)[None, :-1]).to(device)
+    training = model.training
+    model.eval()
+    with torch.no_grad():
+        logits = model(active)[0]
+    model.train(training)
+    losses = F.cross_entropy(logits.double().cpu(), torch.from_numpy(labels), reduction="none")
+    return losses.numpy().astype(np.float64)

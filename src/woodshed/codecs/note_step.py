@@ -77,6 +77,10 @@ class NoteStepCodec:
     steps_per_quarter: ClassVar[int] = STEPS_PER_QUARTER
     """Grid of onsets and durations. A constant: sizes of fields and features of the model rest on it."""
 
+    def vocabulary(self) -> dict[str, int]:
+        """Field -> how many ids it has."""
+        return dict(zip(FIELDS, SIZES, strict=True))
+
     def config(self) -> dict[str, Any]:
         """The codec as JSON."""
         return {"name": self.name, "version": self.version, "steps_per_quarter": self.steps_per_quarter}

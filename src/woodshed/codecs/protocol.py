@@ -38,6 +38,56 @@ class Codec(Protocol):
         """What one id of one field means, in words."""
         ...
 
+    def vocabulary(self) -> dict[str, int]:
+        """Field -> how many ids it has."""
+        ...
+
     def config(self) -> dict[str, Any]:
         """All that is needed to build the same codec again, as JSON."""
+        ...
+
+
+class EventCodec(Codec, Protocol):
+    """A codec whose integers are one sequence of events, each of which a model names by a *label*.
+
+    What a model sees before each event is a vector of ``inputs`` numbers, 0 or 1, of which at most ``active`` are 1.
+    """
+
+    inputs: int
+    """Width of that vector."""
+    labels: int
+    """How many labels there are."""
+    active: int
+    """K, the most inputs that are on at once."""
+
+    def arrange(self, song: Song) -> Song:
+        """The song as this codec hears it, such as its melody alone; `CodecError` if there is none."""
+        ...
+
+    def transposition(self, song: Song) -> int:
+        """Semitones by which `arrange` moved the song; moving back by as many gives its own key."""
+        ...
+
+    def steps_per_bar(self, song: Song) -> int:
+        """Events in a bar of the song's meter."""
+        ...
+
+    def look(self, events: NDArray[np.int64], steps_per_bar: int) -> NDArray[np.int64]:
+        """(N + 1, K) the inputs that are on before each event and after the last, -1 for none; row t reads [:t]."""
+        ...
+
+    def targets(self, events: NDArray[np.int64], steps_per_bar: int) -> NDArray[np.int64]:
+        """(N,) the label of each event, given those before it."""
+        ...
+
+    def event(self, label: int, past: NDArray[np.int64], steps_per_bar: int) -> int:
+        """The event that a label stands for after ``past`` (t,)."""
+        ...
+
+    def allowed(self, past: NDArray[np.int64]) -> NDArray[np.bool_] | None:
+        """(labels,) what may come after ``past`` (t,); None if anything may."""
+        ...
+
+    def notes(self, events: NDArray[np.int64]) -> int:
+        """How many notes start in these events."""
         ...

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from woodshed.bundle import Bundle
 from woodshed.bundle.likelihood import song_nats
-from woodshed.codecs import FIELDS
 from woodshed.errors import CorpusError
 from woodshed.music import Song
 
@@ -53,14 +52,16 @@ def measure_likelihood(
     songs = [song for song in songs if len(song)]
     if not songs:
         raise CorpusError("the songs to evaluate on have no notes; give others")
-    nats, notes = np.zeros((len(songs), len(FIELDS))), np.zeros(len(songs))
+    names = list(bundle.codec.vocabulary())
+    nats, notes = np.zeros((len(songs), len(names))), np.zeros(len(songs))
     for index, song in enumerate(songs):
-        nats[index], notes[index] = song_nats(bundle.model, bundle.codec, bundle.codec.arrange(song))
+        found, notes[index] = song_nats(bundle, bundle.codec.arrange(song))
+        nats[index] = [found[name] for name in names]
         if on_song is not None:
             on_song(index + 1, len(songs))
     fields = nats.sum(0) / notes.sum()
     low, high = bootstrap(nats.sum(1), notes, np.random.default_rng(seed))
-    named = dict(zip(FIELDS, fields.tolist(), strict=True))
+    named = dict(zip(names, fields.tolist(), strict=True))
     return Likelihood(float(fields.sum()), low, high, named, len(songs), int(notes.sum()))
 
 

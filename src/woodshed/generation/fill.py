@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from woodshed.bundle import Bundle
+from woodshed.bundle import Bundle, note_model
 from woodshed.codecs import FIELDS
 from woodshed.codecs.expectations import Memory
 from woodshed.codecs.inputs import PitchMemory
@@ -85,13 +85,14 @@ class _Streams:
     """B songs in the making, stepped together through one cache."""
 
     def __init__(self, bundle: Bundle, view: _View, first_bar: int, count: int) -> None:
-        self.model, self.codec, self.view, self.first_bar = bundle.model, bundle.codec, view, first_bar
+        self.model, self.codec = note_model(bundle)
+        self.view, self.first_bar = view, first_bar
         self.count = count
         self.row = np.repeat(START_ROW[None], count, 0)
         self.onset = np.zeros(count, np.int64)
         self.started = np.zeros((count, len(view.owners)), np.int64)
         self.done = np.zeros(count, bool)
-        self.cache = bundle.model.new_cache()
+        self.cache = self.model.new_cache()
         self.memories = [Memory()]
         self.pitches = [PitchMemory(view.programs)]
         self.history: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]] = []
@@ -214,7 +215,7 @@ class _Streams:
 
 def _view(bundle: Bundle, canvas: Canvas) -> _View:
     """What the model is shown of a canvas: arranged parts, the fixed past as rows, the open steps."""
-    codec, song = bundle.codec, canvas.song
+    (_, codec), song = note_model(bundle), canvas.song
     past = song.slice(0, canvas.open_from) if canvas.open_from else song.replace(notes=song.notes[:0])
     if canvas.open_from:
         owners = [group[0] for group in codec.slots(past)]

@@ -16,7 +16,7 @@ E pointers into the past.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -158,6 +158,8 @@ class NoteTransformer(nn.Module):
     >>> sum(p.numel() for p in NoteTransformer(NoteTransformerConfig()).parameters())
     2113952
     """
+
+    name: ClassVar[str] = "note-transformer"
 
     def __init__(self, config: NoteTransformerConfig) -> None:
         super().__init__()

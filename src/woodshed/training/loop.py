@@ -16,10 +16,7 @@ import numpy as np
 import torch
 
 from woodshed.bundle import Bundle, save_bundle
-from woodshed.bundle.likelihood import song_nats
-from woodshed.codecs import FIELDS, NoteStepCodec
-from woodshed.errors import CorpusError, OutOfRange
-from woodshed.models.note_transformer import Inputs, NoteTransformer
+from woodshed.errors import OutOfRange
 from woodshed.music import Song
 from woodshed.training.checkpoints import (
     Progress,
@@ -28,7 +25,8 @@ from woodshed.training.checkpoints import (
     remove_unfinished,
     save_checkpoint,
 )
-from woodshed.training.examples import Augmentation, Batch, Windows, encode_examples
+from woodshed.training.examples import Augmentation
+from woodshed.training.lessons import held_out_nats, make_lessons
 from woodshed.training.memory import keep_freed_memory
 
 WORK_FOLDER = "training"
@@ -55,6 +53,8 @@ class TrainingOptions:
     """How slowly the weights that are kept follow those that learn: a moving average over 1 / (1 - this) steps,
     0 to below 1. Averaged weights read new songs better, above all while the learning rate is high (Polyak & Juditsky
     1992)."""
+    clip: float = 1.0
+    """Gradients longer than this are cut to it."""
     evaluations: int = 20
     """How often held-out songs are measured, evenly over the run."""
     patience: int = 8
@@ -69,7 +69,12 @@ class TrainingOptions:
         if (self.minutes is None) == (self.steps is None):
             raise OutOfRange("give either minutes or steps, not both")
         limits = {"minutes": self.minutes, "steps": self.steps, "batch": self.batch, "length": self.length}
-        limits |= {"learning_rate": self.learning_rate, "evaluations": self.evaluations, "patience": self.patience}
+        limits |= {
+            "learning_rate": self.learning_rate,
+            "clip": self.clip,
+            "evaluations": self.evaluations,
+            "patience": self.patience,
+        }
         for name, value in limits.items():
             if value is not None and not 0 < value < 1e7:
                 raise OutOfRange(f"{name} {value} must be above 0 (and below 10,000,000)")
@@ -157,17 +162,14 @@ class _Run:
     ) -> None:
         keep_freed_memory()
         self.bundle, self.folder, self.options, self.on_event = blank, folder, options, on_event
-        self.codec = blank.codec
         self.device = pick_device(options.device)
         self.model = blank.model.to(self.device).train()
         self.average = copy.deepcopy(self.model).eval()
         self.optimiser = torch.optim.AdamW(
             _decayed_apart(self.model, options.weight_decay), lr=options.learning_rate, betas=(0.9, 0.98), fused=True
         )
-        examples = encode_examples(self.codec, songs)
-        length = min(options.length, self.model.config.window)
-        self.windows = Windows(self.codec, examples, options.batch, length, options.augmentation)
-        self.held_out = [self.codec.arrange(song) for song in held_out if len(song)]
+        self.lessons = make_lessons(blank, songs, options.batch, options.length, options.augmentation)
+        self.held_out = [blank.codec.arrange(song) for song in held_out if len(song)]
         self.rng = np.random.default_rng(options.seed)
         self.progress = Progress()
         self.events: list[Event] = []
@@ -215,19 +217,20 @@ class _Run:
 
     def step(self) -> None:
         began = time.perf_counter()
-        batch = self.windows.draw(self.rng)
+        batch = self.lessons.draw(self.rng)
         for group in self.optimiser.param_groups:
             group["lr"] = self.options.learning_rate * schedule(self.fraction, self.options.warm_up)
-        nats = self._loss(batch)
-        self._check_number(float(nats.detach()))
+        loss = self.lessons.loss(self.model, batch, self.device)
+        nats = float(loss.nats.detach())
+        self._check_number(nats)
         self.optimiser.zero_grad(set_to_none=True)
-        (nats / int(batch.scored.sum())).backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        (loss.nats / max(loss.scored, 1)).backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.options.clip)
         self.optimiser.step()
         self._follow()
-        self.recent.append(float(nats.detach()) / max(batch.notes, 1))
+        self.recent.append(nats / max(loss.notes, 1))
         self.progress.step += 1
-        self.progress.notes += batch.notes
+        self.progress.notes += loss.notes
         self.progress.seconds += time.perf_counter() - began
         self.tell("step", train_nats=self.recent[-1])
 
@@ -246,19 +249,13 @@ class _Run:
         for slow, fast in zip(self.average.parameters(), self.model.parameters(), strict=True):
             slow.lerp_(fast, 1 - decay)
 
-    def _loss(self, batch: Batch) -> torch.Tensor:
-        inputs = Inputs(*(torch.from_numpy(array).to(self.device) for array in batch.inputs))
-        with torch.autocast("cuda", torch.bfloat16, enabled=self.device.type == "cuda"):
-            nats = self.model.losses(inputs)
-        return (nats.sum(-1) * torch.from_numpy(batch.scored).to(self.device)).sum()
-
     def evaluate(self) -> None:
         train_nats = float(np.mean(self.recent[-50:])) if self.recent else None
         if not self.held_out:
             self.save_best(None)
             self.tell("evaluation", train_nats=train_nats)
             return
-        fields = held_out_nats(self.average, self.codec, self.held_out)
+        fields = held_out_nats(replace(self.bundle, model=self.average), self.held_out)
         total = sum(fields.values())
         self._check_number(total)
         self.progress.since_best += 1
@@ -304,21 +301,6 @@ class _Run:
             with (work / LOG_FILE).open("a", encoding="utf-8") as log:
                 log.write(json.dumps(event.as_dict()) + "\n")
         self.on_event(event)
-
-
-def held_out_nats(model: NoteTransformer, codec: NoteStepCodec, songs: Sequence[Song]) -> dict[str, float]:
-    """Nats per note of each field, rests and ends included, over whole arranged songs.
-
-    Raises:
-        CorpusError: if the songs have no note.
-    """
-    total, notes = np.zeros(len(FIELDS)), 0
-    for song in songs:
-        nats, count = song_nats(model, codec, song)
-        total, notes = total + nats, notes + count
-    if not notes:
-        raise CorpusError("the held-out songs have no notes; hold out others")
-    return dict(zip(FIELDS, (total / notes).tolist(), strict=True))
 
 
 def schedule(fraction: float, warm_up: float) -> float:

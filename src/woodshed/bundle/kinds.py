@@ -1,0 +1,47 @@
+"""What kind of music a bundle plays, for verbs that can only use one of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from woodshed.bundle.bundle import Bundle
+from woodshed.codecs import EventCodec, NoteStepCodec
+from woodshed.errors import BundleError
+
+if TYPE_CHECKING:
+    from woodshed.models.note_transformer import NoteTransformer
+
+NOTES, EVENTS = "notes", "events"
+
+
+def kind_of(bundle: Bundle) -> str:
+    """``"notes"``: rows of many parts, on a canvas. ``"events"``: one sequence, such as a melody."""
+    return NOTES if isinstance(bundle.codec, NoteStepCodec) else EVENTS
+
+
+def note_model(bundle: Bundle) -> tuple[NoteTransformer, NoteStepCodec]:
+    """Its model and codec.
+
+    Raises:
+        BundleError: if the bundle plays events.
+    """
+    if kind_of(bundle) != NOTES:
+        raise BundleError(
+            f"{_named(bundle)} plays one line of events, and this needs one that plays parts, such as `band`"
+        )
+    return bundle.model, bundle.codec
+
+
+def event_model(bundle: Bundle) -> tuple[Any, EventCodec]:
+    """Its model, which has ``start``, ``step`` and ``select``, and codec.
+
+    Raises:
+        BundleError: if the bundle plays parts.
+    """
+    if kind_of(bundle) != EVENTS:
+        raise BundleError(f"{_named(bundle)} plays parts, and this needs one that plays events, such as `lookback-rnn`")
+    return bundle.model, bundle.codec
+
+
+def _named(bundle: Bundle) -> str:
+    return f"{bundle.folder or 'the bundle'} (recipe {bundle.recipe})"

@@ -1,0 +1,91 @@
+"""What a run learns from: batches and their loss, for each kind of bundle, and the loss on held-out songs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from woodshed.bundle import NOTES, Bundle, kind_of
+from woodshed.bundle.likelihood import song_nats
+from woodshed.codecs import NoteStepCodec
+from woodshed.errors import CorpusError
+from woodshed.models.note_transformer import Inputs
+from woodshed.music import Song
+from woodshed.training.examples import Augmentation, Batch, Windows, encode_examples
+
+
+class Loss(NamedTuple):
+    """Of one batch."""
+
+    nats: Tensor
+    """Summed over all that was scored."""
+    scored: int
+    """How many predictions that is: the gradient is that of their mean."""
+    notes: int
+    """How many notes are in them."""
+
+
+class Lessons(Protocol):
+    """Where the loop gets its batches from; it knows nothing else of the music."""
+
+    def draw(self, rng: np.random.Generator) -> Any:
+        """One batch; the generator is the only source of chance."""
+        ...
+
+    def loss(self, model: Any, batch: Any, device: torch.device) -> Loss:
+        """How badly a model predicts it."""
+        ...
+
+
+class NoteLessons:
+    """Windows of rows of many parts, for the note transformer."""
+
+    def __init__(
+        self, codec: NoteStepCodec, songs: Sequence[Song], batch: int, length: int, vary: Augmentation
+    ) -> None:
+        self.windows = Windows(codec, encode_examples(codec, songs), batch, length, vary)
+
+    def draw(self, rng: np.random.Generator) -> Batch:
+        """See `Windows.draw`."""
+        return self.windows.draw(rng)
+
+    def loss(self, model: Any, batch: Batch, device: torch.device) -> Loss:
+        """Nats of all six fields of all rows."""
+        inputs = Inputs(*(torch.from_numpy(array).to(device) for array in batch.inputs))
+        with torch.autocast("cuda", torch.bfloat16, enabled=device.type == "cuda"):
+            nats = model.losses(inputs)
+        summed = (nats.sum(-1) * torch.from_numpy(batch.scored).to(device)).sum()
+        return Loss(summed, int(batch.scored.sum()), batch.notes)
+
+
+def make_lessons(bundle: Bundle, songs: Sequence[Song], batch: int, length: int, vary: Augmentation) -> Lessons:
+    """The lessons that the bundle's model can learn from.
+
+    Raises:
+        CorpusError: if no song has a note.
+    """
+    if kind_of(bundle) == NOTES:
+        return NoteLessons(bundle.codec, songs, batch, min(length, bundle.model.config.window), vary)
+    from woodshed.training.event_lessons import EventLessons
+
+    return EventLessons(bundle.codec, songs, batch, length, vary)
+
+
+def held_out_nats(bundle: Bundle, songs: Sequence[Song]) -> dict[str, float]:
+    """Nats per note of each field, over whole arranged songs.
+
+    Raises:
+        CorpusError: if the songs have no note.
+    """
+    total, notes = dict.fromkeys(bundle.codec.vocabulary(), 0.0), 0
+    for song in songs:
+        nats, count = song_nats(bundle, song)
+        total = {name: total[name] + nats[name] for name in total}
+        notes += count
+    if not notes:
+        raise CorpusError("the held-out songs have no notes; hold out others")
+    return {name: value / notes for name, value in total.items()}
