@@ -1,0 +1,270 @@
+"""Magenta's melody RNNs: what is on now -> stacked LSTM, if asked with attention over its own outputs -> next label.
+
+References:
+    Waite 2016, "Generating Long-Term Structure in Songs and Stories" (Magenta blog); magenta/models/shared/
+    events_rnn_graph.py (`make_rnn_cell`) and tf.contrib.rnn's AttentionCellWrapper, kept in magenta/contrib/rnn.py;
+    Cheng et al. 2016 (attention over a recurrent net's own past).
+    As there: one bias per gate, a forget gate that starts open, dropout on what each layer hands on, attention
+    on the first layer only, asked by that layer's cell and output together, over outputs already mixed with
+    what was attended to; before L outputs exist the window holds zeros, which take their share of the softmax.
+    We differ in taking the indices that are on instead of multi-hot vectors, so that the first product is a
+    sum of rows, and in working out the gradient of a whole LSTM layer by hand, so that its weights see one
+    large product instead of one per step.
+
+Shape letters: B songs, T steps, K inputs on at once, N inputs, W width, L attention length.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+State = tuple[Tensor, ...]
+"""Output and cell (B, W) of each layer; with attention also what was attended to (B, W), and the last L outputs
+and their keys (B, L, W)."""
+
+SIZE_LIMITS = {
+    "inputs": (1, 65536),
+    "labels": (1, 65536),
+    "width": (1, 4096),
+    "layers": (1, 16),
+    "attention": (0, 4096),
+}
+"""No size may be larger: a damaged config must not ask for all memory."""
+USUAL = {"inputs": 38, "labels": 38, "width": 256, "layers": 2, "attention": "0 or 40"}
+
+
+@dataclass(frozen=True)
+class EventRNNConfig:
+    """Sizes of an `EventRNN`."""
+
+    inputs: int
+    """N, the width of the multi-hot input."""
+    labels: int
+    """Classes of the next event."""
+    width: int = 256
+    """W, of each LSTM layer."""
+    layers: int = 2
+    dropout: float = 0.5
+    attention: int = 0
+    """L, the first layer's last outputs that it attends to; 0: no attention. Magenta's Attention RNN has 40."""
+
+    def __post_init__(self) -> None:
+        for name, (low, high) in SIZE_LIMITS.items():
+            value = getattr(self, name)
+            if type(value) is not int or not low <= value <= high:
+                raise ValueError(f"model {name} {value!r} is outside {low}-{high}; {USUAL[name]} is usual")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"model dropout {self.dropout} is outside 0 to below 1; 0.5 is usual")
+
+    def as_dict(self) -> dict[str, Any]:
+        """The sizes as JSON."""
+        return asdict(self)
+
+
+class LSTMLayer(nn.Module):
+    """One layer as TensorFlow's BasicLSTMCell keeps it: ``kernel`` (inputs + W, 4 W) and ``bias`` (4 W).
+
+    The gates lie in the order input, forget, output, candidate, so that one sigmoid covers three.
+    """
+
+    def __init__(self, inputs: int, width: int) -> None:
+        super().__init__()
+        self.inputs, self.width = inputs, width
+        self.kernel = glorot(inputs + width, 4 * width)
+        self.bias = nn.Parameter(torch.zeros(4 * width))
+        nn.init.ones_(self.bias.data[width : 2 * width])
+
+    def forward(self, gates: Tensor) -> Tensor:
+        """What the inputs add to the gates (T, B, 4 W), bias and all -> outputs (T, B, W)."""
+        outputs: Tensor = Recurrence.apply(gates, self.kernel[self.inputs :])  # type: ignore[no-untyped-call]
+        return outputs
+
+    def step(self, gates: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
+        """All of the gates (B, 4 W) and the cell -> output and cell (B, W)."""
+        into, forget, out = gates[:, : 3 * self.width].sigmoid().chunk(3, 1)
+        cell = torch.addcmul(forget * cell, into, gates[:, 3 * self.width :].tanh())
+        return out * cell.tanh(), cell
+
+
+class Recurrence(torch.autograd.Function):
+    """An LSTM layer over all steps from a zero state: gates (T, B, 4 W), weights (W, 4 W) -> outputs (T, B, W)."""
+
+    @staticmethod
+    def forward(ctx: Any, gates: Tensor, weights: Tensor) -> Tensor:
+        """Keeps the gates after their sigmoid or tanh, the outputs, the cells and their tanh."""
+        time, batch, width = gates.shape[0], gates.shape[1], weights.shape[0]
+        gates = gates.clone()
+        outputs, cells = gates.new_zeros(time + 1, batch, width), gates.new_zeros(time + 1, batch, width)
+        squashed = gates.new_empty(time, batch, width)
+        for t, gate in enumerate(gates.unbind(0)):
+            gate.addmm_(outputs[t], weights)
+            into, forget, out = gate[:, : 3 * width].sigmoid_().chunk(3, 1)
+            torch.mul(forget, cells[t], out=cells[t + 1]).addcmul_(into, gate[:, 3 * width :].tanh_())
+            torch.mul(out, torch.tanh(cells[t + 1], out=squashed[t]), out=outputs[t + 1])
+        ctx.save_for_backward(gates, outputs, cells, squashed, weights)
+        return outputs[1:]
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        """Walk back over the steps; the gradient of the weights is one product at the end."""
+        gates, outputs, cells, squashed, weights = ctx.saved_tensors
+        width = weights.shape[0]
+        into, forget, out, candidate = gates.chunk(4, -1)
+        from_into, from_forget = candidate * into * (1 - into), cells[:-1] * forget * (1 - forget)
+        from_out, from_candidate = squashed * out * (1 - out), into * (1 - candidate * candidate)
+        through = out * (1 - squashed * squashed)
+        to_gates = torch.empty_like(gates)
+        to_output, to_cell = gradient[-1], torch.zeros_like(cells[0])
+        for t in range(len(gates) - 1, -1, -1):
+            to_into, to_forget, to_out, to_candidate = to_gates[t].chunk(4, 1)
+            torch.mul(to_output, from_out[t], out=to_out)
+            to_cell.addcmul_(to_output, through[t])
+            torch.mul(to_cell, from_into[t], out=to_into)
+            torch.mul(to_cell, from_forget[t], out=to_forget)
+            torch.mul(to_cell, from_candidate[t], out=to_candidate)
+            to_cell.mul_(forget[t])
+            if t:
+                to_output = torch.addmm(gradient[t - 1], to_gates[t], weights.t())
+        to_weights = outputs[:-1].reshape(-1, width).t() @ to_gates.flatten(0, 1)
+        return to_gates, to_weights
+
+
+class Attention(nn.Module):
+    """AttentionCellWrapper's four maps: merge with the input, key, question and score, mix with the output."""
+
+    def __init__(self, inputs: int, width: int) -> None:
+        super().__init__()
+        self.merge, self.merge_bias = glorot(inputs + width, inputs), nn.Parameter(torch.zeros(inputs))
+        self.key = glorot(width, width)
+        self.question, self.question_bias = glorot(2 * width, width), nn.Parameter(torch.zeros(width))
+        self.score = nn.Parameter(torch.empty(width).uniform_(-1, 1) * (3 / width) ** 0.5)
+        self.mix, self.mix_bias = glorot(2 * width, width), nn.Parameter(torch.zeros(width))
+
+    def attend(self, output: Tensor, cell: Tensor, memory: Tensor, keys: Tensor) -> Tensor:
+        """What an output and its cell (B, W) find among the last outputs (B, L, W): their weighted sum (B, W)."""
+        question = torch.addmm(self.question_bias, torch.cat((cell, output), 1), self.question)
+        weights = ((keys + question[:, None]).tanh() @ self.score).softmax(1)
+        return torch.bmm(weights[:, None], memory)[:, 0]
+
+
+class EventRNN(nn.Module):
+    """Logits of the next event's label, given the inputs that are on (-1: none; each named once) at each step.
+
+    >>> sum(p.numel() for p in EventRNN(EventRNNConfig(inputs=38, labels=38)).parameters())
+    837158
+    """
+
+    name: ClassVar[str] = "event-rnn"
+
+    def __init__(self, config: EventRNNConfig) -> None:
+        super().__init__()
+        self.config = config
+        sizes = (config.inputs, *[config.width] * (config.layers - 1))
+        self.layers = nn.ModuleList(LSTMLayer(size, config.width) for size in sizes)
+        self.attention = Attention(config.inputs, config.width) if config.attention else None
+        self.output, self.output_bias = glorot(config.width, config.labels), nn.Parameter(torch.zeros(config.labels))
+
+    def forward(self, active: Tensor) -> Tensor:
+        """(B, T, K) int64 -> logits (B, T, labels) of what comes after each row; one pass from the empty state."""
+        active = active.transpose(0, 1)
+        x = self._first(active) if self.attention is None else self._first_attending(active)
+        for layer in self._layers()[1:]:
+            width = layer.inputs
+            gates = torch.addmm(layer.bias, self._drop(x).reshape(-1, width), layer.kernel[:width])
+            x = layer(gates.view(*x.shape[:2], -1))
+        logits = torch.addmm(self.output_bias, self._drop(x).reshape(-1, self.config.width), self.output)
+        return logits.view(*x.shape[:2], -1).transpose(0, 1)
+
+    def start(self, batch: int) -> State:
+        """The state of B songs before anything was heard."""
+        config, like = self.config, self.output
+        state = [like.new_zeros(batch, config.width) for _ in range(2 * config.layers)]
+        if config.attention:
+            state.append(like.new_zeros(batch, config.width))
+            state += [like.new_zeros(batch, config.attention, config.width) for _ in range(2)]
+        return tuple(state)
+
+    def step(self, active: Tensor, state: State) -> tuple[Tensor, State]:
+        """The inputs (B, K) that are on now -> logits (B, labels) and the state after them."""
+        depth = 2 * self.config.layers
+        after: list[Tensor] = []
+        x = active
+        for i, layer in enumerate(self._layers()):
+            output, cell = state[2 * i : 2 * i + 2]
+            if i == 0 and self.attention is not None:
+                table = self.attention.merge[: self.config.inputs]
+                merged = add_rows(active, table) + self.attention.merge_bias
+                x, *rest = self._attending_step(merged, (output, cell, *state[depth:]))
+                after += rest
+                continue
+            if i == 0:
+                rows = add_rows(active, layer.kernel[: layer.inputs]) + layer.bias
+                gates = torch.addmm(rows, output, layer.kernel[layer.inputs :])
+            else:
+                gates = torch.addmm(layer.bias, torch.cat((self._drop(x), output), 1), layer.kernel)
+            x, cell = layer.step(gates, cell)
+            after[2 * i : 2 * i] = [x, cell]
+        return torch.addmm(self.output_bias, self._drop(x), self.output), tuple(after)
+
+    @staticmethod
+    def select(state: State, index: Tensor) -> State:
+        """The state of the songs named in (B',), in that order; a song may be named more than once."""
+        return tuple(part[index] for part in state)
+
+    def _layers(self) -> list[LSTMLayer]:
+        return list(self.layers)  # type: ignore[arg-type]
+
+    def _first(self, active: Tensor) -> Tensor:
+        """The first layer's outputs (T, B, W) without attention."""
+        layer = self._layers()[0]
+        rows = add_rows(active.reshape(-1, active.shape[-1]), layer.kernel[: layer.inputs])
+        outputs: Tensor = layer((rows + layer.bias).view(*active.shape[:2], -1))
+        return outputs
+
+    def _first_attending(self, active: Tensor) -> Tensor:
+        """The first layer's outputs (T, B, W) with attention; each waits for the one before it."""
+        assert self.attention is not None
+        rows = add_rows(active.reshape(-1, active.shape[-1]), self.attention.merge[: self.config.inputs])
+        merged = (rows + self.attention.merge_bias).view(*active.shape[:2], -1)
+        start = self.start(active.shape[1])
+        state: State = (*start[:2], *start[-3:])
+        outputs = []
+        for inputs in merged.unbind(0):
+            output, *rest = self._attending_step(inputs, state)
+            outputs.append(output)
+            state = tuple(rest)
+        return torch.stack(outputs)
+
+    def _attending_step(self, inputs: Tensor, state: State) -> State:
+        """The first layer's step: merged inputs (B, N), its own part of the state -> output, and that part after it."""
+        assert self.attention is not None
+        attention, layer = self.attention, self._layers()[0]
+        output, cell, attended, memory, keys = state
+        x = torch.addmm(inputs, attended, attention.merge[layer.inputs :])
+        output, cell = layer.step(torch.addmm(layer.bias, torch.cat((x, output), 1), layer.kernel), cell)
+        attended = attention.attend(output, cell, memory, keys)
+        mixed = torch.addmm(attention.mix_bias, torch.cat((output, attended), 1), attention.mix)
+        memory = torch.cat((memory[:, 1:], mixed[:, None]), 1)
+        keys = torch.cat((keys[:, 1:], (mixed @ attention.key)[:, None]), 1)
+        return mixed, output, cell, attended, memory, keys
+
+    def _drop(self, x: Tensor) -> Tensor:
+        return F.dropout(x, self.config.dropout, self.training)
+
+
+def add_rows(active: Tensor, table: Tensor) -> Tensor:
+    """The sum (B, width) of the rows of ``table`` (N, width) that (B, K) names; -1 names none."""
+    named = active >= 0
+    return F.embedding_bag(active.clamp(min=0), table, mode="sum", per_sample_weights=named.to(table.dtype))
+
+
+def glorot(inputs: int, outputs: int) -> nn.Parameter:
+    """Weights (inputs, outputs) as TensorFlow starts them: uniform, variance 2 / (inputs + outputs)."""
+    return nn.Parameter(nn.init.xavier_uniform_(torch.empty(inputs, outputs)))
