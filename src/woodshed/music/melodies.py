@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from woodshed.errors import OutOfRange
+from woodshed.music.key_finding import FINAL_BASS, find_key
 from woodshed.music.melody import STEPS_PER_QUARTER
 from woodshed.music.segments import pitched_notes
 from woodshed.music.song import MAX_TICK, Song
@@ -40,6 +41,7 @@ REMEDIES: dict[str, str] = {
     SHORTENED: "to {max_bars} bars; raise --set material.max_bars",
 }
 """Why a stretch of a part is not among the melodies, and what to do about it; fields are those of `MelodyOptions`."""
+_TUNEFUL = ("melody", "lead", "voice")
 _RANGES = {"min_bars": (0, 4096, 7), "min_pitches": (1, 12, 5), "gap_bars": (1, 4096, 1), "max_bars": (1, 4096, 512)}
 
 
@@ -133,11 +135,47 @@ def explain(reasons: Counter[str], options: MelodyOptions = _DEFAULTS) -> str:
     return ", ".join(told)
 
 
-def is_monophonic(song: Song) -> bool:
-    """Whether the song is one pitched part whose notes start on sixteenths of their own."""
-    if len(song.parts) != 1 or song.parts[0].is_drum:
-        return False
-    return bool((np.diff(ticks_to_steps(song.notes["onset"], STEPS_PER_QUARTER)) > 0).all())
+def as_melody(song: Song) -> Song | None:
+    """The song on the grid of sixteenths, if it is a melody as it is: one pitched part, one meter, no chords.
+
+    However short, and with whatever rests. None if it is no such song or has no note.
+    """
+    starts, _ = sections(song)
+    if not len(song.notes) or len(song.parts) != 1 or song.parts[0].is_drum or len(starts) > 1:
+        return None
+    line = _line(song.notes, starts)
+    if line.in_chord.any():
+        return None
+    notes = line.notes.copy()
+    notes["onset"], notes["duration"] = line.step * STEP_TICKS, (line.end - line.step) * STEP_TICKS
+    steps = max(-(-song.length // STEP_TICKS), int(line.end[-1]))
+    return song.replace(notes=notes, length=steps * STEP_TICKS)
+
+
+def tunefulness(melody: Song) -> tuple[bool, bool, int]:
+    """Sorts melodies: what a melody, lead or voice plays last of all, bass first, the longer after the shorter."""
+    part = melody.parts[0]
+    return part.role in _TUNEFUL, part.role != "bass" and part.program // 8 != 4, len(melody)
+
+
+def major_tonic(melody: Song) -> int:
+    """The tonic of a melody's key, or of the relative major of a minor key; the lowest of those that fit alike.
+
+    Krumhansl's correlations as in `woodshed.music.key_finding`, so that C major and A minor are 0. Magenta counts
+    the notes that each major scale has, which cannot tell the keys of a tune on five pitch classes apart.
+    """
+    scores = find_key(melody).correlations.copy()
+    last = melody.notes[-1]
+    held = min(1.0, int(last["duration"]) / melody.meter.bar_ticks)
+    scores[[last["pitch"] % 12, 12 + last["pitch"] % 12]] += FINAL_BASS * held
+    pairs = np.maximum(scores[:12], np.roll(scores[12:], 3))
+    return int(np.flatnonzero(pairs > pairs.max() - 1e-9)[0])
+
+
+def into_range(pitch: NDArray[Any], low: int, high: int) -> NDArray[np.int64]:
+    """Pitches (N,) below ``low`` into the octave above it, those from ``high`` on into the octave below that."""
+    below, above = low + (pitch - low) % 12, high - 12 + (pitch - high) % 12
+    return np.where(pitch < low, below, np.where(pitch >= high, above, pitch)).astype(np.int64)
 
 
 def sections(song: Song) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
