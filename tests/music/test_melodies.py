@@ -114,7 +114,7 @@ def test_a_melody_is_cut_where_the_meter_changes() -> None:
     meters = [(0, 4, 4), (4 * BAR, 4, 4), (8 * BAR, 3, 4)]
     melodies, _ = extract_melodies(Song.make(scale(8) + waltz, (FLUTE,), meters=meters))
     assert [(str(melody.meter), melody.bars, len(melody.meters)) for melody in melodies] == [
-        ("4/4", 8, 2),
+        ("4/4", 8, 1),
         ("3/4", 8, 1),
     ]
 
@@ -125,6 +125,12 @@ def test_a_meter_that_comes_inside_a_bar_starts_one_there_and_bars_stay_whole() 
     meters = [(0, 4, 4), (start, 2, 2)]
     melodies, _ = extract_melodies(Song.make(scale(7) + late, (FLUTE,), meters=meters))
     assert [(melody.bars, melody.length, melody.notes["onset"][0]) for melody in melodies] == [(7, 7 * BAR, 0)] * 2
+
+
+def test_of_two_meters_at_once_the_last_counts() -> None:
+    melody = as_melody(Song.make(scale(8), (FLUTE,), meters=[(0, 3, 4), (0, 2, 4)]))
+    assert melody is not None
+    assert (str(melody.meter), melody.bars) == ("2/4", 16)
 
 
 def test_a_bar_of_no_whole_number_of_sixteenths_is_named() -> None:
@@ -140,7 +146,7 @@ def test_what_is_too_long_is_shortened_and_said_so() -> None:
 @pytest.mark.parametrize("name", ["min_bars", "min_pitches", "gap_bars", "max_bars"])
 def test_an_option_out_of_range_is_named_with_its_usual_value(name: str) -> None:
     with pytest.raises(OutOfRange, match=rf"{name} -1 is outside .* is usual"):
-        MelodyOptions(**{name: -1})
+        MelodyOptions(**{name: -1})  # type: ignore[arg-type]
 
 
 note_rows = st.tuples(
@@ -161,6 +167,30 @@ def test_every_melody_is_one_and_is_found_again_in_itself(notes: list[Row], mete
         assert melody.notes["onset"][0] < melody.meter.bar_ticks
         assert (melody.ends[:-1] <= melody.notes["onset"][1:]).all()
         assert extract_melodies(melody, options)[0] == [melody]
+
+
+def magenta_melodies(notes: list[tuple[int, int, int]]) -> list[list[tuple[int, int, int]]]:
+    """``Melody.from_quantized_sequence`` again and again, in 4/4: (step, end, pitch) a note, one after the other."""
+    melodies: list[list[tuple[int, int, int]]] = []
+    for start, end, pitch in sorted(notes, key=lambda note: (note[0], -note[2])):
+        if not melodies or start - melodies[-1][-1][1] >= 16:
+            melodies.append([(start, end, pitch)])
+        elif start > melodies[-1][-1][0]:
+            last, until, held = melodies[-1][-1]
+            melodies[-1][-1:] = [(last, min(until, start), held), (start, end, pitch)]
+    return [[(a - notes[0][0] // 16 * 16, b - notes[0][0] // 16 * 16, p) for a, b, p in notes] for notes in melodies]
+
+
+@given(st.lists(st.tuples(st.integers(0, 300), st.integers(1, 40), st.integers(40, 90)), min_size=1, max_size=40))
+def test_the_highest_line_is_that_of_magenta(drawn: list[tuple[int, int, int]]) -> None:
+    song = Song.make([(0, step * 120, size * 120, pitch, 90) for step, size, pitch in drawn], (FLUTE,))
+    melodies, _ = extract_melodies(song, MelodyOptions(min_bars=0, min_pitches=1, skip_polyphonic=False))
+    found = [
+        [(onset // 120, (onset + duration) // 120, pitch) for _, onset, duration, pitch, _ in melody.notes.tolist()]
+        for melody in melodies
+    ]
+    longest = {(step, pitch): max(size for s, size, p in drawn if (s, p) == (step, pitch)) for step, _, pitch in drawn}
+    assert found == magenta_melodies([(step, step + size, pitch) for (step, pitch), size in longest.items()])
 
 
 @given(st.lists(note_rows, min_size=1, max_size=60))

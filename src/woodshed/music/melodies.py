@@ -149,7 +149,7 @@ def as_melody(song: Song) -> Song | None:
     notes = line.notes.copy()
     notes["onset"], notes["duration"] = line.step * STEP_TICKS, (line.end - line.step) * STEP_TICKS
     steps = max(-(-song.length // STEP_TICKS), int(line.end[-1]))
-    return song.replace(notes=notes, length=steps * STEP_TICKS)
+    return song.replace(notes=notes, length=steps * STEP_TICKS, meters=_one_meter(song))
 
 
 def tunefulness(melody: Song) -> tuple[bool, bool, int]:
@@ -184,6 +184,8 @@ def sections(song: Song) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     meters = np.stack([song.meters["numerator"], song.meters["denominator"]], axis=1).astype(np.int64)
     if not len(onsets) or onsets[0] > 0:
         onsets, meters = np.append(0, onsets), np.concatenate(([(4, 4)], meters))
+    lasting = np.append(onsets[1:] > onsets[:-1], True)
+    onsets, meters = onsets[lasting], meters[lasting]
     other = np.append(True, (meters[1:] != meters[:-1]).any(axis=1))
     onsets, meters = onsets[other], meters[other]
     return onsets, 4 * 480 * meters[:, 0] // meters[:, 1]
@@ -251,4 +253,11 @@ def _melody(frame: Song, line: _Line, found: _Stretches, number: int, start: int
     notes["part"], notes["onset"], notes["duration"] = 0, onset, end - onset
     part = frame.parts[int(line.part[found.first[number]])]
     melody = frame.slice(start, min(start + length, stop))
-    return melody.replace(parts=(part,), notes=notes[onset < length], length=length)
+    return melody.replace(parts=(part,), notes=notes[onset < length], length=length, meters=_one_meter(melody))
+
+
+def _one_meter(song: Song) -> NDArray[Any]:
+    """The meters of a song that says the same one again and again, or two at once, of which the last counts."""
+    rows = song.meters[-1:].copy()
+    rows["onset"] = 0
+    return rows
