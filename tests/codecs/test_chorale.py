@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from woodshed.codecs.chorale import (
+from woodshed.codecs.chorale import VOICES, ChoraleCodec
+from woodshed.codecs.chorale_frames import (
     END,
     FERMATA,
     FOLLOWS,
@@ -21,8 +22,7 @@ from woodshed.codecs.chorale import (
     START,
     STRUCK,
     TIED,
-    VOICES,
-    ChoraleCodec,
+    song_frames,
 )
 from woodshed.errors import CodecError, OutOfRange, UnknownName
 from woodshed.formats import read_musicxml
@@ -228,7 +228,7 @@ def test_a_melody_can_be_any_of_the_voices_and_the_others_are_silent() -> None:
     melody = Song.make([(0, 480 * i, 480, pitch, 80) for i, pitch in enumerate((67, 69, 71, 67))], [Part("Lead", 30)])
     arranged = CODEC.arrange(melody, ["tenor"])
     assert set(arranged.notes["part"].tolist()) == {2}
-    tokens = CODEC.frames(arranged).tokens
+    tokens = song_frames(arranged).tokens
     assert (tokens[:, [0, 1, 3]] == REST).all()
     with pytest.raises(UnknownName, match="baritone"):
         CODEC.arrange(melody, ["baritone"])
@@ -313,4 +313,4 @@ def test_synthetic_chorales_without_names_are_understood(data_folder: Path) -> N
 
     for path in sorted((data_folder / "chorales" / "js-fakes").glob("*.mid"))[::50]:
         song = CODEC.snap(read_midi(path))
-        assert (np.diff(np.median(CODEC.frames(song).tokens % 58, axis=0)) <= 0).all()
+        assert (np.diff(np.median(song_frames(song).tokens % 58, axis=0)) <= 0).all()
