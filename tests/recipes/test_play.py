@@ -13,6 +13,7 @@ from woodshed.errors import OutOfRange, UnknownName, UsageError
 from woodshed.generation.canvas import Canvas
 from woodshed.music import NOTE, Key, Meter, Song
 from woodshed.recipes import files, play
+from woodshed.recipes.clip import default_sampling
 from woodshed.recipes.wish import Wish, parse_wish
 
 
@@ -59,10 +60,10 @@ def test_progress_goes_from_0_to_1_over_all_clips(bundle: Bundle) -> None:
 
 
 def test_the_bundle_brings_the_sampling_of_its_recipe(bundle: Bundle) -> None:
-    assert play.default_sampling(bundle).top_p == 0.98
-    assert play.default_sampling(bundle, top_p=0.5, temperature=None).top_p == 0.5
+    assert default_sampling(bundle).top_p == 0.98
+    assert default_sampling(bundle, top_p=0.5, temperature=None).top_p == 0.5
     with pytest.raises(OutOfRange, match="temperature 9"):
-        play.default_sampling(bundle, temperature=9)
+        default_sampling(bundle, temperature=9)
 
 
 def test_a_key_is_written_as_a_signature_where_there_is_one(bundle: Bundle) -> None:

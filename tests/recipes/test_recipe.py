@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from typing import Any
 
 import pytest
 
+from woodshed.codecs import build_codec
 from woodshed.corpus import BuildOptions
 from woodshed.errors import OutOfRange, UnknownName
 from woodshed.generation.filters import Sampling
+from woodshed.models.event_rnn import EventRNNConfig
+from woodshed.models.markov import MarkovConfig
 from woodshed.models.note_transformer import NoteTransformerConfig
-from woodshed.recipes.recipe import SECTIONS, load_recipe, parse_recipe, recipe_names
-from woodshed.recipes.runs import training_options
+from woodshed.music.melodies import MelodyOptions
+from woodshed.recipes.material import Material
+from woodshed.recipes.recipe import CODECS, MODELS, SECTIONS, load_recipe, parse_recipe, recipe_names
+from woodshed.recipes.runs import blank_bundle, recipe_codec, training_options
 from woodshed.training.examples import Augmentation
 from woodshed.training.loop import TrainingOptions
 
 BECOMES = {
     "corpus": BuildOptions,
-    "model": NoteTransformerConfig,
+    "material": MelodyOptions,
     "training": TrainingOptions,
     "augmentation": Augmentation,
     "sampling": Sampling,
@@ -32,11 +38,19 @@ batch = 2
 """
 
 
-@pytest.mark.parametrize("section", SECTIONS)
-def test_every_key_is_a_field_of_what_its_section_becomes(section: str) -> None:
-    types = {field.name: str(field.type) for field in fields(BECOMES[section])}  # type: ignore[arg-type]
-    for key, kind in SECTIONS[section].items():
-        assert kind.__name__ in types[key], key
+SIZES = {"note-transformer": NoteTransformerConfig, "event-rnn": EventRNNConfig, "markov": MarkovConfig}
+TABLES = [
+    *((BECOMES[section], keys) for section, keys in SECTIONS.items()),
+    *((SIZES[name], keys) for name, keys in MODELS.items()),
+    *((type(build_codec(name, {})), keys) for name, keys in CODECS.items()),
+]
+
+
+@pytest.mark.parametrize(("becomes", "keys"), TABLES)
+def test_every_key_is_a_field_of_what_its_section_becomes(becomes: Any, keys: dict[str, type]) -> None:
+    types = {field.name: str(field.type) for field in fields(becomes)}
+    for key, kind in keys.items():
+        assert key == "kind" or kind.__name__ in types[key], key
 
 
 @pytest.mark.parametrize("name", recipe_names())
@@ -48,7 +62,10 @@ def test_every_recipe_is_whole(name: str) -> None:
     BuildOptions(**recipe.corpus)
     Sampling(**recipe.sampling)
     for size in recipe.sizes:
-        NoteTransformerConfig(**load_recipe(name, [f"size={size}"]).model)
+        changed = load_recipe(name, [f"size={size}"])
+        blank = blank_bundle(changed, Material([]), 0, "cpu")
+        assert blank.config["model"]["name"] == changed.model_name
+        assert blank.codec == recipe_codec(changed)
     assert training_options(recipe, device="cpu").minutes == recipe.training["minutes"]
 
 

@@ -28,6 +28,9 @@ def command(
     repetition: playing.Repetition = None,
     polyphony: playing.Polyphony = None,
     ranges: playing.Ranges = None,
+    steps: playing.Steps = None,
+    beam: playing.BeamSize = 1,
+    branch_factor: playing.BranchFactor = 1,
     count: playing.Count = 1,
     candidates: playing.Candidates = 6,
     seed: DrawnSeed = None,
@@ -40,20 +43,22 @@ def command(
     """Go on where a piece of music ends, with its own parts, tempo and meter."""
     from woodshed.bundle import load_bundle
     from woodshed.bundle.bundle import read_config
-    from woodshed.recipes import files, play
+    from woodshed.recipes import clip, files, play
     from woodshed.recipes import wish as wishes
 
     talk = Talk(as_json)
-    wish = wishes.parse_wish(bars, key=key, polyphony=polyphony, ranges=ranges or ())
+    wish = wishes.parse_wish(
+        bars, key=key, polyphony=polyphony, ranges=ranges or (), steps=steps, beam=beam, branch_factor=branch_factor
+    )
     warmth = {} if temperature is None else wishes.parse_temperature(temperature)
     read_config(bundle)
     use_threads(threads)
     song = files.read_song(music)
-    chosen = seed if seed is not None else play.draw_seed()
+    chosen = seed if seed is not None else clip.draw_seed()
 
-    def make(tell: files.Told) -> list[play.Clip]:
+    def make(tell: files.Told) -> list[clip.Clip]:
         loaded = load_bundle(bundle)
-        sampling = play.default_sampling(loaded, **warmth, top_p=top_p, top_k=top_k, min_p=min_p, repetition=repetition)
+        sampling = clip.default_sampling(loaded, **warmth, top_p=top_p, top_k=top_k, min_p=min_p, repetition=repetition)
         return play.continue_song(
             loaded, song, wish, sampling, seed=chosen, count=count, candidates=candidates, on_step=tell
         )

@@ -30,6 +30,9 @@ def command(
     repetition: playing.Repetition = None,
     polyphony: playing.Polyphony = None,
     ranges: playing.Ranges = None,
+    steps: playing.Steps = None,
+    beam: playing.BeamSize = 1,
+    branch_factor: playing.BranchFactor = 1,
     primer: Annotated[
         Path | None, typer.Option("--primer", metavar="FILE", help="Go on from this music, as `continue` does.")
     ] = None,
@@ -53,24 +56,33 @@ def command(
     """Play something new in the style that a bundle has learned. Without wishes it chooses for itself."""
     from woodshed.bundle import load_bundle
     from woodshed.bundle.bundle import read_config
-    from woodshed.recipes import files, play
+    from woodshed.recipes import clip, files, play
     from woodshed.recipes import wish as wishes
 
     talk = Talk(as_json)
     if primer is not None and primer_melody is not None:
         raise UsageError("give either --primer or --primer-melody, not both")
     wish = wishes.parse_wish(
-        bars, parts=parts, key=key, tempo=tempo, meter=meter, polyphony=polyphony, ranges=ranges or ()
+        bars,
+        parts=parts,
+        key=key,
+        tempo=tempo,
+        meter=meter,
+        polyphony=polyphony,
+        ranges=ranges or (),
+        steps=steps,
+        beam=beam,
+        branch_factor=branch_factor,
     )
     warmth = {} if temperature is None else wishes.parse_temperature(temperature)
     read_config(bundle)
     use_threads(threads)
-    chosen = seed if seed is not None else play.draw_seed()
+    chosen = seed if seed is not None else clip.draw_seed()
     order = playing.Order(output, count, audio, picture, force)
 
-    def make(tell: files.Told) -> list[play.Clip]:
+    def make(tell: files.Told) -> list[clip.Clip]:
         loaded = load_bundle(bundle)
-        sampling = play.default_sampling(loaded, **warmth, top_p=top_p, top_k=top_k, min_p=min_p, repetition=repetition)
+        sampling = clip.default_sampling(loaded, **warmth, top_p=top_p, top_k=top_k, min_p=min_p, repetition=repetition)
         if primer is not None or primer_melody is not None:
             song, rest = (
                 (files.read_song(primer), wish)

@@ -12,7 +12,7 @@ import typer
 from woodshed.cli.talk import Talk
 
 if TYPE_CHECKING:
-    from woodshed.recipes.play import Clip
+    from woodshed.recipes.clip import Clip
 
 Output = Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="MIDI file to write; must end in .mid.")]
 Bars = Annotated[int, typer.Option("--bars", metavar="N", help="How many new bars, 1-4096.")]
@@ -27,6 +27,16 @@ Temperature = Annotated[
         metavar="T",
         help="0 plays safe, 1 as learned, more is wilder; 0-5. For one field: '0.9,pitch=0.7,duration=1.2'.",
     ),
+]
+Steps = Annotated[
+    int | None,
+    typer.Option("--steps", metavar="N", help="Of a melody: N sixteenths in all, primer included, instead of --bars."),
+]
+BeamSize = Annotated[
+    int, typer.Option("--beam", metavar="N", help="Of a melody: keep the N likeliest at each step, 1-64.")
+]
+BranchFactor = Annotated[
+    int, typer.Option("--branch-factor", metavar="N", help="Of a melody: try N next events for each of them, 1-64.")
 ]
 Ranges = Annotated[
     list[str] | None,

@@ -38,7 +38,7 @@ def _show(talk: Talk, recipe: Recipe) -> None:
     for word in ("title", "source", "differs"):
         talk.say(f"{word:8} {getattr(recipe, word)}")
     talk.say(f"{'sizes':8} {', '.join(recipe.sizes)}; the one below is {recipe.size}")
-    for section in ("expect", "corpus", "model", "training", "augmentation", "sampling"):
+    for section in ("expect", "corpus", "material", "codec", "model", "training", "augmentation", "sampling"):
         values = getattr(recipe, section)
         talk.say(f"\n[{section}]" + ("" if values else "  nothing measured yet" if section == "expect" else ""))
         for key, value in values.items():

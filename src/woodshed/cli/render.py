@@ -28,8 +28,8 @@ def command(
     as_json: Json = False,
 ) -> None:
     """Make a song heard or seen: sound or a piano roll; without -o, a piano roll right here."""
+    from woodshed.recipes.clip import describe, facts_of
     from woodshed.recipes.files import check_outputs, check_rendering, read_song, render_song
-    from woodshed.recipes.play import describe, facts_of
 
     talk = Talk(as_json)
     if output is None:

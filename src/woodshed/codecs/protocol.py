@@ -84,8 +84,12 @@ class EventCodec(Codec, Protocol):
         """The event that a label stands for after ``past`` (t,)."""
         ...
 
-    def allowed(self, past: NDArray[np.int64]) -> NDArray[np.bool_] | None:
-        """(labels,) what may come after ``past`` (t,); None if anything may."""
+    def look_next(self, events: NDArray[np.int64], steps_per_bar: int) -> NDArray[np.int64]:
+        """(K,) the last row of `look`, at the same cost however long the past is."""
+        ...
+
+    def allowed(self, past: NDArray[np.int64], steps_per_bar: int) -> NDArray[np.bool_]:
+        """(labels,) what may come after ``past`` (t,)."""
         ...
 
     def notes(self, events: NDArray[np.int64]) -> int:

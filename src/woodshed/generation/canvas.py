@@ -97,14 +97,14 @@ def continuation_canvas(song: Song, bars: int, *, key: Key | None = None, polyph
     lines = song.bar_lines()
     last_bar = int(np.searchsorted(lines, song.notes["onset"].max(), side="right"))
     start, size = int(lines[last_bar]), int(lines[last_bar] - lines[last_bar - 1])
-    open_song = _until(song, start + bars * size)
+    open_song = until(song, start + bars * size)
     open_song = open_song.replace(meters=song.meters[song.meters["onset"] < start])
     sounding = tuple(int(part) for part in np.unique(song.notes["part"]))
     constraints = Constraints(key, _own_ranges(song), _limit(song, polyphony))
     return Canvas(open_song, start, sounding, constraints)
 
 
-def _until(song: Song, length: int) -> Song:
+def until(song: Song, length: int) -> Song:
     """The song with another length, without what is said at or after it: that would make its file longer."""
     rows = {name: getattr(song, name) for name in ("tempos", "keys", "chords", "controls", "bends")}
     kept = {name: table[table["onset"] < length] for name, table in rows.items()}
@@ -169,6 +169,18 @@ def check_parts(bundle: Bundle, parts: Sequence[Part]) -> None:
 def known_programs(bundle: Bundle) -> set[int]:
     """The programs (128 is drums) that the bundle has heard."""
     return {int(program) for program in bundle.style.get("instruments", {})}
+
+
+def melody_program(bundle: Bundle) -> int:
+    """The program that the bundle would play a melody with."""
+    instruments = bundle.style.get("instruments", {})
+
+    def suits(program: int) -> tuple[bool, int, int]:
+        facts = instruments[str(program)]
+        return family(program) != "bass", facts.get("songs", 0), facts.get("notes", 0)
+
+    pitched = [program for program in known_programs(bundle) if program != DRUM_PROGRAM]
+    return max(sorted(pitched), key=suits, default=0)
 
 
 def program_of(part: Part) -> int:

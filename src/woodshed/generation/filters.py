@@ -120,7 +120,12 @@ def choose(
 ) -> NDArray[np.int64]:
     """(B,) one symbol each: all filters in order, then one uniform number per row from ``rng``."""
     logits = weigh_expected(logits, expected, sampling.repetition)
-    logits = warm(logits, sampling.temperature_of(field_index))
+    return draw(logits, sampling, sampling.temperature_of(field_index), rng)
+
+
+def draw(logits: Logits, sampling: Sampling, temperature: float, rng: np.random.Generator) -> NDArray[np.int64]:
+    """(B,) one symbol each: temperature, top-k, top-p, min-p, then one uniform number per row from ``rng``."""
+    logits = warm(logits, temperature)
     logits = keep_min_p(keep_top_p(keep_top_k(logits, sampling.top_k), sampling.top_p), sampling.min_p)
     cumulative = np.cumsum(probabilities(logits), axis=1)
     ticket = rng.random(len(logits))[:, None] * cumulative[:, -1:]

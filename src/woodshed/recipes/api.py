@@ -10,6 +10,7 @@ from woodshed.bundle import Bundle, load_bundle
 from woodshed.errors import UnknownName
 from woodshed.music import Key, Meter, Part, Song, parse_part
 from woodshed.recipes import files, play
+from woodshed.recipes.clip import CANDIDATES, default_sampling, draw_seed
 from woodshed.recipes.recipe import load_recipe
 from woodshed.recipes.runs import Listener, train_recipe
 from woodshed.recipes.wish import Wish
@@ -51,7 +52,7 @@ class Band:
         polyphony: int | None = None,
         ranges: Mapping[str, tuple[int, int]] | None = None,
         seed: int | None = None,
-        candidates: int = play.CANDIDATES,
+        candidates: int = CANDIDATES,
         **how: Unpack[HowToDraw],
     ) -> Song:
         """A new song of ``bars`` bars: ``band.generate(parts="drums, bass", key="F minor", tempo=140, seed=7)``.
@@ -71,7 +72,7 @@ class Band:
             polyphony=polyphony,
             ranges=ranges or {},
         )
-        sampling = play.default_sampling(self.bundle, **how)
+        sampling = default_sampling(self.bundle, **how)
         return play.generate(self.bundle, wish, sampling, seed=_seed(seed), candidates=candidates)[0].song
 
     def continue_(
@@ -83,7 +84,7 @@ class Band:
         polyphony: int | None = None,
         ranges: Mapping[str, tuple[int, int]] | None = None,
         seed: int | None = None,
-        candidates: int = play.CANDIDATES,
+        candidates: int = CANDIDATES,
         **how: Unpack[HowToDraw],
     ) -> Song:
         """``song`` note for note, and ``bars`` new bars after it.
@@ -95,7 +96,7 @@ class Band:
         wish = Wish(
             bars=bars, key=Key.parse(key) if isinstance(key, str) else key, polyphony=polyphony, ranges=ranges or {}
         )
-        sampling = play.default_sampling(self.bundle, **how)
+        sampling = default_sampling(self.bundle, **how)
         return play.continue_song(self.bundle, song, wish, sampling, seed=_seed(seed), candidates=candidates)[0].song
 
 
@@ -178,4 +179,4 @@ def _part(name: str | Part) -> Part:
 
 
 def _seed(seed: int | None) -> int:
-    return play.draw_seed() if seed is None else seed
+    return draw_seed() if seed is None else seed

@@ -20,10 +20,10 @@ from woodshed.evaluation.copying import Copying
 from woodshed.evaluation.metrics import Metrics, measure
 from woodshed.formats import write_midi
 from woodshed.music import Song
+from woodshed.recipes.clip import key_name
 from woodshed.recipes.demo_clips import CANDIDATES, CLIP_BARS, DemoClip, make_clips
 from woodshed.recipes.demo_music import DemoMusic, distinct_titles, open_demo_music
 from woodshed.recipes.likeness import RealMusic
-from woodshed.recipes.play import key_name
 from woodshed.recipes.recipe import load_recipe
 from woodshed.recipes.runs import Listener, train_recipe, training_options
 from woodshed.rendering.output import written_whole

@@ -11,7 +11,7 @@ from woodshed.errors import OutOfRange, OutputExists, UnknownName
 from woodshed.music import Song
 
 if TYPE_CHECKING:
-    from woodshed.recipes.play import Clip
+    from woodshed.recipes.clip import Clip
 
 MOST_CLIPS = 1000
 MIDI_ENDINGS = (".mid", ".midi")

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from woodshed.codecs import EventCodec
 from woodshed.corpus import BuildOptions, BuildReport, Corpus, build_corpus
 from woodshed.corpus.store import MANIFEST
+from woodshed.errors import CodecError, CorpusError
 from woodshed.music import Song
+from woodshed.music.melodies import MelodyOptions, explain, extract_melodies
 
 Progress = Callable[[str, int, int], None]
 """Called with a stage, how many are done, and how many there are."""
@@ -80,6 +84,45 @@ def open_material(
         licences=tuple(corpus.manifest.get("papers", ())),
         warnings=tuple(warnings),
     )
+
+
+def melodies_of(material: Material, codec: EventCodec, options: Mapping[str, Any]) -> Material:
+    """The melodies in the songs, on both sides of the split; why others are left out is in the warnings.
+
+    ``options`` are fields of `woodshed.music.melodies.MelodyOptions`.
+
+    Raises:
+        CorpusError: if there is none to learn from, with the reasons and remedies.
+        OutOfRange: for options outside their range.
+    """
+    chosen = MelodyOptions(**options)
+    reasons: Counter[str] = Counter()
+
+    def found(songs: Sequence[Song]) -> list[Song]:
+        melodies = []
+        for song in songs:
+            own, why = extract_melodies(song, chosen)
+            reasons.update(why)
+            melodies += [melody for melody in own if _fits(codec, melody, reasons)]
+        return melodies
+
+    learned, held_out = found(material.songs), found(material.held_out)
+    told = explain(reasons, chosen)
+    if not learned:
+        raise CorpusError(f"{material.source}: no melody is found; {told}")
+    line = f"{len(learned)} melodies of {len(material.songs)} songs are learned, {len(held_out)} held out"
+    return replace(
+        material, songs=learned, held_out=held_out, warnings=(*material.warnings, f"{line}; {told}" if told else line)
+    )
+
+
+def _fits(codec: EventCodec, melody: Song, reasons: Counter[str]) -> bool:
+    try:
+        codec.arrange(melody)
+    except CodecError:
+        reasons["odd meter"] += 1
+        return False
+    return True
 
 
 def _open(

@@ -14,15 +14,33 @@ from woodshed.errors import OutOfRange, UnknownName
 WORDS = ("title", "source", "differs", "size")
 SECTIONS: dict[str, dict[str, type]] = {
     "corpus": {"min_notes": int, "held_out_fraction": float, "near_duplicates": bool},
-    "model": {"width": int, "layers": int, "heads": int, "head_width": int, "window": int, "dropout": float},
+    "material": {
+        "kind": str, "min_bars": int, "min_pitches": int, "gap_bars": int, "max_bars": int, "skip_polyphonic": bool,
+    },
     "training": {
         "minutes": float, "batch": int, "length": int, "learning_rate": float, "weight_decay": float,
-        "warm_up": float, "averaging": float, "evaluations": int, "patience": int, "checkpoint_seconds": float,
+        "warm_up": float, "averaging": float, "clip": float, "evaluations": int, "patience": int,
+        "checkpoint_seconds": float,
     },
     "augmentation": {"transpose": int, "louder": int, "stretch": float},
     "sampling": {"temperature": float, "top_k": int, "top_p": float, "min_p": float, "repetition": float},
 }  # fmt: skip
 """Section -> key -> type. The keys are fields of the dataclass that the section becomes; a test holds them to it."""
+CODECS: dict[str, dict[str, type]] = {
+    "note-step": {},
+    "melody": {"low": int, "high": int, "lookback": bool, "transpose": bool},
+}
+"""The same for the section ``codec``, by the codec's name."""
+MODELS: dict[str, dict[str, type]] = {
+    "note-transformer": {
+        "width": int, "layers": int, "heads": int, "head_width": int, "window": int, "dropout": float,
+    },
+    "event-rnn": {"width": int, "layers": int, "dropout": float, "attention": int},
+    "markov": {"order": int},
+}  # fmt: skip
+"""The same for the section ``model``; what follows from the codec is not asked for."""
+KINDS = ("songs", "melodies")
+"""What may be learned from: whole songs, or the melodies that are found in them."""
 
 
 @dataclass(frozen=True)
@@ -43,10 +61,18 @@ class Recipe:
     """Names of the model sizes that the file holds."""
     expect: Mapping[str, Any]
     """What was measured: loss, minutes, machine; empty until it was."""
+    codec_name: str
+    """One of `CODECS`."""
+    model_name: str
+    """One of `MODELS`."""
     corpus: Mapping[str, Any]
     """Fields of `woodshed.corpus.BuildOptions`."""
+    material: Mapping[str, Any]
+    """What of each song is learned: ``kind``, one of `KINDS`, and for melodies fields of `MelodyOptions`."""
+    codec: Mapping[str, Any]
+    """Options of the codec."""
     model: Mapping[str, Any]
-    """Fields of `woodshed.models.note_transformer.NoteTransformerConfig`, of the chosen size."""
+    """Sizes of the model, of the chosen size."""
     training: Mapping[str, Any]
     """Fields of `woodshed.training.loop.TrainingOptions`."""
     augmentation: Mapping[str, Any]
@@ -98,22 +124,33 @@ def parse_recipe(name: str, text: str, changes: Iterable[str] = ()) -> Recipe:
     words = {word: table.pop(word, "") for word in WORDS}
     words |= {key: value for key, value in pairs if key in WORDS}
     models = table.pop("model", {})
+    model_name, codec = models.pop("name", "note-transformer"), table.pop("codec", {})
+    codec_name = codec.pop("name", "note-step")
+    for what, chosen, known in (("model", model_name, MODELS), ("codec", codec_name, CODECS)):
+        if chosen not in known:
+            raise UnknownName(f"recipe {name}: {what} {chosen!r} is not one of {', '.join(known)}")
+    keys = {**SECTIONS, "codec": CODECS[codec_name], "model": MODELS[model_name]}
     size = words.pop("size")
     if size not in models:
         raise UnknownName(f"recipe {name} has no model size {size!r}; there is {', '.join(models)}")
-    sections = {section: dict(table.pop(section, {})) for section in SECTIONS if section != "model"}
-    sections["model"] = dict(models[size])
+    sections = {section: dict(table.pop(section, {})) for section in SECTIONS}
+    sections |= {"codec": dict(codec), "model": dict(models[size])}
     expect = table.pop("expect", {})
     if table:
-        raise _unknown(name, next(iter(table)), [*WORDS, "expect", *SECTIONS])
+        raise _unknown(name, next(iter(table)), [*WORDS, "expect", *keys])
     for key, value in pairs:
         if key not in WORDS:
             section, _, field = key.partition(".")
             if section not in sections:
-                raise _unknown(name, key, _all_keys())
+                raise _unknown(name, key, _all_keys(keys))
             sections[section][field] = value
-    checked: dict[str, Any] = {section: _check(name, section, values) for section, values in sections.items()}
-    return Recipe(name=name, size=size, sizes=tuple(models), expect=expect, changed=changes, **words, **checked)
+    checked: dict[str, Any] = {section: _check(name, section, values, keys) for section, values in sections.items()}
+    if (kind := checked["material"].setdefault("kind", KINDS[0])) not in KINDS:
+        raise UnknownName(f"recipe {name}: material.kind {kind!r} is not one of {', '.join(KINDS)}")
+    return Recipe(
+        name=name, size=size, sizes=tuple(models), expect=expect, changed=changes, codec_name=codec_name,
+        model_name=model_name, **words, **checked,
+    )  # fmt: skip
 
 
 def _parse_change(change: str) -> tuple[str, Any]:
@@ -127,13 +164,13 @@ def _parse_change(change: str) -> tuple[str, Any]:
         return key.strip(), text.strip()
 
 
-def _check(recipe: str, section: str, values: dict[str, Any]) -> dict[str, Any]:
+def _check(recipe: str, section: str, values: dict[str, Any], keys: Mapping[str, Mapping[str, type]]) -> dict[str, Any]:
     """The values, each of its key's type."""
     checked: dict[str, Any] = {}
     for key, value in values.items():
-        kind = SECTIONS[section].get(key)
+        kind = keys[section].get(key)
         if kind is None:
-            raise _unknown(recipe, f"{section}.{key}", _all_keys())
+            raise _unknown(recipe, f"{section}.{key}", _all_keys(keys))
         whole_for_real = kind is float and type(value) is int
         if type(value) is not kind and not whole_for_real:
             raise OutOfRange(f"recipe {recipe}: {section}.{key} is {value!r}, which is no {_KINDS[kind]}")
@@ -141,11 +178,11 @@ def _check(recipe: str, section: str, values: dict[str, Any]) -> dict[str, Any]:
     return checked
 
 
-_KINDS: dict[type, str] = {int: "whole number", float: "number", bool: "true or false"}
+_KINDS: dict[type, str] = {int: "whole number", float: "number", bool: "true or false", str: "text"}
 
 
-def _all_keys() -> list[str]:
-    return ["size", *(f"{section}.{key}" for section, keys in SECTIONS.items() for key in keys)]
+def _all_keys(keys: Mapping[str, Mapping[str, type]]) -> list[str]:
+    return ["size", *(f"{section}.{key}" for section, known in keys.items() for key in known)]
 
 
 def _unknown(recipe: str, key: str, known: list[str]) -> UnknownName:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from woodshed.bundle import Bundle, load_bundle
 from woodshed.bundle.bundle import CONFIG_FILE, MODEL_FILE
-from woodshed.codecs import NoteStepCodec
+from woodshed.codecs import NoteStepCodec, build_codec
 from woodshed.errors import BundleError, CorpusError, OutOfRange, OutputExists, UsageError, WoodshedError
-from woodshed.recipes.material import Material, Progress, open_material
+from woodshed.recipes.material import Material, Progress, melodies_of, open_material
 from woodshed.recipes.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -120,6 +120,18 @@ def training_options(
     return TrainingOptions(**chosen, steps=steps, seed=seed, device=device, augmentation=augmentation)
 
 
+def as_learned(recipe: Recipe, material: Material) -> Material:
+    """What of the material the recipe learns from: all of it, or the melodies in it.
+
+    Raises:
+        CorpusError: if there is none, with the reasons.
+    """
+    if recipe.material["kind"] == "songs":
+        return material
+    options = {key: value for key, value in recipe.material.items() if key != "kind"}
+    return melodies_of(material, recipe_codec(recipe), options)
+
+
 def load_base(recipe: Recipe, folder: Path) -> Bundle:
     """The bundle to begin from.
 
@@ -143,17 +155,16 @@ def blank_bundle(recipe: Recipe, material: Material, seed: int, device: str, bas
     """
     import torch
 
-    from woodshed.models.note_transformer import NoteTransformer, NoteTransformerConfig
+    from woodshed.models import build_model
     from woodshed.training.style import describe_style
 
-    codec = NoteStepCodec()
-    try:
-        config = base.model.config if base else NoteTransformerConfig(**recipe.model)
-    except ValueError as error:
-        raise OutOfRange(f"recipe {recipe.name}: {error}") from None
+    codec = base.codec if base else recipe_codec(recipe)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = NoteTransformer(config)
+        try:
+            model = build_model(_model_config(recipe, codec, base))
+        except ValueError as error:
+            raise OutOfRange(f"recipe {recipe.name}: {error}") from None
     if base:
         model.load_state_dict(base.model.state_dict())
     training = {
@@ -172,7 +183,31 @@ def blank_bundle(recipe: Recipe, material: Material, seed: int, device: str, bas
     }
     if base:
         training |= _heritage(base)
-    return Bundle(model, codec, recipe.name, describe_style(codec, material.songs), training)
+    return Bundle(model, codec, recipe.name, describe_style(NoteStepCodec(), material.songs), training)
+
+
+def recipe_codec(recipe: Recipe) -> Any:
+    """The recipe's codec.
+
+    Raises:
+        OutOfRange: for options that it cannot have.
+    """
+    try:
+        return build_codec(recipe.codec_name, dict(recipe.codec))
+    except ValueError as error:
+        raise OutOfRange(f"recipe {recipe.name}: {error}") from None
+
+
+def _model_config(recipe: Recipe, codec: Any, base: Bundle | None) -> dict[str, Any]:
+    """The sizes of the recipe's model, and those that follow from the codec; or those of ``base``'s."""
+    if base:
+        return {"name": base.model.name, **base.model.config.as_dict()}
+    config = {"name": recipe.model_name, **recipe.model}
+    if recipe.model_name == "event-rnn":
+        config["inputs"] = codec.inputs
+    if recipe.model_name in ("event-rnn", "markov"):
+        config["labels"] = codec.labels
+    return config
 
 
 def _heritage(base: Bundle) -> dict[str, Any]:
@@ -198,6 +233,7 @@ def _material(
             source, out / WORK_FOLDER, options=recipe.corpus, seed=seed, held_out=held_out, reuse=resume,
             progress=listener.on_corpus,
         )  # fmt: skip
+    material = as_learned(recipe, material)
     if not material.songs:
         raise CorpusError(f"{material.source}: no song is left to learn from; give more, or hold out fewer")
     for warning in material.warnings:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from woodshed.errors import OutOfRange, UnknownName
+from woodshed.generation.beam import Beam
 from woodshed.generation.canvas import check_bars
 from woodshed.music import Key, Meter, Part, parse_part, parse_pitch
 
@@ -28,6 +29,12 @@ class Wish:
     """Greatest number of notes at once in each pitched part."""
     ranges: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """Name of a part, or of its instrument -> its lowest and highest pitch."""
+    steps: int | None = None
+    """Of a melody: so many sixteenths in all, its primer with them, instead of ``bars``."""
+    primer_steps: int | None = None
+    """Of a typed primer: so many sixteenths of the song are given; None is up to the bar line after its last onset."""
+    beam: Beam = field(default_factory=Beam)
+    """Of a melody: how widely to search."""
 
 
 def parse_wish(
@@ -39,6 +46,9 @@ def parse_wish(
     meter: str | None = None,
     polyphony: int | None = None,
     ranges: Sequence[str] = (),
+    steps: int | None = None,
+    beam: int = 1,
+    branch_factor: int = 1,
 ) -> Wish:
     """A wish in a musician's words: ``parts="drums, bass, lead guitar", key="F minor", tempo=140, meter="7/8"``.
 
@@ -60,6 +70,8 @@ def parse_wish(
         meter=None if meter is None else Meter.parse(meter),
         polyphony=polyphony,
         ranges=dict(map(_parse_range, ranges)),
+        steps=steps,
+        beam=Beam(beam, branch_factor),
     )
 
 

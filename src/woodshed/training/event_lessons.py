@@ -40,13 +40,13 @@ class EventLessons:
 
     def __init__(self, codec: EventCodec, songs: Sequence[Song], batch: int, length: int, vary: Augmentation) -> None:
         self.codec, self.batch, self.length = codec, batch, length
-        heard = [song for song in songs if len(song)]
+        heard = [codec.arrange(song) for song in songs if len(song)]
         if not heard:
             raise CorpusError("there is no song with notes to learn from; look at the files with `woodshed doctor`")
         bars = [codec.steps_per_bar(song) for song in heard]
         events = [codec.encode(song) for song in heard]
         self.bars = bars
-        self.notes = [_note_starts(codec, sequence) for sequence in events]
+        self.events = events
         self.active = [codec.look(sequence, bar)[:-1] for sequence, bar in zip(events, bars, strict=True)]
         self.labels = [codec.targets(sequence, bar) for sequence, bar in zip(events, bars, strict=True)]
         weights = np.array([len(sequence) for sequence in events], float)
@@ -62,7 +62,7 @@ class EventLessons:
             span = slice(start, start + self.length)
             piece = self.labels[song][span]
             active[row, : len(piece)], labels[row, : len(piece)] = self.active[song][span], piece
-            notes += int(self.notes[song][span].sum())
+            notes += self.codec.notes(self.events[song][span])
         return EventBatch(active, labels, notes)
 
     def _start(self, song: int, rng: np.random.Generator) -> int:
@@ -76,8 +76,3 @@ class EventLessons:
             logits = model(torch.from_numpy(batch.active).to(device))
         nats = F.cross_entropy(logits.float().flatten(0, 1), labels.flatten(), ignore_index=UNSCORED, reduction="sum")
         return Loss(nats, int((batch.labels != UNSCORED).sum()), batch.notes)
-
-
-def _note_starts(codec: EventCodec, events: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """(N,) which events start a note."""
-    return np.array([codec.notes(events[t : t + 1]) for t in range(len(events))], bool)
