@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -60,7 +61,7 @@ def test_what_was_decoded_stays_as_it_is(codec: PitchNameCodec, song: Song) -> N
     assert np.array_equal(codec.snap(again).notes, again.notes)
 
 
-def _rest(codec: PitchNameCodec) -> dict[str, object]:
+def _rest(codec: PitchNameCodec) -> dict[str, Any]:
     return {name: value for name, value in codec.config().items() if name not in ("name", "version")}
 
 

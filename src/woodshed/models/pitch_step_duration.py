@@ -1,0 +1,137 @@
+"""The LSTM of the TensorFlow music tutorial: a window of 25 notes in; pitch, step and duration of the next one out.
+
+One LSTM layer of 128, whose last output goes through three dense heads of 128, 1 and 1. It plays in three ways, as
+`woodshed.models.window_rnn` tells.
+
+Shape letters: B windows (or streams), L notes in a window, W width.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from woodshed.models.keras_lstm import (
+    CarriedState,
+    KerasLstm,
+    SlidingState,
+    check_sizes,
+    initialise_dense,
+    read_windows,
+)
+
+PITCHES = 128
+NEGATIVE_PRESSURE = 10.0
+
+
+@dataclass(frozen=True)
+class PitchStepDurationConfig:
+    """Sizes of a `PitchStepDuration`, and how much each of its losses counts."""
+
+    window: int = 25
+    """L."""
+    width: int = 128
+    """W."""
+    pitch_weight: float = 0.05
+    step_weight: float = 1.0
+    duration_weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_sizes(self, {"window": 25, "width": 128})
+        for name in ("pitch_weight", "step_weight", "duration_weight"):
+            value = getattr(self, name)
+            if not 0 <= value < math.inf:
+                raise ValueError(f"model {name} {value} is below 0 or no number; {type(self).__dict__[name]} is usual")
+
+    def as_dict(self) -> dict[str, Any]:
+        """The sizes and weights as JSON."""
+        return asdict(self)
+
+
+class Heads(NamedTuple):
+    """What `PitchStepDuration` says of the next note."""
+
+    pitch: Tensor
+    """(B, 128) logits."""
+    step: Tensor
+    """(B,) seconds."""
+    duration: Tensor
+    """(B,) seconds."""
+
+
+class PitchStepDuration(nn.Module):
+    """`Heads` of the note after each window (B, L, 3) of (pitch / 128, step, duration).
+
+    >>> sum(p.numel() for p in PitchStepDuration(PitchStepDurationConfig()).parameters())
+    84354
+
+    Source:
+        The TensorFlow tutorial "Generate music with an RNN". Its three heads stand side by side in one matrix here.
+    """
+
+    name: ClassVar[str] = "pitch-step-duration"
+
+    def __init__(self, config: PitchStepDurationConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.lstm = KerasLstm(3, config.width, layers=1, dropout=0.0)
+        self.heads = nn.Linear(config.width, PITCHES + 2)
+        initialise_dense(self.heads, split=(PITCHES, 1, 1))
+        weights = torch.tensor([config.pitch_weight, config.step_weight, config.duration_weight])
+        self.register_buffer("weights", weights, persistent=False)
+        self.weights: Tensor
+
+    def forward(self, windows: Tensor) -> Heads:
+        return self._heads(self.lstm(windows)[:, -1])
+
+    def _heads(self, output: Tensor) -> Heads:
+        said = self.heads(output)
+        return Heads(said[:, :PITCHES], said[:, PITCHES], said[:, PITCHES + 1])
+
+    def losses(self, windows: Tensor, targets: Tensor) -> Tensor:
+        """(B, 3), not weighted: nats of the pitch, and squared seconds of step and duration with positive pressure,
+        for the notes ``targets`` (B, 3) after the windows (pitches as they are, 0-127)."""
+        heads = self(windows)
+        pitch = F.cross_entropy(heads.pitch, targets[:, 0].long(), reduction="none")
+        step = squared_with_positive_pressure(heads.step, targets[:, 1])
+        return torch.stack((pitch, step, squared_with_positive_pressure(heads.duration, targets[:, 2])), -1)
+
+    def loss(self, windows: Tensor, targets: Tensor) -> Tensor:
+        """What training makes small: the weighted sum of the mean `losses`."""
+        return self.losses(windows, targets).mean(0) @ self.weights
+
+    @torch.inference_mode()
+    def read(self, windows: Tensor) -> tuple[Heads, SlidingState]:
+        """`Heads` after the windows (B, L, 3), and the state from which `slide` goes on."""
+        return read_windows(self, windows, 0)
+
+    @torch.inference_mode()
+    def slide(self, event: Tensor, state: SlidingState) -> tuple[Heads, SlidingState]:
+        """`Heads` after the window that ends with ``event`` (B, 3): those of `forward`."""
+        hidden, cell = self.lstm.slide(event, state.hidden, state.cell)
+        return self._heads(hidden[:, -1, -1]), SlidingState(hidden, cell, state.sums)
+
+    @torch.inference_mode()
+    def start(self, batch: int) -> CarriedState:
+        """The state before anything was heard."""
+        return self.lstm.start(batch)
+
+    @torch.inference_mode()
+    def step(self, event: Tensor, state: CarriedState) -> tuple[Heads, CarriedState]:
+        """`Heads` after all notes up to ``event`` (B, 3)."""
+        output, state = self.lstm.step(event, state)
+        return self._heads(output), state
+
+
+def squared_with_positive_pressure(predicted: Tensor, true: Tensor) -> Tensor:
+    """Squared error, plus ten times as much of ``predicted`` as lies below zero: time does not run backwards.
+
+    >>> squared_with_positive_pressure(torch.tensor([-0.5, 0.5]), torch.tensor([0.5, 0.5])).tolist()
+    [6.0, 0.0]
+    """
+    return (predicted - true) ** 2 + NEGATIVE_PRESSURE * F.relu(-predicted)

@@ -1,0 +1,202 @@
+"""Classic LSTMs that read a window of events and say what comes next, layer for layer as their authors had them.
+
+=================== ====================================================================== ===================
+net                 layers                                                                 window, inputs
+=================== ====================================================================== ===================
+`Shred`             LSTM 128, dropout 0.2, LSTM 128, flatten, dense 256, dropout 0.3,      50, 1
+                    dense V
+`DeepRock`          LSTM 256, dropout 0.3, LSTM 256 (its last output), dense 128,          50 (100 there), 1
+                    dropout 0.3, dense V
+`PitchStepDuration` LSTM 128 (its last output), heads of 128, 1 and 1; in                  25, 3
+                    `woodshed.models.pitch_step_duration`
+=================== ====================================================================== ===================
+
+No dense layer has an activation: with dropout off, two of them in a row are one linear map. That is so in DeepRock's
+code, and in the Keras tutorial (Skúli 2017) that shred's net follows.
+
+Each net can play in up to three ways. `forward` reads a whole window for each event, as the sources do. ``slide`` does
+the same to the last digit but faster: all windows that the next event belongs to advance together, one step each, so
+that L steps one after another become one step of L rows. ``step`` carries one state from the first event on and never
+forgets; a net trained on windows has not heard such states, so it is another player, though a much faster one.
+
+Shape letters: B windows (or streams), L events in a window, I inputs per event, V ids, W width, K layers, H hidden.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from woodshed.models.keras_lstm import (
+    CarriedState,
+    KerasLstm,
+    SlidingState,
+    check_sizes,
+    initialise_dense,
+    read_windows,
+)
+
+
+@dataclass(frozen=True)
+class ShredConfig:
+    """Sizes of a `Shred`."""
+
+    vocabulary: int
+    """V, how many events there are."""
+    window: int = 50
+    """L."""
+    width: int = 128
+    """W, of both LSTM layers."""
+    hidden: int = 256
+    """H, the dense layer after flattening."""
+    layer_dropout: float = 0.2
+    """After the first LSTM layer."""
+    dropout: float = 0.3
+    """After the dense layer."""
+
+    def __post_init__(self) -> None:
+        check_sizes(self, {"vocabulary": "len(codec.vocabulary)", "window": 50, "width": 128, "hidden": 256})
+
+    def as_dict(self) -> dict[str, Any]:
+        """The sizes as JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class DeepRockConfig:
+    """Sizes of a `DeepRock`."""
+
+    vocabulary: int
+    """V, how many events there are."""
+    window: int = 50
+    """L. DeepRock's code has 100."""
+    width: int = 256
+    """W, of both LSTM layers."""
+    hidden: int = 128
+    """H, the dense layer."""
+    layer_dropout: float = 0.3
+    """After the first LSTM layer."""
+    dropout: float = 0.3
+    """After the dense layer."""
+
+    def __post_init__(self) -> None:
+        check_sizes(self, {"vocabulary": "len(codec.vocabulary)", "window": 50, "width": 256, "hidden": 128})
+
+    def as_dict(self) -> dict[str, Any]:
+        """The sizes as JSON."""
+        return asdict(self)
+
+
+class Shred(nn.Module):
+    """Logits (B, V) of the event after each window (B, L, 1) of ids divided by V.
+
+    >>> sum(p.numel() for p in Shred(ShredConfig(vocabulary=100)).parameters())
+    1862500
+
+    There is no ``step``: the dense layer sees all L outputs of the second layer, each by its place in the window, so a
+    carried state would have to hold the last L outputs, all of them made by states that began before the window did:
+    inputs that this dense layer was never trained on. It would take training on long sequences, with each output read
+    together with the L - 1 before it. `slide` is exact.
+
+    Source:
+        Subramanian, "Deep Learned Shred Solo", after Skúli's "How to Generate Music using a LSTM Neural Network in
+        Keras".
+    """
+
+    name: ClassVar[str] = "shred"
+
+    def __init__(self, config: ShredConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.lstm = KerasLstm(1, config.width, layers=2, dropout=config.layer_dropout)
+        self.dense = nn.Linear(config.window * config.width, config.hidden)
+        self.out = nn.Linear(config.hidden, config.vocabulary)
+        initialise_dense(self.dense, self.out)
+
+    def forward(self, windows: Tensor) -> Tensor:
+        flat = self.lstm(windows).flatten(1)  # (B, L W)
+        logits: Tensor = self.out(F.dropout(self.dense(flat), self.config.dropout, self.training))
+        return logits
+
+    def losses(self, windows: Tensor, targets: Tensor) -> Tensor:
+        """Nats (B, 1) of the events ``targets`` (B,) after the windows."""
+        return F.cross_entropy(self(windows), targets, reduction="none")[:, None]
+
+    def loss(self, windows: Tensor, targets: Tensor) -> Tensor:
+        """What training makes small: the mean of `losses`."""
+        return self.losses(windows, targets).mean()
+
+    @torch.inference_mode()
+    def read(self, windows: Tensor) -> tuple[Tensor, SlidingState]:
+        """Logits (B, V) after the windows (B, L, 1), and the state from which `slide` goes on."""
+        return read_windows(self, windows, self.config.hidden)
+
+    @torch.inference_mode()
+    def slide(self, event: Tensor, state: SlidingState) -> tuple[Tensor, SlidingState]:
+        """Logits (B, V) after the window that ends with ``event`` (B, 1): those of `forward`. Nothing is dropped."""
+        hidden, cell = self.lstm.slide(event, state.hidden, state.cell)
+        weights = self.dense.weight.view(self.config.hidden, self.config.window, self.config.width)
+        output = hidden[:, -1].transpose(0, 1)  # (L, B, W)
+        sums = torch.bmm(output, weights.permute(1, 2, 0)).transpose(0, 1)  # (B, L, H)
+        sums[:, 1:] += state.sums[:, :-1]
+        return self.out(sums[:, -1] + self.dense.bias), SlidingState(hidden, cell, sums)
+
+
+class DeepRock(nn.Module):
+    """Logits (B, V) of the event after each window (B, L, 1) of standardised ids.
+
+    >>> sum(p.numel() for p in DeepRock(DeepRockConfig(vocabulary=100)).parameters())
+    835300
+
+    Source:
+        Nayak, DeepRock (``train.py``). We differ in the length of the window, which is ours to choose.
+    """
+
+    name: ClassVar[str] = "deeprock"
+
+    def __init__(self, config: DeepRockConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.lstm = KerasLstm(1, config.width, layers=2, dropout=config.layer_dropout)
+        self.dense = nn.Linear(config.width, config.hidden)
+        self.out = nn.Linear(config.hidden, config.vocabulary)
+        initialise_dense(self.dense, self.out)
+
+    def forward(self, windows: Tensor) -> Tensor:
+        last = self.lstm(windows)[:, -1]
+        logits: Tensor = self.out(F.dropout(self.dense(last), self.config.dropout, self.training))
+        return logits
+
+    def losses(self, windows: Tensor, targets: Tensor) -> Tensor:
+        """Nats (B, 1) of the events ``targets`` (B,) after the windows."""
+        return F.cross_entropy(self(windows), targets, reduction="none")[:, None]
+
+    def loss(self, windows: Tensor, targets: Tensor) -> Tensor:
+        """What training makes small: the mean of `losses`."""
+        return self.losses(windows, targets).mean()
+
+    @torch.inference_mode()
+    def read(self, windows: Tensor) -> tuple[Tensor, SlidingState]:
+        """Logits (B, V) after the windows (B, L, 1), and the state from which `slide` goes on."""
+        return read_windows(self, windows, 0)
+
+    @torch.inference_mode()
+    def slide(self, event: Tensor, state: SlidingState) -> tuple[Tensor, SlidingState]:
+        """Logits (B, V) after the window that ends with ``event`` (B, 1): those of `forward`. Nothing is dropped."""
+        hidden, cell = self.lstm.slide(event, state.hidden, state.cell)
+        return self.out(self.dense(hidden[:, -1, -1])), SlidingState(hidden, cell, state.sums)
+
+    @torch.inference_mode()
+    def start(self, batch: int) -> CarriedState:
+        """The state before anything was heard."""
+        return self.lstm.start(batch)
+
+    @torch.inference_mode()
+    def step(self, event: Tensor, state: CarriedState) -> tuple[Tensor, CarriedState]:
+        """Logits (B, V) after all events up to ``event`` (B, 1). Nothing is dropped."""
+        output, state = self.lstm.step(event, state)
+        return self.out(self.dense(output)), state
