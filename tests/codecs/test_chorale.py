@@ -191,6 +191,12 @@ def test_a_reduction_to_fewer_staves_is_split_into_its_voices(parts: int) -> Non
     assert CODEC.arrange(reduced) == Song.make(notes, VOICES).transpose(shift)
 
 
+def test_a_voice_keeps_the_note_it_holds_when_another_crosses_it() -> None:
+    notes = [(0, 0, 960, 67, 80), (1, 0, 480, 64, 80), (1, 480, 480, 69, 80), *C_MAJOR[2:]]
+    reduced = Song.make([(part // 2, *rest) for part, *rest in notes], [Part("", 0)] * 2)
+    assert CODEC.arrange(reduced) == Song.make(notes, VOICES).transpose(CODEC.transposition(reduced))
+
+
 @pytest.mark.parametrize(
     ("parts", "message"),
     [
@@ -245,8 +251,9 @@ def test_a_melody_far_from_its_voice_is_moved_by_octaves() -> None:
 
 def test_a_note_outside_its_voice_is_named_with_the_range() -> None:
     song = Song.make([*C_MAJOR, (0, 1920, 480, 100, 80)], VOICES, title="High")
-    with pytest.raises(CodecError, match=r"High: bar 2, beat 1: soprano 100 is outside 50-86"):
-        CODEC.encode(song)
+    for refuse in (CODEC.encode, CODEC.arrange):
+        with pytest.raises(CodecError, match=r"High: bar 2, beat 1: soprano 100 is outside 50-86"):
+            refuse(song)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from woodshed.codecs.chorale_frames import (
     START,
     STRUCK,
     TIED,
+    check_voices,
     flatten,
     song_frames,
     sung_notes,
@@ -64,8 +65,9 @@ class ChoraleCodec:
     of two that fall on one sixteenth the one nearer to it is kept.
 
     Raises:
-        CodecError: from ``arrange``, saying what the song has instead of four voices; from ``encode``, naming the
-            note that leaves its voice's range; from ``decode``, on a token out of turn, with its index.
+        CodecError: from ``arrange``, saying what the song has instead of four voices, or naming the note that leaves
+            its voice's range (what it returns can be encoded); from ``decode``, on a token out of turn, with its
+            index.
 
     Source:
         BachBot (F. Liang, 2016; Liang, Gotham, Johnson and Shotton, ISMIR 2017). We differ in that voices keep their
@@ -98,7 +100,9 @@ class ChoraleCodec:
         when a melody is to be harmonised.
         """
         found = self._voices(song, voices)
-        return found.transpose(_shift(found))
+        arranged = found.transpose(_shift(found))
+        check_voices(arranged)
+        return arranged
 
     def transposition(self, song: Song, voices: Sequence[str] | None = None) -> int:
         """Semitones by which `arrange` moves the song; moving back by as many gives its own key.

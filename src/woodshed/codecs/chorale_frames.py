@@ -57,7 +57,7 @@ def song_frames(song: Song) -> Frames:
     Raises:
         CodecError: if it has not four parts, is too long, or a note leaves the range of its voice.
     """
-    _check(song)
+    check_voices(song)
     part, onset, length, pitch = _lines(song.notes)
     count = max(-(-song.length * STEPS_PER_QUARTER // TICKS_PER_QUARTER), int((onset + length).max(initial=0)))
     tokens = np.full((4, count), REST, np.int64)
@@ -134,8 +134,8 @@ def ticks(count: Any) -> NDArray[np.int64]:
     return steps_to_ticks(count, STEPS_PER_QUARTER)
 
 
-def _check(song: Song) -> None:
-    """That the song has four parts whose pitches are in the ranges of the voices."""
+def check_voices(song: Song) -> None:
+    """Refuse an arranged song with a note outside the range of its voice, or that has not four parts."""
     check_length(song)
     if len(song.parts) != 4:
         raise CodecError(f"{song.title or 'song'}: {len(song.parts)} parts are not four voices; arrange it first")
@@ -146,7 +146,7 @@ def _check(song: Song) -> None:
         part, pitch = int(note["part"]), int(note["pitch"])
         raise CodecError(
             f"{song.title or 'song'}: {place(song, int(note['onset']))}: {VOICE_NAMES[part]} {pitch} is outside "
-            f"{RANGES[part][0]}-{RANGES[part][1]}; transpose the song by octaves, or give its notes to another voice"
+            f"{RANGES[part][0]}-{RANGES[part][1]} (in C major or A minor); move the note by an octave"
         )
 
 
