@@ -256,7 +256,7 @@ class EventRNN(nn.Module):
         return mixed, output, cell, attended, memory, keys
 
     def _drop(self, x: Tensor) -> Tensor:
-        return F.dropout(x, self.config.dropout, self.training)
+        return F.dropout(x, self.config.dropout) if self.training else x
 
 
 def add_rows(active: Tensor, table: Tensor) -> Tensor:
