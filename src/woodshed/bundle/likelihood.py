@@ -49,7 +49,7 @@ def event_nats(bundle: Bundle, events: NDArray[np.int64], steps_per_bar: int) ->
     model, codec = event_model(bundle)
     labels = codec.targets(events, steps_per_bar)
     if hasattr(model, "nats"):  # a chain of labels looks at nothing else
-        found: NDArray[np.float64] = model.nats(labels)
+        found: NDArray[np.float64] = model.nats(labels).numpy()
         return found
     device = next(model.parameters()).device
     active = torch.from_numpy(codec.look(events, steps_per_bar)[None, :-1]).to(device)

@@ -163,18 +163,20 @@ class _ChainPlayer:
 
         self.streams, self.torch, self.model = streams, torch, streams.model
         self.state: Any = self.model.start(streams.count)
+        self.push(np.full(streams.count, -1))
         for label in streams.codec.targets(streams.line.primer, streams.line.steps_per_bar):
             self.push(np.full(streams.count, label))
 
     def logits(self) -> NDArray[np.float64]:
         """(B, labels)"""
-        out: NDArray[np.float64] = self.model.logits(self.state).double().numpy()
+        out: NDArray[np.float64] = self.known.double().numpy()
         return out
 
     def push(self, labels: NDArray[np.int64]) -> None:
         """Remember what was drawn."""
-        self.state = self.model.push(self.state, self.torch.from_numpy(labels))
+        self.known, self.state = self.model.step_label(self.torch.from_numpy(labels), self.state)
 
     def keep(self, streams: NDArray[np.int64]) -> None:
         """As in `_Streams`."""
-        self.state = self.state[self.torch.from_numpy(streams)]
+        index = self.torch.from_numpy(streams)
+        self.known, self.state = self.known[index], self.model.select(self.state, index)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from woodshed.bundle import Bundle, event_model
 from woodshed.codecs.melody import FIRST_PITCH, NO_EVENT, MelodyCodec
-from woodshed.errors import BundleError, OutOfRange, UsageError
+from woodshed.errors import BundleError, InfeasibleCanvas, OutOfRange, UsageError
 from woodshed.generation.canvas import Canvas, check_bars, melody_program, part_of, until
 from woodshed.generation.events import Line, play_events
 from woodshed.generation.filters import Sampling
@@ -164,4 +164,9 @@ def _playable(codec: MelodyCodec, wish: Wish, move: int) -> NDArray[np.bool_] | 
         mask &= np.isin(pitch % 12, wish.key.pitch_classes)
     for low, high in wish.ranges.values():
         mask &= (pitch >= low) & (pitch <= high)
+    if not mask.any():
+        heard = f"{codec.low + move}-{codec.high - 1 + move}"
+        raise InfeasibleCanvas(
+            f"the key and the range leave no pitch of those that this bundle plays ({heard}); widen them"
+        )
     return np.concatenate((np.ones(FIRST_PITCH, bool), mask))

@@ -82,6 +82,10 @@ def train_recipe(
         material = _material(recipe, source, out, held_out, resume, seed, listener)
         blank = blank_bundle(recipe, material, seed, options.device, begun)
         on_event = listener.on_event
+        if recipe.model_name == "markov":
+            from woodshed.training.counting import count_songs
+
+            return count_songs(blank, material.songs, material.held_out, out, on_event=on_event)
         if sample_every is not None:
             on_event = _Sampler(blank, out, sample_every, seed, listener)
         return train(blank, material.songs, material.held_out, out, options, resume=resume, on_event=on_event)
