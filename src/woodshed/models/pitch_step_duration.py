@@ -17,12 +17,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from woodshed.models.keras_lstm import (
+    MOST_SLIDING,
     CarriedState,
     KerasLstm,
     SlidingState,
+    WindowState,
     check_sizes,
+    check_window,
     initialise_dense,
-    read_windows,
+    next_window,
 )
 
 PITCHES = 128
@@ -87,9 +90,9 @@ class PitchStepDuration(nn.Module):
         self.weights: Tensor
 
     def forward(self, windows: Tensor) -> Heads:
-        return self._heads(self.lstm(windows)[:, -1])
+        return self._say(self.lstm(windows)[:, -1])
 
-    def _heads(self, output: Tensor) -> Heads:
+    def _say(self, output: Tensor) -> Heads:
         said = self.heads(output)
         return Heads(said[:, :PITCHES], said[:, PITCHES], said[:, PITCHES + 1])
 
@@ -106,15 +109,22 @@ class PitchStepDuration(nn.Module):
         return self.losses(windows, targets).mean(0) @ self.weights
 
     @torch.inference_mode()
-    def read(self, windows: Tensor) -> tuple[Heads, SlidingState]:
+    def read(self, windows: Tensor) -> tuple[Heads, SlidingState | WindowState]:
         """`Heads` after the windows (B, L, 3), and the state from which `slide` goes on."""
-        return read_windows(self, windows, 0)
+        check_window(windows, self.config.window)
+        if len(windows) > MOST_SLIDING:
+            return self._say(self.lstm(windows)[:, -1]), WindowState(windows)
+        output, state = self.lstm.read(windows)
+        return self._say(output), state
 
     @torch.inference_mode()
-    def slide(self, event: Tensor, state: SlidingState) -> tuple[Heads, SlidingState]:
-        """`Heads` after the window that ends with ``event`` (B, 3): those of `forward`."""
-        hidden, cell = self.lstm.slide(event, state.hidden, state.cell)
-        return self._heads(hidden[:, -1, -1]), SlidingState(hidden, cell, state.sums)
+    def slide(self, event: Tensor, state: SlidingState | WindowState) -> tuple[Heads, SlidingState | WindowState]:
+        """`Heads` after the window that ends with ``event`` (B, 3)."""
+        if isinstance(state, WindowState):
+            state = next_window(state, event)
+            return self._say(self.lstm(state.events)[:, -1]), state
+        output, state = self.lstm.slide(event, state)
+        return self._say(output), state
 
     @torch.inference_mode()
     def start(self, batch: int) -> CarriedState:
@@ -125,7 +135,7 @@ class PitchStepDuration(nn.Module):
     def step(self, event: Tensor, state: CarriedState) -> tuple[Heads, CarriedState]:
         """`Heads` after all notes up to ``event`` (B, 3)."""
         output, state = self.lstm.step(event, state)
-        return self._heads(output), state
+        return self._say(output), state
 
 
 def squared_with_positive_pressure(predicted: Tensor, true: Tensor) -> Tensor:

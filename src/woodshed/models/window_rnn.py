@@ -14,9 +14,10 @@ net                 layers                                                      
 No dense layer has an activation: with dropout off, two of them in a row are one linear map. That is so in DeepRock's
 code, and in the Keras tutorial (Skúli 2017) that shred's net follows.
 
-Each net can play in up to three ways. `forward` reads a whole window for each event, as the sources do. ``slide`` does
-the same to the last digit but faster: all windows that the next event belongs to advance together, one step each, so
-that L steps one after another become one step of L rows. ``step`` carries one state from the first event on and never
+Each net can play in up to three ways. `forward` reads a whole window for each event, as the sources do. ``read`` and
+``slide`` say the same and remember what they can: one or two streams of DeepRock or of `PitchStepDuration` advance all
+windows that the next event belongs to together, so that L steps one after another become one step of L rows, while more
+streams, and Shred, do best to read the window anew. ``step`` carries one state from the first event on and never
 forgets; a net trained on windows has not heard such states, so it is another player, though a much faster one.
 
 Shape letters: B windows (or streams), L events in a window, I inputs per event, V ids, W width, K layers, H hidden.
@@ -32,12 +33,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from woodshed.models.keras_lstm import (
+    MOST_SLIDING,
     CarriedState,
     KerasLstm,
     SlidingState,
+    WindowState,
     check_sizes,
+    check_window,
     initialise_dense,
-    read_windows,
+    next_window,
 )
 
 
@@ -100,7 +104,7 @@ class Shred(nn.Module):
     There is no ``step``: the dense layer sees all L outputs of the second layer, each by its place in the window, so a
     carried state would have to hold the last L outputs, all of them made by states that began before the window did:
     inputs that this dense layer was never trained on. It would take training on long sequences, with each output read
-    together with the L - 1 before it. `slide` is exact.
+    together with the L - 1 before it.
 
     Source:
         Subramanian, "Deep Learned Shred Solo", after Skúli's "How to Generate Music using a LSTM Neural Network in
@@ -118,8 +122,12 @@ class Shred(nn.Module):
         initialise_dense(self.dense, self.out)
 
     def forward(self, windows: Tensor) -> Tensor:
-        flat = self.lstm(windows).flatten(1)  # (B, L W)
-        logits: Tensor = self.out(F.dropout(self.dense(flat), self.config.dropout, self.training))
+        return self._say(self.lstm(windows, self.training), self.training)
+
+    def _say(self, outputs: Tensor, drop: bool) -> Tensor:
+        """Logits (B, V) for outputs (B, L, W) of the last LSTM layer."""
+        hidden = self.dense(outputs.flatten(1))
+        logits: Tensor = self.out(F.dropout(hidden, self.config.dropout, drop))
         return logits
 
     def losses(self, windows: Tensor, targets: Tensor) -> Tensor:
@@ -131,19 +139,15 @@ class Shred(nn.Module):
         return self.losses(windows, targets).mean()
 
     @torch.inference_mode()
-    def read(self, windows: Tensor) -> tuple[Tensor, SlidingState]:
-        """Logits (B, V) after the windows (B, L, 1), and the state from which `slide` goes on."""
-        return read_windows(self, windows, self.config.hidden)
+    def read(self, windows: Tensor) -> tuple[Tensor, WindowState]:
+        """Logits (B, V) after the windows (B, L, 1), and the state from which `slide` goes on. Nothing is dropped."""
+        check_window(windows, self.config.window)
+        return self._say(self.lstm(windows), drop=False), WindowState(windows)
 
     @torch.inference_mode()
-    def slide(self, event: Tensor, state: SlidingState) -> tuple[Tensor, SlidingState]:
-        """Logits (B, V) after the window that ends with ``event`` (B, 1): those of `forward`. Nothing is dropped."""
-        hidden, cell = self.lstm.slide(event, state.hidden, state.cell)
-        weights = self.dense.weight.view(self.config.hidden, self.config.window, self.config.width)
-        output = hidden[:, -1].transpose(0, 1)  # (L, B, W)
-        sums = torch.bmm(output, weights.permute(1, 2, 0)).transpose(0, 1)  # (B, L, H)
-        sums[:, 1:] += state.sums[:, :-1]
-        return self.out(sums[:, -1] + self.dense.bias), SlidingState(hidden, cell, sums)
+    def slide(self, event: Tensor, state: WindowState) -> tuple[Tensor, WindowState]:
+        """Logits (B, V) after the window that ends with ``event`` (B, 1)."""
+        return self.read(next_window(state, event).events)
 
 
 class DeepRock(nn.Module):
@@ -167,8 +171,11 @@ class DeepRock(nn.Module):
         initialise_dense(self.dense, self.out)
 
     def forward(self, windows: Tensor) -> Tensor:
-        last = self.lstm(windows)[:, -1]
-        logits: Tensor = self.out(F.dropout(self.dense(last), self.config.dropout, self.training))
+        return self._say(self.lstm(windows, self.training)[:, -1], self.training)
+
+    def _say(self, output: Tensor, drop: bool) -> Tensor:
+        """Logits (B, V) for the last output (B, W) of the last LSTM layer."""
+        logits: Tensor = self.out(F.dropout(self.dense(output), self.config.dropout, drop))
         return logits
 
     def losses(self, windows: Tensor, targets: Tensor) -> Tensor:
@@ -180,15 +187,22 @@ class DeepRock(nn.Module):
         return self.losses(windows, targets).mean()
 
     @torch.inference_mode()
-    def read(self, windows: Tensor) -> tuple[Tensor, SlidingState]:
-        """Logits (B, V) after the windows (B, L, 1), and the state from which `slide` goes on."""
-        return read_windows(self, windows, 0)
+    def read(self, windows: Tensor) -> tuple[Tensor, SlidingState | WindowState]:
+        """Logits (B, V) after the windows (B, L, 1), and the state from which `slide` goes on. Nothing is dropped."""
+        check_window(windows, self.config.window)
+        if len(windows) > MOST_SLIDING:
+            return self._say(self.lstm(windows)[:, -1], drop=False), WindowState(windows)
+        output, state = self.lstm.read(windows)
+        return self._say(output, drop=False), state
 
     @torch.inference_mode()
-    def slide(self, event: Tensor, state: SlidingState) -> tuple[Tensor, SlidingState]:
-        """Logits (B, V) after the window that ends with ``event`` (B, 1): those of `forward`. Nothing is dropped."""
-        hidden, cell = self.lstm.slide(event, state.hidden, state.cell)
-        return self.out(self.dense(hidden[:, -1, -1])), SlidingState(hidden, cell, state.sums)
+    def slide(self, event: Tensor, state: SlidingState | WindowState) -> tuple[Tensor, SlidingState | WindowState]:
+        """Logits (B, V) after the window that ends with ``event`` (B, 1)."""
+        if isinstance(state, WindowState):
+            state = next_window(state, event)
+            return self._say(self.lstm(state.events)[:, -1], drop=False), state
+        output, state = self.lstm.slide(event, state)
+        return self._say(output, drop=False), state
 
     @torch.inference_mode()
     def start(self, batch: int) -> CarriedState:
@@ -199,4 +213,4 @@ class DeepRock(nn.Module):
     def step(self, event: Tensor, state: CarriedState) -> tuple[Tensor, CarriedState]:
         """Logits (B, V) after all events up to ``event`` (B, 1). Nothing is dropped."""
         output, state = self.lstm.step(event, state)
-        return self.out(self.dense(output)), state
+        return self._say(output, drop=False), state
