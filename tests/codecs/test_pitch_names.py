@@ -152,6 +152,7 @@ def test_an_event_that_was_never_seen_takes_the_nearest_length_or_is_left_out() 
     song = Song.make([(0, 0, 280, 60, 80), (0, 280, 240, 64, 80), (0, 520, 480, 62, 80)], GUITAR)
     assert codec.names(song) == ["C4 7", "E4 6", "D4 12"]
     assert codec.encode(song).tolist() == [1, 2]
+    assert codec.unseen(song) == 1
 
 
 def test_rests_are_no_notes_and_each_event_is_described() -> None:

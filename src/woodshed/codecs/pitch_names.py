@@ -154,6 +154,10 @@ class PitchNameCodec:
         ids = np.array([self._id(self._name(*row)) for row in distinct.tolist()], np.int64)[which]
         return ids[ids >= 0]
 
+    def unseen(self, song: Song) -> int:
+        """How many events of an arranged song `encode` leaves out. Judge no model without a look at it."""
+        return len(self.names(song)) - len(self.encode(song))
+
     def _distinct(self, song: Song) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Distinct events as rows (pitches 0-63 as bits, 64-127 as bits, length in steps or 0), and which is where."""
         rows = chord_events(song.notes)
