@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from woodshed.generation.canvas import Canvas
-from woodshed.generation.choose import Faults, best_of, faults
+from woodshed.generation.choose import Faults, _expected_density, best_of, faults
 from woodshed.music import Part, Song
 
 PARTS = [Part("Drums", 0, True), Part("Bass", 33)]
@@ -90,3 +90,11 @@ def test_only_the_open_bars_are_judged() -> None:
 
 def test_of_equals_the_first_is_kept() -> None:
     assert best_of([play(bars=1), play(), play()], canvas(), STYLE) == 1
+
+
+def test_songs_of_one_instrument_each_tell_how_dense_it_is() -> None:
+    """A hundred flute songs and three hundred piano songs: a flute is expected to play as much as a song has."""
+    instruments = {"73": {"notes": 5000, "songs": 100}, "0": {"notes": 15_000, "songs": 300}}
+    style = {"notes_per_bar": 4.0, "songs": 400, "arrangements": [{}] * 64, "instruments": instruments}
+    song = Song(parts=(Part("Flute", 73),), length=8 * 1920)
+    assert _expected_density(song, Canvas(song, 0, (0,)), style) == pytest.approx(4.0)

@@ -19,6 +19,7 @@ def check_style(style: Mapping[str, Any], where: str) -> None:
     """
     checks: dict[str, Callable[[Any], bool]] = {
         "bpm": _is_tempo,
+        "songs": lambda value: _is_number(value, 0, 1 << 40),
         "bars": lambda value: _is_number(value, 0, 1 << 31),
         "notes_per_bar": lambda value: _is_number(value, 0, 1e9),
         "meters": lambda value: isinstance(value, dict) and all(map(_is_meter, value)),

@@ -123,7 +123,7 @@ def _expected_density(song: Song, canvas: Canvas, style: Mapping[str, Any]) -> f
     The style's figure counts whole line-ups, so it is scaled by what share of an average song these parts play.
     """
     instruments = {int(program): facts for program, facts in style.get("instruments", {}).items()}
-    usual, songs = float(style.get("notes_per_bar", 0)), len(style.get("arrangements", []))
+    usual, songs = float(style.get("notes_per_bar", 0)), int(style.get("songs", len(style.get("arrangements", []))))
     if not instruments or not songs:
         return 0.0
     programs = [DRUM_PROGRAM if part.is_drum else part.program for part in song.parts]

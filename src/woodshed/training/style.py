@@ -39,6 +39,7 @@ def describe_style(codec: NoteStepCodec, songs: Sequence[Song]) -> dict[str, Any
         for program in {int(program) for program in programs}:
             instruments[program]["songs"] = instruments[program].get("songs", 0) + 1
     return {
+        "songs": len(heard),
         "bpm": float(np.median([song.bpm for song in heard])) if heard else 120.0,
         "meters": dict(meters.most_common()),
         "instruments": {
