@@ -298,7 +298,7 @@ def test_every_token_is_described_and_no_two_alike() -> None:
     assert len({CODEC.describe("event", token) for token in range(CODEC.events)}) == CODEC.events
     with pytest.raises(OutOfRange):
         CODEC.describe("event", CODEC.events)
-    assert CODEC.vocabulary() == {"event": 121}
+    assert CODEC.field_sizes() == {"event": 121}
     assert CODEC.config() == {"name": "chorale", "version": 1}
 
 

@@ -50,7 +50,7 @@ class Bundle:
             "recipe": self.recipe,
             "capabilities": list(self.capabilities),
             "codec": self.codec.config(),
-            "vocabulary": self.codec.vocabulary(),
+            "vocabulary": self.codec.field_sizes(),
             "model": {"name": self.model.name, **self.model.config.as_dict()},
             "style": self.style,
             "training": self.training,
@@ -136,7 +136,7 @@ def load_bundle(folder: Path | str) -> Bundle:
             raise BundleError(f"{folder / CONFIG_FILE} has no section {name!r}; train or copy the bundle again")
     check_style(config["style"], str(folder / CONFIG_FILE))
     codec = codec_from_config(config["codec"])
-    if config.get("vocabulary") != codec.vocabulary():
+    if config.get("vocabulary") != codec.field_sizes():
         raise BundleError(f"{folder / CONFIG_FILE}: its vocabulary is not that of the codec; train the bundle again")
     model = _load_model(folder, config["model"])
     recipe = str(config.get("recipe", "band"))

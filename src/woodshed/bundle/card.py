@@ -14,6 +14,7 @@ def card_text(config: dict[str, Any]) -> str:
     rows = [
         ("Recipe", config["recipe"]),
         ("Learned from", f"{training.get('songs', '?')} songs, {training.get('notes', '?')} notes"),
+        *_passages(training.get("passages")),
         *_heritage(training.get("base")),
         ("Source", training.get("source", "not recorded")),
         ("Licence files found beside the music", licences),
@@ -54,3 +55,11 @@ def _heritage(base: Any) -> list[tuple[str, str]]:
         rows.append(("Begun from", f"{base.get('bundle', '?')}: {learned}; licence files: {licences}"))
         base = base.get("base")
     return rows
+
+
+def _passages(passages: Any) -> list[tuple[str, str]]:
+    """A row where a bundle holds music word for word."""
+    if not isinstance(passages, list) or not passages:
+        return []
+    titles = ", ".join(str(passage.get("title") or "?")[:60] for passage in passages if isinstance(passage, dict))
+    return [("Holds the beginnings of", f"{titles}: real music, from which it plays on")]

@@ -11,12 +11,15 @@ from woodshed.errors import BundleError
 if TYPE_CHECKING:
     from woodshed.models.note_transformer import NoteTransformer
 
-NOTES, EVENTS = "notes", "events"
+NOTES, EVENTS, WINDOWS = "notes", "events", "windows"
 
 
 def kind_of(bundle: Bundle) -> str:
-    """``"notes"``: rows of many parts, on a canvas. ``"events"``: one sequence, such as a melody."""
-    return NOTES if isinstance(bundle.codec, NoteStepCodec) else EVENTS
+    """``"notes"``: rows of many parts, on a canvas. ``"events"``: one sequence, such as a melody. ``"windows"``: one
+    sequence of which a model sees the latest few events, as in the Keras systems."""
+    if isinstance(bundle.codec, NoteStepCodec):
+        return NOTES
+    return WINDOWS if hasattr(bundle.codec, "windows") else EVENTS
 
 
 def note_model(bundle: Bundle) -> tuple[NoteTransformer, NoteStepCodec]:
@@ -40,6 +43,17 @@ def event_model(bundle: Bundle) -> tuple[Any, EventCodec]:
     """
     if kind_of(bundle) != EVENTS:
         raise BundleError(f"{_named(bundle)} plays parts, and this needs one that plays events, such as `lookback-rnn`")
+    return bundle.model, bundle.codec
+
+
+def window_model(bundle: Bundle) -> tuple[Any, Any]:
+    """Its model, which has ``read`` and ``slide``, and codec.
+
+    Raises:
+        BundleError: if the bundle plays otherwise.
+    """
+    if kind_of(bundle) != WINDOWS:
+        raise BundleError(f"{_named(bundle)} has no window; this needs a bundle that has, such as one of `shred`")
     return bundle.model, bundle.codec
 
 

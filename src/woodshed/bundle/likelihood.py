@@ -8,15 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from woodshed.bundle.bundle import Bundle
-from woodshed.bundle.kinds import NOTES, event_model, kind_of, note_model
+from woodshed.bundle.kinds import EVENTS, NOTES, WINDOWS, event_model, kind_of, note_model, window_model
 from woodshed.codecs import FIELDS
 from woodshed.codecs.note_step import LONGEST_SHIFT, TIME_SHIFT
 from woodshed.music import Song
 
+WINDOWS_AT_ONCE = 512
+
 
 def song_nats(bundle: Bundle, song: Song) -> tuple[dict[str, float], int]:
     """Nats of each field, summed over a whole arranged song (rests and its end included), and how many notes it has."""
-    return _row_nats(bundle, song) if kind_of(bundle) == NOTES else _event_nats(bundle, song)
+    return {NOTES: _row_nats, EVENTS: _event_nats, WINDOWS: _window_nats}[kind_of(bundle)](bundle, song)
 
 
 def _row_nats(bundle: Bundle, song: Song) -> tuple[dict[str, float], int]:
@@ -36,8 +38,28 @@ def _row_nats(bundle: Bundle, song: Song) -> tuple[dict[str, float], int]:
 def _event_nats(bundle: Bundle, song: Song) -> tuple[dict[str, float], int]:
     _, codec = event_model(bundle)
     events = codec.encode(song)
-    (field,) = codec.vocabulary()
+    (field,) = codec.field_sizes()
     return {field: float(event_nats(bundle, events, codec.steps_per_bar(song)).sum())}, codec.notes(events)
+
+
+def _window_nats(bundle: Bundle, song: Song) -> tuple[dict[str, float], int]:
+    """Of the events that have a whole window before them; of pitch-step-duration the pitch alone, the rest has none."""
+    import torch
+
+    model, codec = window_model(bundle)
+    events, length = codec.encode(song), model.config.window
+    windows, targets = codec.windows(events, length), codec.targets(events, length)
+    device, training, nats = next(model.parameters()).device, model.training, 0.0
+    model.eval()
+    for start in range(0, len(targets), WINDOWS_AT_ONCE):
+        span = slice(start, start + WINDOWS_AT_ONCE)
+        seen = torch.from_numpy(codec.scale(windows[span])).to(device)
+        with torch.no_grad():
+            losses = model.losses(seen, torch.from_numpy(np.ascontiguousarray(targets[span])).to(device))
+        nats += float(losses[:, 0].double().sum())
+    model.train(training)
+    (field,) = codec.field_sizes()
+    return {field: nats}, codec.notes(targets) if len(targets) else 0
 
 
 def event_nats(bundle: Bundle, events: NDArray[np.int64], steps_per_bar: int) -> NDArray[np.float64]:

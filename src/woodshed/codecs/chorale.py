@@ -89,7 +89,7 @@ class ChoraleCodec:
         """The codec as JSON."""
         return {"name": self.name, "version": self.version}
 
-    def vocabulary(self) -> dict[str, int]:
+    def field_sizes(self) -> dict[str, int]:
         """Field -> how many ids it has."""
         return {self.field: self.events}
 
@@ -148,14 +148,27 @@ class ChoraleCodec:
         voiced = np.append(0, np.cumsum(events >= REST))
         frame = np.append(0, np.cumsum(events == FRAME))
         slot = np.clip(voiced - 4 * frame, 0, _SLOTS - 1)
-        rows = np.empty((len(events) + 1, self.active), np.int64)
-        rows[:, 0] = np.append(START, events)
-        rows[:, 1] = self.events + slot
-        rows[:, 2] = self.events + _SLOTS + frame % max(steps_per_bar, 1) % PLACES
-        rows[:, 3] = -1
+        held = np.full(len(events) + 1, -1)
         again = np.flatnonzero((voiced >= 4) & (slot < 4))
-        rows[again, 3] = self.events + _SLOTS + PLACES + events[sung[voiced[again] - 4]]
-        return rows
+        held[again] = events[sung[voiced[again] - 4]]
+        return self.rows(np.append(START, events), slot, frame % max(steps_per_bar, 1), held)
+
+    def rows(self, before: Any, slot: Any, step: Any, held: Any) -> NDArray[np.int64]:
+        """(N, 4) inputs from (N,) or one number of each: the token before, the voice to come (4: the frame's end),
+        the sixteenth of the bar, and what that voice did on the sixteenth before (-1: there is none)."""
+        held = np.where(np.equal(slot, _SLOTS - 1), -1, held)
+        columns = (
+            before,
+            self.events + np.asarray(slot),
+            self.events + _SLOTS + np.asarray(step) % PLACES,
+            np.where(held < 0, -1, self.events + _SLOTS + PLACES + held),
+        )
+        return np.stack(np.broadcast_arrays(*columns), axis=-1).astype(np.int64)
+
+    def look_next(self, events: NDArray[np.int64], steps_per_bar: int) -> NDArray[np.int64]:
+        """(4,) the last row of `look`."""
+        row: NDArray[np.int64] = self.look(events, steps_per_bar)[-1]
+        return row
 
     def targets(self, events: NDArray[np.int64], steps_per_bar: int) -> NDArray[np.int64]:
         """(N,) labels: the tokens themselves."""
@@ -165,7 +178,7 @@ class ChoraleCodec:
         """The token of a label: itself."""
         return label
 
-    def allowed(self, past: NDArray[np.int64]) -> NDArray[np.bool_]:
+    def allowed(self, past: NDArray[np.int64], steps_per_bar: int = 16) -> NDArray[np.bool_]:
         """(120,) tokens that may follow: whole frames of four voices in their ranges, ties only of what sounded.
 
         END comes after one frame at the earliest, and nothing but END comes after END.

@@ -116,7 +116,7 @@ class MelodyCodec:
         """The most inputs that are on at once: K."""
         return 3 + COUNTER_BITS + len(LOOKBACK_BARS) if self.lookback else 1
 
-    def vocabulary(self) -> dict[str, int]:
+    def field_sizes(self) -> dict[str, int]:
         """Field -> how many ids it has."""
         return {self.field: self.events}
 

@@ -77,7 +77,7 @@ class NoteStepCodec:
     steps_per_quarter: ClassVar[int] = STEPS_PER_QUARTER
     """Grid of onsets and durations. A constant: sizes of fields and features of the model rest on it."""
 
-    def vocabulary(self) -> dict[str, int]:
+    def field_sizes(self) -> dict[str, int]:
         """Field -> how many ids it has."""
         return dict(zip(FIELDS, SIZES, strict=True))
 

@@ -93,6 +93,10 @@ class PitchNameCodec:
         """V, the size of the vocabulary."""
         return len(self.vocabulary)
 
+    def field_sizes(self) -> dict[str, int]:
+        """Field -> how many ids it has."""
+        return {self.field: self.events}
+
     def config(self) -> dict[str, Any]:
         """The codec as JSON, the vocabulary included."""
         return {"name": self.name, "version": self.version, **asdict(self), "vocabulary": list(self.vocabulary)}

@@ -56,6 +56,10 @@ class PitchStepDurationCodec:
     name: ClassVar[str] = "pitch-step-duration"
     version: ClassVar[int] = 1
 
+    def field_sizes(self) -> dict[str, int]:
+        """Field -> how many ids it has."""
+        return {"pitch": PITCHES}
+
     def config(self) -> dict[str, Any]:
         """The codec as JSON."""
         return {"name": self.name, "version": self.version, "part": self.part}

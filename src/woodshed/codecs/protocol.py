@@ -38,7 +38,7 @@ class Codec(Protocol):
         """What one id of one field means, in words."""
         ...
 
-    def vocabulary(self) -> dict[str, int]:
+    def field_sizes(self) -> dict[str, int]:
         """Field -> how many ids it has."""
         ...
 

@@ -52,7 +52,7 @@ def measure_likelihood(
     songs = [song for song in songs if len(song)]
     if not songs:
         raise CorpusError("the songs to evaluate on have no notes; give others")
-    names = list(bundle.codec.vocabulary())
+    names = list(bundle.codec.field_sizes())
     nats, notes = np.zeros((len(songs), len(names))), np.zeros(len(songs))
     for index, song in enumerate(songs):
         found, notes[index] = song_nats(bundle, bundle.codec.arrange(song))

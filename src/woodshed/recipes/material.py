@@ -116,6 +116,28 @@ def melodies_of(material: Material, codec: EventCodec, options: Mapping[str, Any
     )
 
 
+def parts_of(material: Material, codec: Any) -> Material:
+    """The parts of the songs that the codec hears, each a song of its own; the reasons for others are in the warnings.
+
+    Raises:
+        CorpusError: if there is none to learn from, with the reasons.
+    """
+    reasons: Counter[str] = Counter()
+
+    def found(songs: Sequence[Song]) -> list[Song]:
+        reasons.update(filter(None, map(codec.drop_reason, songs)))
+        return [line for song in songs if not codec.drop_reason(song) for line in codec.lines(song)]
+
+    learned, held_out = found(material.songs), found(material.held_out)
+    told = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
+    if not learned:
+        remedy = "name another part with --set codec.part=NAME, or give other music"
+        raise CorpusError(f"{material.source}: no song has a part to learn from ({told}); {remedy}")
+    line = f"{len(learned)} parts of {len(material.songs)} songs are learned, {len(held_out)} held out"
+    left_out = f"; songs left out: {told}" if told else ""
+    return replace(material, songs=learned, held_out=held_out, warnings=(*material.warnings, line + left_out))
+
+
 def _fits(codec: EventCodec, melody: Song, reasons: Counter[str]) -> bool:
     try:
         codec.arrange(melody)

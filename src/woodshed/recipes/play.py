@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from woodshed.bundle import EVENTS, Bundle, kind_of
+from woodshed.bundle import EVENTS, WINDOWS, Bundle, kind_of
 from woodshed.codecs.note_step import program_name
 from woodshed.errors import UnknownName, UsageError
 from woodshed.generation.beam import Beam
@@ -51,6 +51,10 @@ def generate(
         InfeasibleCanvas: for wishes that no music can fulfil.
     """
     wish, sampling = wish or Wish(), sampling or default_sampling(bundle)
+    if kind_of(bundle) == WINDOWS:
+        from woodshed.recipes.solos import play_solo
+
+        return play_solo(bundle, wish, sampling, None, seed=seed, count=count, candidates=candidates, on_step=on_step)
     if kind_of(bundle) == EVENTS:
         from woodshed.recipes.lines import play_line
 
@@ -95,6 +99,10 @@ def continue_song(
     if named := [name for name, value in own.items() if value is not None]:
         raise UsageError(f"a continuation keeps the song's own {' and '.join(named)}; leave that out")
 
+    if kind_of(bundle) == WINDOWS:
+        from woodshed.recipes.solos import play_solo
+
+        return play_solo(bundle, wish, sampling, song, seed=seed, count=count, candidates=candidates, on_step=on_step)
     if kind_of(bundle) == EVENTS:
         from woodshed.recipes.lines import play_line
 

@@ -20,7 +20,7 @@ SECTIONS: dict[str, dict[str, type]] = {
     "training": {
         "minutes": float, "batch": int, "length": int, "learning_rate": float, "weight_decay": float,
         "warm_up": float, "averaging": float, "clip": float, "evaluations": int, "patience": int,
-        "checkpoint_seconds": float,
+        "checkpoint_seconds": float, "unique_factor": int,
     },
     "augmentation": {"transpose": int, "louder": int, "stretch": float},
     "sampling": {"temperature": float, "top_k": int, "top_p": float, "min_p": float, "repetition": float},
@@ -29,18 +29,27 @@ SECTIONS: dict[str, dict[str, type]] = {
 CODECS: dict[str, dict[str, type]] = {
     "note-step": {},
     "melody": {"low": int, "high": int, "lookback": bool, "transpose": bool},
+    "chorale": {},
+    "pitch-names": {"chords": str, "step_quarters": float, "part": str, "standardise": bool},
+    "pitch-step-duration": {"part": str},
 }
 """The same for the section ``codec``, by the codec's name."""
 MODELS: dict[str, dict[str, type]] = {
     "note-transformer": {
         "width": int, "layers": int, "heads": int, "head_width": int, "window": int, "dropout": float,
     },
+    "shred": {"window": int, "width": int, "hidden": int, "layer_dropout": float, "dropout": float},
+    "deeprock": {"window": int, "width": int, "hidden": int, "layer_dropout": float, "dropout": float},
+    "pitch-step-duration": {
+        "window": int, "width": int, "pitch_weight": float, "step_weight": float, "duration_weight": float,
+    },
     "event-rnn": {"width": int, "layers": int, "dropout": float, "attention": int},
     "markov": {"order": int},
 }  # fmt: skip
 """The same for the section ``model``; what follows from the codec is not asked for."""
-KINDS = ("songs", "melodies")
-"""What may be learned from: whole songs, or the melodies that are found in them."""
+KINDS = ("songs", "melodies", "chorales", "parts")
+"""What may be learned from: whole songs, the melodies that are found in them, chorales for four voices, or the parts
+that a codec hears."""
 
 
 @dataclass(frozen=True)

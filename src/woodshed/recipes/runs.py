@@ -14,8 +14,9 @@ from woodshed.bundle import Bundle, load_bundle
 from woodshed.bundle.bundle import CONFIG_FILE, MODEL_FILE
 from woodshed.codecs import NoteStepCodec, build_codec
 from woodshed.errors import BundleError, CorpusError, OutOfRange, OutputExists, UsageError, WoodshedError
-from woodshed.recipes.material import Material, Progress, melodies_of, open_material
+from woodshed.recipes.material import Material, Progress, melodies_of, open_material, parts_of
 from woodshed.recipes.recipe import Recipe
+from woodshed.recipes.solos import passages_of
 
 if TYPE_CHECKING:
     from woodshed.training.loop import Event, Outcome, TrainingOptions
@@ -132,6 +133,8 @@ def as_learned(recipe: Recipe, material: Material) -> Material:
     """
     if recipe.material["kind"] == "songs":
         return material
+    if recipe.material["kind"] == "parts":
+        return parts_of(material, recipe_codec(recipe))
     options = {key: value for key, value in recipe.material.items() if key != "kind"}
     return melodies_of(material, recipe_codec(recipe), options)
 
@@ -162,7 +165,7 @@ def blank_bundle(recipe: Recipe, material: Material, seed: int, device: str, bas
     from woodshed.models import build_model
     from woodshed.training.style import describe_style
 
-    codec = base.codec if base else recipe_codec(recipe)
+    codec = base.codec if base else _fitted(recipe_codec(recipe), material)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         try:
@@ -185,6 +188,8 @@ def blank_bundle(recipe: Recipe, material: Material, seed: int, device: str, bas
         "changed": list(recipe.changed),
         "sampling": dict(recipe.sampling),
     }
+    if recipe.material["kind"] == "parts":
+        training["passages"] = passages_of(codec, material.songs, model.config.window)
     if base:
         training |= _heritage(base)
     return Bundle(model, codec, recipe.name, describe_style(NoteStepCodec(), material.songs), training)
@@ -197,9 +202,17 @@ def recipe_codec(recipe: Recipe) -> Any:
         OutOfRange: for options that it cannot have.
     """
     try:
-        return build_codec(recipe.codec_name, dict(recipe.codec))
+        options = dict(recipe.codec)
+        if options.get("step_quarters") == 0:
+            options["step_quarters"] = None  # TOML has no word for nothing
+        return build_codec(recipe.codec_name, options)
     except ValueError as error:
         raise OutOfRange(f"recipe {recipe.name}: {error}") from None
+
+
+def _fitted(codec: Any, material: Material) -> Any:
+    """A codec whose vocabulary comes from the music, with that vocabulary; others as they are."""
+    return codec.fit(material.songs) if hasattr(codec, "fit") and material.songs else codec
 
 
 def _model_config(recipe: Recipe, codec: Any, base: Bundle | None) -> dict[str, Any]:
@@ -207,6 +220,8 @@ def _model_config(recipe: Recipe, codec: Any, base: Bundle | None) -> dict[str, 
     if base:
         return {"name": base.model.name, **base.model.config.as_dict()}
     config = {"name": recipe.model_name, **recipe.model}
+    if recipe.model_name in ("shred", "deeprock"):
+        config["vocabulary"] = max(codec.events, 1)
     if recipe.model_name == "event-rnn":
         config["inputs"] = codec.inputs
     if recipe.model_name in ("event-rnn", "markov"):

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from woodshed.bundle import NOTES, Bundle, kind_of
+from woodshed.bundle import NOTES, WINDOWS, Bundle, kind_of
 from woodshed.bundle.likelihood import song_nats
 from woodshed.codecs import NoteStepCodec
 from woodshed.errors import CorpusError
@@ -62,7 +62,9 @@ class NoteLessons:
         return Loss(summed, int(batch.scored.sum()), batch.notes)
 
 
-def make_lessons(bundle: Bundle, songs: Sequence[Song], batch: int, length: int, vary: Augmentation) -> Lessons:
+def make_lessons(
+    bundle: Bundle, songs: Sequence[Song], batch: int, length: int, vary: Augmentation, unique_factor: int = 0
+) -> Lessons:
     """The lessons that the bundle's model can learn from.
 
     Raises:
@@ -70,6 +72,10 @@ def make_lessons(bundle: Bundle, songs: Sequence[Song], batch: int, length: int,
     """
     if kind_of(bundle) == NOTES:
         return NoteLessons(bundle.codec, songs, batch, min(length, bundle.model.config.window), vary)
+    if kind_of(bundle) == WINDOWS:
+        from woodshed.training.window_lessons import WindowLessons
+
+        return WindowLessons(bundle.codec, songs, batch, bundle.model.config.window, unique_factor)
     from woodshed.training.event_lessons import EventLessons
 
     return EventLessons(bundle.codec, songs, batch, length, vary)
@@ -81,7 +87,7 @@ def held_out_nats(bundle: Bundle, songs: Sequence[Song]) -> dict[str, float]:
     Raises:
         CorpusError: if the songs have no note.
     """
-    total, notes = dict.fromkeys(bundle.codec.vocabulary(), 0.0), 0
+    total, notes = dict.fromkeys(bundle.codec.field_sizes(), 0.0), 0
     for song in songs:
         nats, count = song_nats(bundle, song)
         total = {name: total[name] + nats[name] for name in total}

@@ -59,6 +59,8 @@ class TrainingOptions:
     """How often held-out songs are measured, evenly over the run."""
     patience: int = 8
     """Evaluations without a better held-out loss after which training stops."""
+    unique_factor: int = 0
+    """Of systems that learn windows: only those with more than so many different events; 0 takes all."""
     augmentation: Augmentation = field(default_factory=Augmentation)
     seed: int = 0
     device: str = "auto"
@@ -168,7 +170,9 @@ class _Run:
         self.optimiser = torch.optim.AdamW(
             _decayed_apart(self.model, options.weight_decay), lr=options.learning_rate, betas=(0.9, 0.98), fused=True
         )
-        self.lessons = make_lessons(blank, songs, options.batch, options.length, options.augmentation)
+        self.lessons = make_lessons(
+            blank, songs, options.batch, options.length, options.augmentation, options.unique_factor
+        )
         self.held_out = [blank.codec.arrange(song) for song in held_out if len(song)]
         self.rng = np.random.default_rng(options.seed)
         self.progress = Progress()

@@ -1,0 +1,196 @@
+"""Play a bundle of a window system: a solo that goes on from a real passage, as `shred` and its kin do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from woodshed.bundle import Bundle, window_model
+from woodshed.errors import BundleError, CodecError, OutOfRange, UsageError
+from woodshed.generation.canvas import Canvas, check_bars, melody_program, part_of, until
+from woodshed.generation.filters import Sampling
+from woodshed.generation.windows import play_windows
+from woodshed.music import METER, TEMPO, Marker, Meter, Song
+from woodshed.music.units import DEFAULT_BPM
+from woodshed.recipes.clip import Clip, make_clips
+from woodshed.recipes.files import Told
+from woodshed.recipes.wish import Wish
+
+MOST_EVENTS = 65_536
+LOOK_EVERY = 16
+"""Events between two looks at whether the bars are full."""
+PASSAGES = 8
+
+
+@dataclass(frozen=True)
+class _Request:
+    """Where a solo begins, and how long it is to be."""
+
+    codec: Any
+    frame: Song
+    """As long as it is to become, with the notes that are given."""
+    part: int
+    start: int
+    """The tick at which it begins."""
+    passage: NDArray[Any]
+    """What the model reads first."""
+    events: int | None
+    """So many are wanted; None: until the frame is full."""
+
+    def ticks_of(self, events: NDArray[Any]) -> int:
+        """How long they last."""
+        played = self.codec.decode(events, self._blank)
+        return int((played.notes["onset"] + played.notes["duration"]).max(initial=0))
+
+    @property
+    def _blank(self) -> Song:
+        return self.frame.replace(parts=(self.frame.parts[self.part],), notes=self.frame.notes[:0], markers=())
+
+    def answer(self, events: NDArray[Any]) -> Song:
+        """The song with the solo, cut where the frame ends."""
+        new = self.codec.decode(events, self._blank).notes.copy()
+        new["part"], new["onset"] = self.part, new["onset"] + self.start
+        new = new[new["onset"] < self.frame.length]
+        new["duration"] = np.minimum(new["duration"], self.frame.length - new["onset"])
+        return self.frame.with_notes(np.concatenate((self.frame.notes, new)))
+
+    @property
+    def canvas(self) -> Canvas:
+        """The same as a canvas, for those who judge an answer."""
+        return Canvas(self.frame, self.start, (self.part,))
+
+
+def passages_of(codec: Any, songs: Sequence[Song], window: int) -> list[dict[str, Any]]:
+    """Real passages for a bundle to begin from: the first window of each of some songs, with its title."""
+    found = []
+    for song in songs:
+        events = codec.encode(song)
+        if len(events) > window:
+            found.append({"title": song.title, "events": events[:window].tolist()})
+    step = max(len(found) // PASSAGES, 1)
+    return found[::step][:PASSAGES]
+
+
+def play_solo(
+    bundle: Bundle,
+    wish: Wish,
+    sampling: Sampling,
+    primer: Song | None,
+    *,
+    seed: int,
+    count: int,
+    candidates: int,
+    on_step: Told | None,
+) -> list[Clip]:
+    """New solos, each begun from one of the real passages in the bundle, which is not part of it; or the primer and a
+    solo after it, which begins from its last events.
+
+    Raises:
+        OutOfRange, UsageError: for wishes that this system cannot fulfil.
+        CodecError: for a primer without a part that will do, or too short a one.
+    """
+    _, codec = window_model(bundle)
+    _check(bundle, wish)
+    requests = _starts(bundle, codec, wish) if primer is None else [_on_from(bundle, codec, primer, wish)]
+
+    def answer(rng: np.random.Generator, tell: Told | None) -> tuple[list[Song], Canvas]:
+        request = requests[int(rng.integers(len(requests)))]
+        played = _play(bundle, request, sampling, rng, candidates, tell)
+        return [request.answer(events) for events in played], request.canvas
+
+    verb = "generate" if primer is None else "continue"
+    return make_clips(
+        verb, bundle, wish, sampling, answer, seed=seed, count=count, candidates=candidates, on_step=on_step
+    )
+
+
+def _play(
+    bundle: Bundle, request: _Request, sampling: Sampling, rng: np.random.Generator, count: int, tell: Told | None
+) -> list[NDArray[Any]]:
+    """As many events as are wanted, of ``count`` streams; or enough to fill the frame."""
+    heard: list[NDArray[Any]] = []
+    wanted = request.frame.length - request.start
+    for events in play_windows(bundle, request.passage, sampling, rng, count=count):
+        heard.append(events)
+        if request.events is not None:
+            share = len(heard) / request.events
+        elif len(heard) % LOOK_EVERY:
+            continue
+        else:
+            streams = np.stack(heard, axis=1)
+            share = min(request.ticks_of(stream) for stream in streams) / wanted
+        if tell is not None:
+            tell(min(share, 1.0))
+        if share >= 1 or len(heard) >= MOST_EVENTS:
+            break
+    return list(np.stack(heard, axis=1))
+
+
+def _check(bundle: Bundle, wish: Wish) -> None:
+    check_bars(wish.bars)
+    if wish.steps is not None and not 1 <= wish.steps <= MOST_EVENTS:
+        raise OutOfRange(f"steps {wish.steps} is outside 1-{MOST_EVENTS}; 100 events are a solo")
+    if wish.parts is not None and (len(wish.parts) != 1 or wish.parts[0].is_drum):
+        raise UsageError("this bundle plays one pitched part; name one with --parts, or leave that out")
+    unknown = {"--key": wish.key, "--range": wish.ranges or None, "--polyphony": wish.polyphony}
+    if asked := [name for name, value in unknown.items() if value is not None]:
+        raise UsageError(f"recipe {bundle.recipe} cannot keep to {' or '.join(asked)}; leave that out, or use `band`")
+    if wish.beam.size != 1 or wish.beam.branch_factor != 1:
+        raise UsageError(f"--beam and --branch-factor are for recipes that play a melody, not for {bundle.recipe}")
+
+
+def _starts(bundle: Bundle, codec: Any, wish: Wish) -> list[_Request]:
+    """One request for each passage in the bundle."""
+    passages = bundle.training.get("passages")
+    if not isinstance(passages, list) or not passages:
+        raise BundleError(f"{bundle.folder or bundle.recipe} holds no passage to begin from; give one with --primer")
+    meter = wish.meter or Meter.parse(next(iter(bundle.style.get("meters", {})), "4/4"))
+    frame = Song(
+        parts=wish.parts or (part_of(melody_program(bundle)),),
+        tempos=np.array([(0, float(wish.bpm or bundle.style.get("bpm", DEFAULT_BPM)))], TEMPO),
+        meters=np.array([(0, meter.numerator, meter.denominator)], METER),
+        length=wish.bars * meter.bar_ticks,
+    )
+    requests = []
+    for passage in passages:
+        marker = Marker(0, f"goes on from a passage of {str(passage.get('title', '?'))[:80]}")
+        events = _checked(bundle, passage.get("events"))
+        requests.append(_Request(codec, frame.replace(markers=(marker,)), 0, 0, events, wish.steps))
+    return requests
+
+
+def _checked(bundle: Bundle, events: Any) -> NDArray[Any]:
+    """A passage of somebody's bundle."""
+    model, codec = window_model(bundle)
+    try:
+        passage = np.asarray(events, np.int64 if hasattr(codec, "events") else np.float64)
+        codec.decode(passage, Song(parts=(part_of(0),)))
+    except (TypeError, ValueError, OverflowError, CodecError):
+        passage = np.empty(0)
+    if len(passage) != model.config.window:
+        raise BundleError(
+            f"{bundle.folder or bundle.recipe}: a passage to begin from is damaged; train the bundle again"
+        )
+    return passage
+
+
+def _on_from(bundle: Bundle, codec: Any, primer: Song, wish: Wish) -> _Request:
+    """The primer is fixed, and the solo begins at the bar line after its last onset."""
+    heard = codec.arrange(primer)
+    events, window = codec.encode(heard), bundle.model.config.window
+    if len(events) < window:
+        raise CodecError(
+            f"{primer.title or 'the primer'} has {len(events)} events that this bundle knows, and {bundle.recipe} "
+            f"reads {window} before it plays; give a longer primer, or none"
+        )
+    lines = primer.bar_lines()
+    last = int(np.searchsorted(lines, primer.notes["onset"].max(), side="right"))
+    start, bar = int(lines[last]), int(lines[last] - lines[last - 1])
+    frame = until(primer, start + wish.bars * bar)
+    frame = frame.replace(markers=(*frame.markers, Marker(start, "new from here")))
+    part = next((index for index, part in enumerate(primer.parts) if part == heard.parts[0]), 0)
+    return _Request(codec, frame, part, start, events[-window:], wish.steps)
