@@ -16,7 +16,7 @@ INSTALLED = $(VENV)/.installed
 SOURCES = tools tests src $(wildcard benchmarks hatch_build.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint wheel constraints clean
+.PHONY: help setup demo recipes test lint wheel constraints clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ setup: $(INSTALLED) ## make .venv and install Woodshed into it, with all that it
 
 demo: $(INSTALLED) ## learn for about two minutes, then write clips, sound and a report to demo-out/
 	$(BIN)/woodshed demo demo-out --force
+
+recipes: $(INSTALLED) ## train every recipe on real music (under an hour) and write its figures and pages anew
+	$(BIN)/python benchmarks/recipes/run.py
 
 # -v cancels the -q of pyproject.toml: a log should say which file a dot belongs to.
 test: lint wheel ## all that CI runs: lint, wheel, tests

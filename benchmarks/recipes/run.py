@@ -1,0 +1,148 @@
+"""Every recipe, trained for minutes on real music: how well it predicts, and what its pieces are like beside real ones.
+
+It writes results.csv and music.csv, the tables of README.md and the pages of docs/recipes. Ctrl-C ends it; run again
+it goes on: a bundle that is there is used as it is, unless --again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from music import REPOSITORY, Lesson, corpus_of, lessons, material_of
+from woodshed.errors import WoodshedError
+
+HERE = Path(__file__).resolve().parent
+BEGAN = time.monotonic()
+
+
+def main() -> None:
+    options = parse()
+    import torch
+
+    torch.set_num_threads(options.threads)
+    options.work.mkdir(parents=True, exist_ok=True)
+    plan = lessons(options.recipes, options.data, options.minutes)
+    for lesson in plan:
+        corpus_of(lesson.data, options.work, tell)
+    failed = []
+    try:
+        for number, lesson in enumerate(plan, 1):
+            tell(f"[{number}/{len(plan)}] {lesson.recipe.name} on {lesson.data}, {lesson.minutes:g} minutes")
+            try:
+                train(lesson, options)
+                if not options.train_only:
+                    measure(lesson, options)
+            except WoodshedError as error:  # the others are worth having
+                tell(f"{lesson.name} failed: {error}")
+                failed.append(lesson.name)
+    except KeyboardInterrupt:
+        sys.exit("stopped; run again to go on")
+    if not options.train_only:
+        from tables import write_tables
+
+        write_tables(options)
+    if failed:
+        sys.exit(f"failed: {', '.join(failed)}")
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=1.0, metavar="FACTOR", help="train FACTOR times as long")
+    parser.add_argument("--recipes", nargs="+", default=[], help="only these")
+    parser.add_argument("--data", nargs="+", default=[], help="only on these sets")
+    parser.add_argument("--again", action="store_true", help="train anew what is there")
+    parser.add_argument("--measure", action="store_true", help="measure anew what is there")
+    parser.add_argument("--train-only", action="store_true", help="measure nothing")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--pieces", type=int, default=50)
+    parser.add_argument("--work", type=Path, default=REPOSITORY / "build" / "recipes", help="corpora and bundles")
+    parser.add_argument("--out", type=Path, default=HERE, help="where tables go")
+    parser.add_argument("--docs", type=Path, default=REPOSITORY / "docs" / "recipes", help="where pages go")
+    return parser.parse_args()
+
+
+def tell(line: str) -> None:
+    """One line of progress, with the minutes since the start."""
+    print(f"{(time.monotonic() - BEGAN) / 60:5.1f} min  {line}", flush=True)
+
+
+def train(lesson: Lesson, options: argparse.Namespace) -> None:
+    """The lesson's bundle, and beside it a file that says how it came about once it is finished."""
+    from woodshed.recipes.runs import Listener, train_recipe
+
+    out, facts = options.work / lesson.name, options.work / f"{lesson.name}.json"
+    if facts.exists() and out.exists() and not options.again:
+        tell(f"{lesson.name}: the bundle is there")
+        return
+    facts.unlink(missing_ok=True)
+    if options.again:
+        shutil.rmtree(out, ignore_errors=True)
+
+    def on_event(event: Any) -> None:
+        if event.kind == "evaluation":
+            tell(f"{lesson.name}: {event.seconds:.0f} s, step {event.step}, {event.held_out_nats:.3f} nats per note")
+
+    outcome = train_recipe(
+        lesson.recipe, options.work / f"corpus-{lesson.data}", out, minutes=lesson.minutes or None, seed=options.seed,
+        device="cpu", resume=out.exists(), listener=Listener(on_event=on_event, on_warning=tell),
+    )  # fmt: skip
+    if outcome.reason == "interrupted":
+        raise KeyboardInterrupt
+    progress = outcome.progress
+    found = {
+        "minutes": lesson.minutes, "seconds": round(progress.seconds, 2), "steps": progress.step,
+        "best_seconds": round(progress.best_seconds, 2), "end": outcome.reason, "threads": options.threads,
+        "seed": options.seed,
+    }  # fmt: skip
+    facts.write_text(json.dumps(found), encoding="utf-8")
+
+
+def measure(lesson: Lesson, options: argparse.Namespace) -> None:
+    """Put the lesson's rows into the two CSV files."""
+    from pieces import measure_music
+    from tables import has_rows, store
+
+    from woodshed.bundle import load_bundle
+
+    if has_rows(options.out, lesson) and not (options.again or options.measure):
+        return
+    bundle = load_bundle(options.work / lesson.name)
+    material = material_of(lesson, options.work)
+    facts = json.loads((options.work / f"{lesson.name}.json").read_text(encoding="utf-8"))
+    row = {"recipe": lesson.recipe.name, "data": lesson.data, "size": lesson.recipe.size, **facts}
+    row |= predicted(bundle, material, lesson.recipe.model_name)
+    tell(f"{lesson.name}: {row['nats_per_note']} nats per note, {row['nats_per_event']} per event")
+    rows = measure_music(lesson, bundle, material, options, tell)
+    store(options.out / "results.csv", [row])
+    store(options.out / "music.csv", rows)
+
+
+def predicted(bundle: Any, material: Any, model_name: str) -> dict[str, Any]:
+    """Held-out nats, per note and per event; of a band an event is a row: a note, a rest or the end."""
+    from pieces import either_way, events_of
+
+    from woodshed.evaluation.likelihood import measure_likelihood
+
+    found = measure_likelihood(bundle, material.held_out)
+    events = sum(events_of(bundle, song) for song in material.held_out if len(song))
+    whole = found.nats_per_note * found.notes
+    parameters = sum(parameter.numel() for parameter in bundle.model.parameters())
+    either = either_way(bundle, material.held_out)
+    stored = bundle.model.config.as_dict().get("pairs", 0)
+    return {
+        "parameters": parameters, "counts": stored, "songs_train": len(material.songs), "notes_train": material.notes,
+        "songs_held_out": found.songs, "notes_held_out": found.notes, "events_held_out": events,
+        "nats_per_note": round(found.nats_per_note, 4), "low": round(found.low, 4), "high": round(found.high, 4),
+        "nats_per_event": round(whole / events, 4), "nats_per_note_either_way": round(either / found.notes, 4),
+    }  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
