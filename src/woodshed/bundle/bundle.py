@@ -18,6 +18,14 @@ FORMAT = 1
 """Version of the folder's layout; a bundle with a higher one is refused."""
 MODEL_FILE, CONFIG_FILE, CARD_FILE = "model.safetensors", "config.json", "README.md"
 LARGEST_CONFIG_BYTES = 4 << 20
+CAPABILITIES = {"chorale": ("generate", "harmonise")}
+"""Name of a codec -> the verbs that its bundles can answer, if these are not `USUAL_CAPABILITIES`."""
+USUAL_CAPABILITIES = ("generate", "continue")
+
+
+def capabilities_of(codec_name: str) -> tuple[str, ...]:
+    """The verbs that bundles with this codec can answer."""
+    return CAPABILITIES.get(codec_name, USUAL_CAPABILITIES)
 
 
 @dataclass(frozen=True)
@@ -39,7 +47,7 @@ class Bundle:
     @property
     def capabilities(self) -> tuple[str, ...]:
         """The verbs that this bundle can answer."""
-        return ("generate", "continue")
+        return capabilities_of(self.codec.name)
 
     @property
     def config(self) -> dict[str, Any]:

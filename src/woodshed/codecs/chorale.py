@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -38,6 +39,7 @@ PLACES = 32
 _SLOTS = 5
 
 
+@dataclass(frozen=True)
 class ChoraleCodec:
     """Write each sixteenth as soprano, alto, tenor, bass and the end of the frame.
 

@@ -63,8 +63,8 @@ def blank_canvas(
         UnknownName: if the bundle heard nothing like one of the parts.
     """
     check_bars(bars)
-    if bpm is not None and not 10 <= bpm <= 1000:
-        raise OutOfRange(f"tempo {bpm:g} is outside 10-1000 quarter notes per minute")
+    if bpm is not None:
+        check_bpm(bpm)
     model_song = _line_up(bundle, rng)
     parts = model_song["parts"] if parts is None else parts
     check_parts(bundle, parts)
@@ -142,6 +142,12 @@ def _own_ranges(song: Song) -> dict[int, tuple[int, int]]:
 def slot_order(song: Song) -> tuple[Part, ...]:
     """The parts in the codec's order: drums, basses, the rest by program."""
     return tuple(sorted(song.parts, key=lambda part: (not part.is_drum, part.program // 8 != 4, part.program)))
+
+
+def check_bpm(bpm: float) -> None:
+    """Raise `OutOfRange` unless 10-1000."""
+    if not 10 <= bpm <= 1000:
+        raise OutOfRange(f"tempo {bpm:g} is outside 10-1000 quarter notes per minute")
 
 
 def check_bars(bars: int) -> None:

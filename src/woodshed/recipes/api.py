@@ -10,6 +10,7 @@ from woodshed.bundle import Bundle, load_bundle
 from woodshed.errors import UnknownName
 from woodshed.music import Key, Meter, Part, Song, parse_part
 from woodshed.recipes import files, play
+from woodshed.recipes.chorales import DRAWS, harmonise_song, parse_voices
 from woodshed.recipes.clip import CANDIDATES, default_sampling, draw_seed
 from woodshed.recipes.recipe import load_recipe
 from woodshed.recipes.runs import Listener, train_recipe
@@ -98,6 +99,26 @@ class Band:
         )
         sampling = default_sampling(self.bundle, **how)
         return play.continue_song(self.bundle, song, wish, sampling, seed=_seed(seed), candidates=candidates)[0].song
+
+    def harmonise(
+        self,
+        song: Song,
+        *,
+        voices: str | Sequence[str] = "soprano",
+        seed: int | None = None,
+        candidates: int = DRAWS,
+        **how: Unpack[HowToDraw],
+    ) -> Song:
+        """``song`` note for note, whose parts sing ``voices``, and a new part for each voice that is missing.
+
+        Raises:
+            BundleError: if the bundle knows no chorales.
+            CodecError: if the voices cannot sing what is given.
+            UsageError: for what does not exist or lies outside its range.
+        """
+        names = parse_voices(voices if isinstance(voices, str) else ",".join(voices))
+        sampling = default_sampling(self.bundle, **how)
+        return harmonise_song(self.bundle, song, names, sampling, seed=_seed(seed), candidates=candidates)[0].song
 
 
 def load(folder: Path | str) -> Band:

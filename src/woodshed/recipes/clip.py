@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -34,14 +34,19 @@ class Clip:
     """0 for the first of those asked for with one seed."""
     settings: Mapping[str, Any]
     """All that, with the bundle, makes the same song again; written into the file."""
+    findings: Mapping[str, Any] = field(default_factory=dict)
+    """What was counted in it, for JSON."""
+    remark: str = ""
+    """The same for people, in a few words."""
 
     def summary(self) -> str:
         """``8 bars, 4 parts, 412 notes, 140 BPM, F minor, seed 7``"""
-        return f"{describe(self.song)}, seed {self.seed}"
+        return f"{describe(self.song)}, seed {self.seed}{self.remark and '; '}{self.remark}"
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return {**facts_of(self.song), "seed": self.seed, "number": self.number, "settings": dict(self.settings)}
+        own = {"seed": self.seed, "number": self.number, "settings": dict(self.settings)}
+        return {**facts_of(self.song), **self.findings, **own}
 
 
 def describe(song: Song) -> str:

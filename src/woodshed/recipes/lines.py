@@ -114,7 +114,7 @@ def _blank(bundle: Bundle, codec: MelodyCodec, wish: Wish) -> _Request:
     )
     steps_per_bar = codec.steps_per_bar(frame)
     steps = wish.steps if wish.steps is not None else wish.bars * steps_per_bar
-    move = _to_key(wish.key) if codec.transpose else 0
+    move = to_key(wish.key) if codec.transpose else 0
     song = with_key(frame.replace(length=-(-steps // steps_per_bar) * meter.bar_ticks), wish.key)
     line = Line(np.empty(0, np.int64), steps, steps_per_bar, _playable(codec, wish, move))
     return _Request(codec, song, 0, 0, line, move)
@@ -144,7 +144,7 @@ def _on_from(codec: MelodyCodec, primer: Song, wish: Wish) -> _Request:
     return _Request(codec, song, parts[0] if parts else 0, start, line, move)
 
 
-def _to_key(key: Key | None) -> int:
+def to_key(key: Key | None) -> int:
     """Semitones, -6 to 5, from C major or A minor to the key."""
     if key is None:
         return 0

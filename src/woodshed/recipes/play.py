@@ -28,6 +28,7 @@ from woodshed.music import Meter, Song, melody_song, parse_melody, parse_part, p
 from woodshed.music.units import DEFAULT_BPM
 from woodshed.recipes.clip import CANDIDATES, Clip, default_sampling, make_clips, with_key
 from woodshed.recipes.files import Told
+from woodshed.recipes.verbs import check_verb
 from woodshed.recipes.wish import Wish
 
 
@@ -55,6 +56,11 @@ def generate(
         from woodshed.recipes.solos import play_solo
 
         return play_solo(bundle, wish, sampling, None, seed=seed, count=count, candidates=candidates, on_step=on_step)
+    if "harmonise" in bundle.capabilities:
+        from woodshed.recipes.chorales import play_chorale
+
+        _no_line_wishes(bundle, wish)
+        return play_chorale(bundle, wish, sampling, seed=seed, count=count, candidates=candidates, on_step=on_step)
     if kind_of(bundle) == EVENTS:
         from woodshed.recipes.lines import play_line
 
@@ -90,10 +96,12 @@ def continue_song(
     Parts, tempo and meter are the song's own, so a wish may not name them.
 
     Raises:
+        BundleError: if the bundle cannot go on from music.
         OutOfRange: for numbers outside their range.
         UsageError: for a wish for parts, tempo or meter.
         InfeasibleCanvas: if the song has no note.
     """
+    check_verb(bundle, "continue")
     wish, sampling = wish or Wish(), sampling or default_sampling(bundle)
     own = {"parts": wish.parts, "tempo": wish.bpm, "meter": wish.meter}
     if named := [name for name, value in own.items() if value is not None]:

@@ -1,0 +1,304 @@
+"""Play a bundle that knows chorales: four voices from nothing, or those that are missing around those given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from woodshed.bundle import Bundle, event_model
+from woodshed.codecs.chorale import VOICES, ChoraleCodec
+from woodshed.codecs.chorale_frames import (
+    FERMATA_MARK,
+    HIGHEST,
+    LOWEST,
+    RANGES,
+    REST,
+    START,
+    STRUCK,
+    TIED,
+    Frames,
+    flatten,
+)
+from woodshed.codecs.chorale_frames import song_frames as frames_of
+from woodshed.codecs.chorale_voices import STEPS_PER_QUARTER, VOICE_NAMES
+from woodshed.errors import CodecError, InfeasibleCanvas, UnknownName, UsageError
+from woodshed.evaluation.voice_leading import voice_leading
+from woodshed.generation.canvas import Canvas, check_bars, check_bpm
+from woodshed.generation.filters import Sampling
+from woodshed.generation.harmonise import OPEN, PARTICLES, Score, find_voices
+from woodshed.music import METER, TEMPO, TICKS_PER_QUARTER, Meter, Part, Song, melody_song, parse_melody
+from woodshed.music.segments import pitched_notes
+from woodshed.music.units import DEFAULT_BPM
+from woodshed.recipes.clip import Clip, default_sampling, make_clips, with_key
+from woodshed.recipes.files import Told, read_song
+from woodshed.recipes.lines import to_key
+from woodshed.recipes.verbs import check_verb
+from woodshed.recipes.wish import Wish
+
+DRAWS = 8
+"""How many harmonies are found side by side for each that is kept."""
+STEP_TICKS = TICKS_PER_QUARTER // STEPS_PER_QUARTER
+Findings = dict[str, Any]
+TOLD = ("parallel_fifths", "parallel_octaves", "crossings")
+
+
+class _Request(NamedTuple):
+    """What is given, and how an answer becomes a song."""
+
+    codec: ChoraleCodec
+    song: Song
+    """What comes back as it is; new parts are added to it."""
+    score: Score
+    first: int
+    """So many sixteenths are before the score's first."""
+    move: int
+    """Semitones from the pitches that the model sings to those that are heard."""
+    given: dict[int, int]
+    """Voice number -> part of ``song``."""
+
+    def heard(self, frames: Frames) -> Song:
+        """An answer as a song of four voices in the key that is heard."""
+        rests = np.full((self.first, 4), REST), np.zeros(self.first, bool)
+        whole = Frames(*(np.concatenate(both) for both in zip(rests, frames, strict=True)))
+        rows = {name: getattr(self.song, name) for name in ("tempos", "meters", "keys", "markers", "title", "length")}
+        sung = self.codec.decode(flatten(whole), Song(parts=VOICES, **rows))
+        notes = sung.notes.copy()
+        notes["pitch"] += self.move
+        return sung.with_notes(notes)
+
+    def answer(self, heard: Song) -> Song:
+        """The given song with those voices of ``heard`` that were missing."""
+        missing = [voice for voice in range(4) if voice not in self.given]
+        place = np.full(4, -1)
+        place[missing] = len(self.song.parts) + np.arange(len(missing))
+        new = heard.notes[np.isin(heard.notes["part"], missing)].copy()
+        new["part"] = place[new["part"]]
+        if self.given:
+            own = np.isin(self.song.notes["part"], list(self.given.values()))
+            new["velocity"] = int(np.median(self.song.notes["velocity"][own]))
+        parts = [*_named(self.song.parts, self.given), *(self._singer(voice) for voice in missing)]
+        marked = any(mark.text == FERMATA_MARK for mark in self.song.markers)
+        song = self.song.replace(parts=tuple(parts), markers=self.song.markers if marked else heard.markers)
+        return song.with_notes(np.concatenate((song.notes, new)))
+
+    def _singer(self, voice: int) -> Part:
+        """A choir; or the instrument of a given voice, where four can play it together: keyboards, strings, choirs."""
+        programs = [self.song.parts[part].program for part in self.given.values()]
+        together = [program for program in programs if program < 24 or 40 <= program < 56]
+        return replace(VOICES[voice], program=together[0]) if together else VOICES[voice]
+
+
+def play_chorale(
+    bundle: Bundle,
+    wish: Wish,
+    sampling: Sampling,
+    *,
+    seed: int,
+    count: int,
+    candidates: int,
+    on_step: Told | None,
+) -> list[Clip]:
+    """New chorales of ``wish.bars`` bars.
+
+    Raises:
+        OutOfRange: for numbers outside their range.
+        UsageError: for wishes that a choir cannot fulfil.
+        InfeasibleCanvas: if the key and the ranges leave a voice nothing to sing.
+    """
+    request = _blank(bundle, _codec(bundle), wish)
+    particles = 1 if request.score.playable is None else PARTICLES
+    return _clips("generate", bundle, request, wish, sampling, seed, count, candidates, particles, on_step)
+
+
+def harmonise_song(
+    bundle: Bundle,
+    song: Song,
+    voices: Sequence[str] = ("soprano",),
+    sampling: Sampling | None = None,
+    *,
+    seed: int,
+    count: int = 1,
+    candidates: int = DRAWS,
+    on_step: Told | None = None,
+) -> list[Clip]:
+    """``song`` note for note, whose pitched parts sing ``voices``, and a new part for each voice that is missing.
+
+    Of ``candidates`` independent draws for each clip the one that the model finds likeliest is kept.
+
+    Raises:
+        BundleError: if the bundle cannot harmonise.
+        UnknownName: for a voice that does not exist.
+        UsageError: if all four voices are given.
+        CodecError: if the song has not one pitched part for each voice, or a note that its voice cannot sing.
+        OutOfRange: for numbers outside their range.
+    """
+    check_verb(bundle, "harmonise")
+    sampling = sampling or default_sampling(bundle)
+    request = _around(_codec(bundle), song, voices)
+    wish = Wish(bars=song.bars)
+    clips = _clips("harmonise", bundle, request, wish, sampling, seed, count, candidates, PARTICLES, on_step)
+    return [replace(clip, settings={**clip.settings, "voices": list(voices)}) for clip in clips]
+
+
+def parse_voices(text: str) -> tuple[str, ...]:
+    """``"Soprano, bass"`` -> ("soprano", "bass")
+
+    Raises:
+        UnknownName: for a voice that does not exist, is named twice, or if none is named.
+    """
+    voices = tuple(name.strip().lower() for name in text.split(",") if name.strip())
+    if not voices:
+        raise UnknownName(f"no voice is named; name those that are given, such as --voices {VOICE_NAMES[0]}")
+    for voice in voices:
+        if voice not in VOICE_NAMES:
+            raise UnknownName(f"voice {voice!r} is not one of {', '.join(VOICE_NAMES)}")
+    if len(set(voices)) < len(voices):
+        raise UnknownName(f"voices {', '.join(voices)}: one is named twice; each part sings a voice of its own")
+    return voices
+
+
+def read_given(music: str, meter: str | None = None, tempo: float | None = None) -> Song:
+    """The music of a file; or a melody typed as ``"[60, -2, 62]"``, in that meter (4/4) and tempo (120).
+
+    Raises:
+        OutOfRange: for events or numbers outside their range.
+        UsageError: for a meter or tempo beside a file, which has its own.
+        FileError: if the file cannot be read.
+    """
+    if music.lstrip().startswith("["):
+        if tempo is not None:
+            check_bpm(tempo)
+        return melody_song(
+            parse_melody(music), VOICES[0], tempo or DEFAULT_BPM, Meter() if meter is None else Meter.parse(meter)
+        )
+    if meter is not None or tempo is not None:
+        raise UsageError("--meter and --tempo are for a melody that is typed; a file keeps its own, so leave them out")
+    return read_song(Path(music))
+
+
+def _clips(
+    verb: str,
+    bundle: Bundle,
+    request: _Request,
+    wish: Wish,
+    sampling: Sampling,
+    seed: int,
+    count: int,
+    candidates: int,
+    particles: int,
+    on_step: Told | None,
+) -> list[Clip]:
+    """Draw, and keep of the given voices' draws the likeliest; from nothing `best_of` has the first word."""
+    made: list[tuple[list[Song], list[Findings]]] = []
+
+    def answer(rng: np.random.Generator, tell: Told | None) -> tuple[list[Song], Canvas]:
+        draws = find_voices(bundle, request.score, sampling, rng, islands=candidates, particles=particles, on_step=tell)
+        kept = 1 if request.given else candidates
+        heard = [request.heard(frames) for frames in draws.frames[:kept]]
+        songs = [request.answer(voices) for voices in heard]
+        made.append((songs, [_findings(*pair) for pair in zip(heard, draws.nats_per_frame[:kept], strict=True)]))
+        return songs, Canvas(songs[0], 0, tuple(range(len(request.song.parts), len(songs[0].parts))))
+
+    clips = make_clips(
+        verb, bundle, wish, sampling, answer, seed=seed, count=count, candidates=candidates, on_step=on_step
+    )
+    return [_told(clip, *own) for clip, own in zip(clips, made, strict=True)]
+
+
+def _findings(heard: Song, nats_per_frame: float) -> Findings:
+    return {"voice_leading": voice_leading(heard).as_dict(), "nats_per_frame": round(float(nats_per_frame), 4)}
+
+
+def _told(clip: Clip, songs: list[Song], findings: list[Findings]) -> Clip:
+    """The clip with what was found in it."""
+    own = findings[next(number for number, song in enumerate(songs) if song is clip.song)]
+    counts = own["voice_leading"]
+    return replace(clip, findings=own, remark=", ".join(f"{counts[name]} {name.replace('_', ' ')}" for name in TOLD))
+
+
+def _codec(bundle: Bundle) -> ChoraleCodec:
+    _, codec = event_model(bundle)
+    assert isinstance(codec, ChoraleCodec)
+    return codec
+
+
+def _blank(bundle: Bundle, codec: ChoraleCodec, wish: Wish) -> _Request:
+    """All four voices are open. In the bundle's usual tempo and meter where nothing else is asked for."""
+    check_bars(wish.bars)
+    if wish.parts is not None:
+        raise UsageError("a chorale is sung by soprano, alto, tenor and bass; leave --parts out")
+    if wish.polyphony is not None:
+        raise UsageError("each voice sings one note at a time, so --polyphony changes nothing; leave it out")
+    if wish.bpm is not None:
+        check_bpm(wish.bpm)
+    meter = wish.meter or Meter.parse(next(iter(bundle.style.get("meters", {})), "4/4"))
+    song = Song(
+        tempos=np.array([(0, float(wish.bpm or bundle.style.get("bpm", DEFAULT_BPM)))], TEMPO),
+        meters=np.array([(0, meter.numerator, meter.denominator)], METER),
+        length=wish.bars * meter.bar_ticks,
+    )
+    move = to_key(wish.key)
+    tokens = np.full((max(song.length // STEP_TICKS, 1), 4), OPEN)
+    score = Score(tokens, codec.steps_per_bar(song), playable=_playable(move, wish))
+    return _Request(codec, with_key(song, wish.key), score, 0, move, {})
+
+
+def _around(codec: ChoraleCodec, song: Song, voices: Sequence[str]) -> _Request:
+    """The song's parts are given. Before the first note and after the last one nobody sings."""
+    if len(set(voices) & set(VOICE_NAMES)) == len(VOICE_NAMES):
+        raise UsageError("all four voices are given, so none is left to find; give one, two or three of them")
+    notes = pitched_notes(song.notes, song.parts)
+    if not len(notes):
+        why = "only drums sound" if len(song) else "there are no notes"
+        raise CodecError(f"{song.title or 'song'}: {why}, and a voice needs pitches; give music with a melody")
+    arranged, move = codec.arrange(song, voices), -codec.transposition(song, voices)
+    frames, bar = frames_of(arranged), codec.steps_per_bar(arranged)
+    sounds = np.flatnonzero((frames.tokens != REST).any(1))
+    first, stop = int(sounds[0]) // bar * bar, int(sounds[-1]) + 1
+    numbers = [VOICE_NAMES.index(voice) for voice in voices]
+    tokens = np.full_like(frames.tokens, OPEN)
+    tokens[:, numbers] = frames.tokens[:, numbers]
+    tokens[: sounds[0]] = REST
+    fermata = frames.fermata[first:stop] if frames.fermata.any() else None
+    score = Score(tokens[first:stop], bar, fermata, _playable(move, Wish()))
+    given = dict(zip(numbers, np.unique(notes["part"]).tolist(), strict=True))
+    return _Request(codec, song, score, first, move, given)
+
+
+def _playable(move: int, wish: Wish) -> NDArray[np.bool_] | None:
+    """(4, 120) tokens that MIDI, the key and the ranges leave to each voice; None if all.
+
+    Raises:
+        UnknownName: for a range of what is no voice.
+        InfeasibleCanvas: if a voice has nothing to sing.
+    """
+    pitch = np.arange(LOWEST, HIGHEST + 1) + move
+    sung = np.tile((pitch >= 0) & (pitch <= 127), (4, 1))
+    if wish.key is not None:
+        sung &= np.isin(pitch % 12, wish.key.pitch_classes)
+    for name, (low, high) in wish.ranges.items():
+        (ranged,) = parse_voices(name)
+        sung[VOICE_NAMES.index(ranged)] &= (pitch >= low) & (pitch <= high)
+    if sung.all():
+        return None
+    for voice, (low, high) in enumerate(RANGES):
+        if not sung[voice, low - LOWEST : high - LOWEST + 1].any() and (wish.key or wish.ranges):
+            raise InfeasibleCanvas(
+                f"the key and the range leave the {VOICE_NAMES[voice]} no pitch of those that it sings "
+                f"({low + move}-{high + move}); widen them"
+            )
+    mask = np.zeros((4, START), bool)
+    mask[:, REST] = True
+    mask[:, STRUCK:TIED] = mask[:, TIED:START] = sung
+    return mask
+
+
+def _named(parts: Sequence[Part], given: dict[int, int]) -> list[Part]:
+    """The parts; a given voice that has no name gets that of its voice."""
+    names = {part: VOICES[voice].name for voice, part in given.items()}
+    return [replace(part, name=part.name or names.get(index, "")) for index, part in enumerate(parts)]
