@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,11 @@ from tables import table
 
 from woodshed.codecs import FIELDS, NoteStepCodec
 from woodshed.codecs.melody import MelodyCodec
+from woodshed.codecs.pitch_names import PitchNameCodec
+from woodshed.codecs.pitch_step_duration import PitchStepDurationCodec
 from woodshed.errors import WoodshedError
-from woodshed.music import Meter, Part, Song, melody_song, parse_melody
+from woodshed.music import NOTE, Meter, Part, Song, melody_song, parse_melody
+from woodshed.music.melodies import STEP_TICKS
 from woodshed.recipes.recipe import Recipe
 from woodshed.recipes.runs import recipe_codec
 
@@ -22,6 +26,9 @@ _FIRST = [(64, QUARTER), (64, QUARTER), (65, QUARTER), (67, QUARTER), (67, QUART
           (62, QUARTER), (60, QUARTER), (60, QUARTER), (62, QUARTER), (64, QUARTER)]  # fmt: skip
 NOTES = [*_FIRST, (64, DOTTED), (62, EIGHTH), (62, HALF), *_FIRST, (62, DOTTED), (60, EIGHTH), (60, HALF)]
 """Pitch and length in sixteenths."""
+BELOW = {60: (67, 64, 48), 62: (71, 62, 55), 64: (67, 60, 48), 65: (71, 62, 55), 67: (72, 64, 48)}
+"""What alto, tenor and bass sing to each pitch of the tune."""
+SHOWN_BARS = 2
 INTRO = (
     "Beethoven's *Ode to Joy*, from the bar where the tune begins, typed as `--primer-melody` takes it "
     "(a number starts a pitch, -2 lets go on what is):\n\n"
@@ -45,8 +52,12 @@ def as_seen(recipe: Recipe) -> str:
         return as_melody(codec)
     if isinstance(codec, NoteStepCodec):
         return as_rows(codec)
+    if isinstance(codec, PitchNameCodec):
+        return as_names(replace(codec, part=None))
+    if isinstance(codec, PitchStepDurationCodec):
+        return as_seconds(codec)
     try:
-        return in_words(codec)
+        return as_voices(codec) if codec.name == "chorale" else in_words(codec)
     except (WoodshedError, AttributeError) as error:
         return f"This system has no form for a single line: {error}.\n"
 
@@ -98,16 +109,64 @@ def as_rows(codec: NoteStepCodec) -> str:
     )
 
 
-def in_words(codec: Any) -> str:
-    """For any other codec: its symbols, and the first of them in words."""
-    song = codec.arrange(tune())
+def as_names(codec: PitchNameCodec) -> str:
+    """One name per note or chord."""
+    names = codec.names(codec.arrange(tune()))
+    lines = [" | ".join(names[start : start + 10]) for start in range(0, len(names), 10)]
+    what = "a name and a length in twelfths of a quarter" if codec.step_quarters is None else "a name; lengths are lost"
+    text = "\n".join(lines)
+    return (
+        f"{INTRO}```\n{by_bars()}\n```\n\nOne event per note or chord, {what}. The model reads the numbers of these "
+        "names in the sorted list of all that it met in training. (A part that is no guitar is shown here all the "
+        f"same.)\n\n```\n{text}\n```\n"
+    )
+
+
+def as_seconds(codec: PitchStepDurationCodec) -> str:
+    """Three numbers per note."""
+    rows = codec.encode(codec.arrange(tune()))
+    cells = [[str(number), f"{row[0]:.0f}", f"{row[1]:.2f}", f"{row[2]:.2f}"] for number, row in enumerate(rows, 1)]
+    return (
+        f"{INTRO}```\n{by_bars()}\n```\n\nOne row per note, at 120 BPM: its pitch, the seconds since the note before "
+        f"it, and the seconds that it sounds.\n\n{table(['note', 'pitch', 'step', 'duration'], cells)}"
+    )
+
+
+def as_voices(codec: Any) -> str:
+    """Four voices; the first bars only, for it is long."""
+    song = codec.arrange(chorale())
     events = np.asarray(codec.encode(song))
+    shown = events[: len(events) // BARS * SHOWN_BARS]
+    words = [[str(symbol), codec.describe(codec.field, int(symbol))] for symbol in np.unique(shown)]
+    lines = np.array2string(shown, max_line_width=100, threshold=4096)
+    return (
+        "Beethoven's *Ode to Joy* in four voices (an octave higher than on the other pages, harmonised with plain "
+        f"triads). All eight bars are {len(events):,} events of {codec.events}; the first {SHOWN_BARS}:\n\n"
+        f"```\n{lines}\n```\n\n{table(['event', 'meaning'], words)}"
+    )
+
+
+def chorale() -> Song:
+    """The tune with three voices below it."""
+    names = ("Soprano", "Alto", "Tenor", "Bass")
+    parts = tuple(Part(name, 52) for name in names)
+    rows, onset = [], 0
+    for pitch, length in NOTES:
+        for voice, sung in enumerate((pitch + 12, *BELOW[pitch])):
+            rows.append((onset * STEP_TICKS, length * STEP_TICKS, sung, 100, voice))
+        onset += length
+    found = tune()
+    notes = np.zeros(len(rows), NOTE)
+    for column, values in zip(("onset", "duration", "pitch", "velocity", "part"), zip(*rows, strict=True), strict=True):
+        notes[column] = values
+    return found.replace(parts=parts, notes=notes[:0]).with_notes(notes)
+
+
+def in_words(codec: Any) -> str:
+    """For any other codec: its numbers."""
+    events = np.asarray(codec.encode(codec.arrange(tune())))
     text = np.array2string(events, max_line_width=100, threshold=4096)
-    lines = [f"{INTRO}```\n{by_bars()}\n```\n\nAs {codec.name} events, shape {events.shape}:\n\n```\n{text}\n```\n"]
-    if hasattr(codec, "field") and events.ndim == 1 and events.dtype.kind == "i":
-        cells = [[str(symbol), codec.describe(codec.field, int(symbol))] for symbol in np.unique(events)[:24]]
-        lines.append(table(["event", "meaning"], cells))
-    return "\n".join(lines)
+    return f"{INTRO}```\n{by_bars()}\n```\n\nAs {codec.name} events, shape {events.shape}:\n\n```\n{text}\n```\n"
 
 
 def by_bars() -> str:

@@ -27,19 +27,22 @@ TITLES = {
     "chorales": "JS Fake Chorales (CC BY 4.0: for comparison only)",
 }
 LESSONS: dict[str, dict[str, float]] = {
-    "attention-rnn": {"openewld": 3, "nottingham": 2},
-    "band": {"freedoom": 4},
-    "basic-rnn": {"openewld": 3, "nottingham": 2},
+    "attention-rnn": {"openewld": 3, "nottingham": 1},
+    "band": {"freedoom": 3},
+    "basic-rnn": {"openewld": 3, "nottingham": 1},
     "chorale": {"chorales": 3},
-    "lookback-rnn": {"openewld": 3, "nottingham": 2},
+    "deeprock": {"freedoom": 1.5},
+    "lookback-rnn": {"openewld": 3, "nottingham": 1},
     "markov": {"openewld": 0, "nottingham": 0},
-    "mono-rnn": {"openewld": 3, "nottingham": 2},
+    "mono-rnn": {"openewld": 3, "nottingham": 1},
+    "pitch-step-duration": {"freedoom": 1.5},
+    "shred": {"freedoom": 1.5},
 }
 """Recipe -> set -> minutes. The first set is the one whose pieces are drawn on the recipe's page. A chain counts in a
 second however many minutes are given."""
 BY_CODEC: dict[str, dict[str, float]] = {"melody": {"openewld": 3}, "chorale": {"chorales": 3}}
 """The same for a recipe that is not in the table, by its codec; all others learn what `OTHERS` says."""
-OTHERS: dict[str, float] = {"freedoom": 3}
+OTHERS: dict[str, float] = {"freedoom": 1.5}
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,16 @@ import argparse
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from eight_bars import BARS, as_seen
 from tables import figure, nats_table, table
 
-from music import BY_CODEC, LESSONS, OTHERS, TITLES, Lesson, lessons
+from music import BY_CODEC, LESSONS, OTHERS, TITLES, Lesson, lessons, material_of
 from woodshed.bundle import load_bundle
+from woodshed.errors import WoodshedError
 from woodshed.formats import read_midi
 from woodshed.recipes.material import Material
 from woodshed.recipes.recipe import Recipe, load_recipe, recipe_names
@@ -72,7 +74,7 @@ def page(
         f"- **Source**: {recipe.source}.\n- **Differs**: {recipe.differs}.\n",
         f"## Train it and play it\n\n{commands(recipe, data)}",
         f"## Eight bars as it sees them\n\n{as_seen(recipe)}",
-        f"## The model\n\n{layers(recipe, work / f'{recipe.name}-{data}')}",
+        f"## The model\n\n{layers(recipe, data, work)}",
         f"## What it learns\n\n{learned(own, data)}",
         f"## What it plays\n\n{played(pieces, picture)}",
         "Written by `make recipes`; protocol, machine and fine print are in "
@@ -90,18 +92,26 @@ def commands(recipe: Recipe, data: str) -> str:
         "woodshed continue my.shed riff.mid -o more.mid --bars 8",
         'woodshed generate my.shed -o song.mid --primer-melody "[60,-2,60,-2,67,-2,67,-2]"',
     ]
+    if recipe.codec_name == "chorale":
+        lines[3:] = ["woodshed harmonise my.shed melody.mid -o four.mid           # three voices to a melody"]
+    if recipe.material["kind"] == "parts":
+        lines.pop()
     if recipe.codec_name == "melody":
         lines[-1] += " --steps 128"
         lines.append("woodshed generate my.shed -o wide.mid --temperature 1.1 --beam 2 --branch-factor 4")
     return "```\n" + "\n".join(lines) + "\n```\n"
 
 
-def layers(recipe: Recipe, bundle: Path) -> str:
+def layers(recipe: Recipe, data: str, work: Path) -> str:
     """Tensors of each size side by side; of a chain, what was counted."""
     if recipe.model_name == "markov":
-        return chain(recipe, bundle)
+        return chain(recipe, work / f"{recipe.name}-{data}")
     sizes = [size for size in recipe.sizes if size != "tiny"]
-    shapes = {size: tensors(recipe.name, size) for size in sizes}
+    material = Material([])
+    if recipe.material["kind"] == "parts":  # the vocabulary comes from the music
+        with suppress(WoodshedError):
+            material = material_of(Lesson(recipe, data, 0), work)
+    shapes = {size: tensors(recipe.name, size, material) for size in sizes}
     names = list(dict.fromkeys(name for found in shapes.values() for name in found))
     cells = [[f"`{name}`", *(shapes[size].get(name, ("", 0))[0] for size in sizes)] for name in names]
     whole = ["**parameters**", *(f"**{sum(count for _, count in shapes[size].values()):,}**" for size in sizes)]
@@ -111,9 +121,9 @@ def layers(recipe: Recipe, bundle: Path) -> str:
     return f"{recipe.model_name}: {', '.join(settings)} ({' / '.join(sizes)}).\n\n{table(heads, [*cells, whole])}"
 
 
-def tensors(name: str, size: str) -> dict[str, tuple[str, int]]:
+def tensors(name: str, size: str, material: Material) -> dict[str, tuple[str, int]]:
     """Name -> shape, and how many numbers; tensors of alike layers on one line."""
-    model = blank_bundle(load_recipe(name, [f"size={size}"]), Material([]), 0, "cpu").model
+    model = blank_bundle(load_recipe(name, [f"size={size}"]), material, 0, "cpu").model
     found: dict[str, list[tuple[str, int]]] = {}
     for full, tensor in model.named_parameters():
         shape = " x ".join(map(str, tensor.shape)) or "1"

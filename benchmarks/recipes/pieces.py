@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from music import Lesson
-from woodshed.bundle import Bundle
+from woodshed.bundle import WINDOWS, Bundle, kind_of
 from woodshed.bundle.likelihood import song_nats
 from woodshed.codecs.melody import LOOKBACK_BARS, NO_EVENT
 from woodshed.evaluation.copying import CopyIndex
@@ -34,9 +34,17 @@ OWN_FIGURES = ("copied", "copied_8", "bars_again_1", "bars_again_2", "notes_agai
 SHORT_RUN = 8
 
 
-def events_of(bundle: Bundle, song: Song) -> int:
-    """How many things a model must predict in a song: events, or the rows of a band (its end is one)."""
-    return len(bundle.codec.encode(bundle.codec.arrange(song)))
+def scored(bundle: Bundle, songs: Sequence[Song]) -> tuple[list[Song], int]:
+    """The songs of which a model predicts a note, and how many things it predicts in them: events, the rows of a band
+    (its end is one), or the events that have a whole window before them."""
+    window = bundle.model.config.window if kind_of(bundle) == WINDOWS else 0
+    kept, events = [], 0
+    for song in songs:
+        size = len(bundle.codec.encode(bundle.codec.arrange(song))) if len(song) else 0
+        if size > window:
+            kept.append(song)
+            events += size - window
+    return kept, events
 
 
 def either_way(bundle: Bundle, songs: Sequence[Song]) -> float:

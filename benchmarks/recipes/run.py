@@ -117,24 +117,24 @@ def measure(lesson: Lesson, options: argparse.Namespace) -> None:
     material = material_of(lesson, options.work)
     facts = json.loads((options.work / f"{lesson.name}.json").read_text(encoding="utf-8"))
     row = {"recipe": lesson.recipe.name, "data": lesson.data, "size": lesson.recipe.size, **facts}
-    row |= predicted(bundle, material, lesson.recipe.model_name)
+    row |= predicted(bundle, material)
     tell(f"{lesson.name}: {row['nats_per_note']} nats per note, {row['nats_per_event']} per event")
     rows = measure_music(lesson, bundle, material, options, tell)
     store(options.out / "results.csv", [row])
     store(options.out / "music.csv", rows)
 
 
-def predicted(bundle: Any, material: Any, model_name: str) -> dict[str, Any]:
-    """Held-out nats, per note and per event; of a band an event is a row: a note, a rest or the end."""
-    from pieces import either_way, events_of
+def predicted(bundle: Any, material: Any) -> dict[str, Any]:
+    """Held-out nats, per note and per event; see `pieces.scored`."""
+    from pieces import either_way, scored
 
     from woodshed.evaluation.likelihood import measure_likelihood
 
-    found = measure_likelihood(bundle, material.held_out)
-    events = sum(events_of(bundle, song) for song in material.held_out if len(song))
+    songs, events = scored(bundle, material.held_out)
+    found = measure_likelihood(bundle, songs)
     whole = found.nats_per_note * found.notes
     parameters = sum(parameter.numel() for parameter in bundle.model.parameters())
-    either = either_way(bundle, material.held_out)
+    either = either_way(bundle, songs)
     stored = bundle.model.config.as_dict().get("pairs", 0)
     return {
         "parameters": parameters, "counts": stored, "songs_train": len(material.songs), "notes_train": material.notes,

@@ -10,10 +10,12 @@ import typer
 
 from woodshed.cli.options import Force, Json, Threads, use_threads
 from woodshed.cli.talk import Talk
+from woodshed.errors import UsageError
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from woodshed.recipes.recipe import Recipe
     from woodshed.recipes.runs import Listener
     from woodshed.training.loop import Event, Outcome
 
@@ -43,6 +45,14 @@ def command(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the recipe; may be given again."),
     ] = None,
+    sweep: Annotated[
+        str | None,
+        typer.Option(
+            "--sweep",
+            metavar="KEY=V,V,...",
+            help="Train once for each value, such as learning_rate=0.01,0.001; draw the curves, keep the best.",
+        ),
+    ] = None,
     held_out: Annotated[
         Path | None,
         typer.Option("--held-out", metavar="FOLDER", help="Measure the loss on this music instead of on a share."),
@@ -67,12 +77,40 @@ def command(
     chosen = load_recipe(recipe, changes or [])
     check_bundle_output(output, force=force, resume=resume)
     use_threads(threads)
+    if sweep is not None:
+        if resume or base is not None or sample_every is not None:
+            raise UsageError("--sweep trains several times from nothing; leave out --resume, --from and --sample-every")
+        _sweep(
+            talk, chosen, sweep, music, output, minutes=minutes, steps=steps, seed=seed, device=device,
+            held_out=held_out, force=force,
+        )  # fmt: skip
+        return
     with talk.progress("{task.fields[loss]}") as bar:
         outcome = train_recipe(
             chosen, music, output, minutes=minutes, steps=steps, seed=seed, device=device, held_out=held_out,
             base=base, resume=resume, force=force, sample_every=sample_every, listener=_listener(talk, bar),
         )  # fmt: skip
     _report(talk, outcome, output, _again(context.obj or []))
+
+
+def _sweep(talk: Talk, recipe: Recipe, text: str, music: Path, output: Path, **options: Any) -> None:
+    """Train once for each value, and tell which was best."""
+    from woodshed.recipes.sweep import CHART, Sweep, run_sweep
+
+    sweep = Sweep.parse(text, recipe)
+    with talk.progress("{task.fields[loss]}") as bar:
+
+        def on_value(value: str, outcome: Outcome | None) -> None:
+            if outcome is None:
+                talk.note(f"{sweep.key} = {value}")
+
+        tried = run_sweep(recipe, sweep, music, output, listener=_listener(talk, bar), on_value=on_value, **options)
+    best = min(tried, key=lambda one: one.best)
+    talk.facts({"kind": "sweep", "key": sweep.key, "best": best.value, "tried": [one.as_dict() for one in tried]})
+    for one in tried:
+        talk.say(f"{sweep.key} = {one.value}: {one.best:.3f} nats per held-out note{', kept' if one is best else ''}")
+    talk.note(f"curves: {output / 'training' / CHART}")
+    _report(talk, best.outcome, output, "")
 
 
 def _listener(talk: Talk, bar: Progress) -> Listener:
@@ -133,6 +171,6 @@ def _report(talk: Talk, outcome: Outcome, output: Path, again: str) -> None:
     measured = "no held-out songs" if loss is None else f"{loss:.3f} nats per held-out note"
     learned = f"{training['songs']} songs, {training['notes']:,} notes, {outcome.progress.seconds / 60:.1f} minutes"
     talk.say(f"wrote {output}: {learned}, {measured}")
-    if outcome.reason == "interrupted":
+    if outcome.reason == "interrupted" and again:
         talk.note(f"interrupted, and kept; to go on: {again}")
     talk.note(f"now try: woodshed generate {output} -o new.mid --bars 8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,6 +50,36 @@ def loss_curve_svg(
 ) -> str:
     """The same chart as text, ``<svg ...>...</svg>``, to put inside a page."""
     return figure_svg(_figure(train, held_out, title, unit, style))
+
+
+def draw_sweep(
+    curves: Mapping[str, Curve],
+    path: Path,
+    *,
+    title: str | None = None,
+    best: str | None = None,
+    unit: str = "nats per note",
+    style: str = "light",
+) -> None:
+    """Write one held-out curve for each name, the ``best`` of them thick. By suffix: .png, .svg or .pdf.
+
+    Raises:
+        UnknownName: for another suffix, or a style that there is not.
+        FileError: if it cannot be written.
+    """
+    from matplotlib.figure import Figure
+
+    check_picture_path(path, "chart")
+    paint = find_style(style)
+    figure = Figure(figsize=SIZE_INCHES, facecolor=paint.paper, layout="constrained")
+    axes = figure.add_subplot()
+    for number, (name, curve) in enumerate(curves.items()):
+        minutes, loss = _points(curve, name)
+        lowest = f" (best {loss.min():.3f})" if len(loss) else ""
+        colour, width = PART_COLOURS[number % len(PART_COLOURS)], 2.6 if name == best else 1.3
+        axes.plot(minutes, loss, color=colour, lw=width, marker="o", ms=3, label=name + lowest)
+    _dress(axes, title, unit, paint)
+    save_figure(figure, path)
 
 
 def _figure(train: Curve, held_out: Curve, title: str | None, unit: str, style: str) -> Figure:
