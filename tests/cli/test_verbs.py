@@ -298,3 +298,28 @@ def test_data_comes_from_a_mirror(woodshed: Run, data_folder: Path, tmp_path: Pa
     assert Path(got["folder"]).is_relative_to(tmp_path)
     rows = [json.loads(line) for line in woodshed("data", "list", "--folder", tmp_path, "--json").out.splitlines()]
     assert [row["name"] for row in rows if row["here"]] == ["blasphemer"]
+
+
+def test_a_sweep_tells_each_value_and_which_is_kept(
+    woodshed: Run, refuses: Run, music_folder: Path, tmp_path: Path
+) -> None:
+    train = [
+        "train",
+        "band",
+        music_folder,
+        "--set",
+        "size=tiny",
+        "--steps",
+        2,
+        "--sweep",
+        "learning_rate=0.003,0.00001",
+    ]
+    said = woodshed(*train, "-o", tmp_path / "b", "--json")
+    assert said.code == 0
+    facts = [json.loads(line) for line in said.out.splitlines()]
+    swept = next(fact for fact in facts if fact["kind"] == "sweep")
+    assert [one["value"] for one in swept["tried"]] == ["0.003", "0.00001"]
+    assert swept["best"] in ("0.003", "0.00001")
+    assert "curves: " in said.err
+    assert "leave out --resume" in refuses(2, *train, "-o", tmp_path / "c", "--resume")
+    assert not (tmp_path / "c").exists()

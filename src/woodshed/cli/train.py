@@ -99,18 +99,18 @@ def _sweep(talk: Talk, recipe: Recipe, text: str, music: Path, output: Path, **o
 
     sweep = Sweep.parse(text, recipe)
     with talk.progress("{task.fields[loss]}") as bar:
-
-        def on_value(value: str, outcome: Outcome | None) -> None:
-            if outcome is None:
-                talk.note(f"{sweep.key} = {value}")
-
-        tried = run_sweep(recipe, sweep, music, output, listener=_listener(talk, bar), on_value=on_value, **options)
+        tried = run_sweep(
+            recipe, sweep, music, output, listener=_listener(talk, bar),
+            on_value=lambda value: talk.note(f"{sweep.key} = {value}"), **options,
+        )  # fmt: skip
     best = min(tried, key=lambda one: one.best)
     talk.facts({"kind": "sweep", "key": sweep.key, "best": best.value, "tried": [one.as_dict() for one in tried]})
     for one in tried:
-        talk.say(f"{sweep.key} = {one.value}: {one.best:.3f} nats per held-out note{', kept' if one is best else ''}")
+        measured = f"{one.best:.3f} nats per held-out note" if one.outcome else "failed"
+        talk.say(f"{sweep.key} = {one.value}: {measured}{', kept' if one is best else ''}")
     talk.note(f"curves: {output / 'training' / CHART}")
-    _report(talk, best.outcome, output, "")
+    if best.outcome is not None:
+        _report(talk, best.outcome, output, "")
 
 
 def _listener(talk: Talk, bar: Progress) -> Listener:

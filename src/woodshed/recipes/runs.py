@@ -79,7 +79,7 @@ def train_recipe(
     out = Path(out)
     check_bundle_output(out, force=force, resume=resume)
     options = training_options(recipe, minutes=minutes, steps=steps, seed=seed, device=device)
-    with _no_empty_folders(out):
+    with no_empty_folders(out):
         begun = None if base is None else load_base(recipe, base)
         material = _material(recipe, source, out, held_out, resume, seed, listener)
         blank = blank_bundle(recipe, material, seed, options.device, begun)
@@ -264,7 +264,7 @@ def _material(
 
 
 @contextmanager
-def _no_empty_folders(out: Path) -> Iterator[None]:
+def no_empty_folders(out: Path) -> Iterator[None]:
     """If the run fails before anything was written, the folders made for it go again."""
     try:
         yield

@@ -13,7 +13,8 @@ from woodshed.bundle import save_bundle
 from woodshed.errors import CorpusError, OutOfRange, UsageError
 from woodshed.recipes.material import Material, open_material
 from woodshed.recipes.recipe import CODECS, MODELS, SECTIONS, Recipe, load_recipe
-from woodshed.recipes.runs import WORK_FOLDER, Listener, check_bundle_output, train_recipe
+from woodshed.recipes.runs import WORK_FOLDER, Listener, check_bundle_output, no_empty_folders, train_recipe
+from woodshed.rendering.output import written_whole
 
 if TYPE_CHECKING:
     from woodshed.training.loop import Outcome
@@ -53,15 +54,21 @@ class Tried:
     """One value and what came of it."""
 
     value: str
-    outcome: Outcome
+    outcome: Outcome | None
+    """None if the run failed."""
+    failure: str = ""
+    """Why it failed."""
 
     @property
     def best(self) -> float:
-        """Held-out nats per note."""
-        return self.outcome.progress.best if self.outcome.progress.best is not None else float("inf")
+        """Held-out nats per note; infinite if there are none."""
+        best = self.outcome.progress.best if self.outcome else None
+        return float("inf") if best is None else best
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: the value, how it ended, and the held-out curve."""
+        if self.outcome is None:
+            return {"value": self.value, "reason": "failed", "failure": self.failure, "minutes": [], "held_out": []}
         points = [event for event in self.outcome.events if event.held_out_nats is not None]
         return {
             "value": self.value,
@@ -86,44 +93,59 @@ def run_sweep(
     held_out: Path | None = None,
     force: bool = False,
     listener: Listener | None = None,
-    on_value: Callable[[str, Outcome | None], None] = lambda value, outcome: None,
+    on_value: Callable[[str], None] = lambda value: None,
 ) -> list[Tried]:
     """Train ``recipe`` once for each value, ``minutes`` each, on the very same songs; the best bundle is at ``out``.
 
     ``out/training`` then holds ``sweep.svg`` (all held-out curves in one picture) and ``sweep.json``. Ctrl-C ends the
-    value in hand and tries no more. ``on_value`` is told of each value when it begins (None) and when it is done.
+    value in hand and tries no more. A value with which nothing can be learned, such as a learning rate at which the
+    loss is no number any more, is kept as failed. ``on_value`` is told of each value before it is tried.
 
     Raises:
+        OutOfRange: if nothing can be learned with any of the values.
         OutputExists: if ``out`` is there and ``force`` is not set.
         CorpusError: if there is no usable music, or none can be held out to choose by.
     """
-    from woodshed.rendering.charts import draw_sweep
-
     out, listener = Path(out), listener or Listener()
     recipes = {value: load_recipe(recipe.name, [*recipe.changed, f"{sweep.key}={value}"]) for value in sweep.values}
     check_bundle_output(out, force=force)
     work = out / WORK_FOLDER
-    material = _material(recipe, source, work, held_out, seed, listener)
-    tried: list[Tried] = []
-    shutil.rmtree(work / SWEEP_FOLDER, ignore_errors=True)
-    for number, (value, changed) in enumerate(recipes.items()):
-        on_value(value, None)
-        told = listener if number == 0 else replace(listener, on_warning=lambda line: None)
-        outcome = train_recipe(
-            changed, material, work / SWEEP_FOLDER / f"{number + 1}", minutes=minutes, steps=steps, seed=seed,
-            device=device, listener=told,
-        )  # fmt: skip
-        tried.append(Tried(value, outcome))
-        on_value(value, outcome)
-        best = min(tried, key=lambda one: one.best)
-        if best.value == value:
-            save_bundle(best.outcome.bundle, out)
-        (work / FACTS).write_text(json.dumps({"key": sweep.key, "tried": [one.as_dict() for one in tried]}, indent=1))
-        curves = {one.value: (one.as_dict()["minutes"], one.as_dict()["held_out"]) for one in tried}
-        draw_sweep(curves, work / CHART, title=f"{recipe.name}: {sweep.key}", best=best.value)
-        if outcome.reason == "interrupted":
-            break
+    with no_empty_folders(out):
+        material = _material(recipe, source, work, held_out, seed, listener)
+        shutil.rmtree(work / SWEEP_FOLDER, ignore_errors=True)
+        tried: list[Tried] = []
+        for number, (value, changed) in enumerate(recipes.items(), 1):
+            on_value(value)
+            told = listener if number == 1 else replace(listener, on_warning=lambda line: None)
+            try:
+                outcome = train_recipe(
+                    changed, material, work / SWEEP_FOLDER / f"{number}", minutes=minutes, steps=steps, seed=seed,
+                    device=device, listener=told,
+                )  # fmt: skip
+                tried.append(Tried(value, outcome))
+            except OutOfRange as error:
+                if len(tried) == len(recipes) - 1 and not any(one.outcome for one in tried):
+                    raise
+                listener.on_warning(f"{sweep.key} = {value}: {error}")
+                tried.append(Tried(value, None, str(error)))
+            _keep(recipe, sweep, tried, out)
+            if tried[-1].outcome is not None and tried[-1].outcome.reason == "interrupted":
+                break
     return tried
+
+
+def _keep(recipe: Recipe, sweep: Sweep, tried: list[Tried], out: Path) -> None:
+    """Write the best bundle so far, the facts and the picture."""
+    from woodshed.rendering.charts import draw_sweep
+
+    best = min(tried, key=lambda one: one.best)
+    if best is tried[-1] and best.outcome is not None:
+        save_bundle(best.outcome.bundle, out)
+    facts = [one.as_dict() for one in tried]
+    with written_whole(out / WORK_FOLDER / FACTS) as temporary:
+        temporary.write_text(json.dumps({"key": sweep.key, "tried": facts}, indent=1), encoding="utf-8")
+    curves = {str(one["value"]): (one["minutes"], one["held_out"]) for one in facts}
+    draw_sweep(curves, out / WORK_FOLDER / CHART, title=f"{recipe.name}: {sweep.key}", best=best.value)
 
 
 def _material(
@@ -133,6 +155,7 @@ def _material(
         source, work, options=recipe.corpus, seed=seed, held_out=held_out, progress=listener.on_corpus
     )
     if not material.held_out:
+        shutil.rmtree(work / "corpus", ignore_errors=True)  # what was built for this alone
         raise CorpusError(f"{source}: no song can be held out, and a sweep chooses by held-out songs; give more music")
     return material
 
