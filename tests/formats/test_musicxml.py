@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from woodshed.errors import FormatError, LimitExceeded
+from woodshed.formats import read_midi, write_midi
 from woodshed.formats.musicxml import read_musicxml
 from woodshed.formats.repair import Repair
 from woodshed.music import NO_CHORD, QUALITY_NAMES, SUSTAIN, Marker, Song
@@ -183,6 +184,21 @@ def test_keys_meters_tempo_and_markers_are_kept() -> None:
     assert song.tempos.tolist() == [(0, 90.0), (1920, 132.0)]
     assert song.markers == (Marker(1920, "B"),)
     assert song.title == "The Song"
+
+
+def test_a_fermata_is_a_marker_where_its_note_begins_once_for_all_parts() -> None:
+    held = "<notations><fermata type='upright'/></notations>"
+    tied = ("<tie type='start'/>", f"<tie type='stop'/>{held}")
+    rehearsal = "<direction><direction-type><rehearsal>A</rehearsal></direction-type></direction>"
+    soprano = measure(note("C5", 4), note("D5", 4), note("E5", 8, held), attributes=FOUR_FOUR) + measure(
+        rehearsal, note("C5", 8, held), note("D5", 8, tied[0])
+    )
+    alto = measure(note("G4", 8), note("G4", 8, held), attributes=FOUR_FOUR) + measure(note("E4", 16))
+    song = read_musicxml(score(soprano + measure(note("D5", 16, tied[1])), alto + measure(rest(16))))
+    assert song.markers == (
+        Marker(960, "fermata"), Marker(1920, "A"), Marker(1920, "fermata"), Marker(2880, "fermata"),
+    )  # fmt: skip
+    assert read_midi(write_midi(song)).markers == song.markers
 
 
 def test_dynamics_become_velocity_from_their_place_on() -> None:

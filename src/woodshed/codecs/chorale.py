@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from woodshed.codecs.chorale_frames import (
     END,
     FERMATA,
-    FERMATA_MARK,
     FOLLOWS,
     FRAME,
     RANGES,
@@ -32,6 +31,7 @@ from woodshed.codecs.chorale_voices import STEPS_PER_QUARTER, VOICE_NAMES, given
 from woodshed.errors import OutOfRange
 from woodshed.music import TICKS_PER_QUARTER, Marker, Part, Song
 from woodshed.music.key_finding import find_key
+from woodshed.music.song import FERMATA_MARK
 
 VOICES = tuple(Part(name.capitalize(), 52, role="voice") for name in VOICE_NAMES)
 PLACES = 32

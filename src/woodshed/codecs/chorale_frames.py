@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from woodshed.codecs.chorale_voices import STEPS_PER_QUARTER, VOICE_NAMES, check_length, place, steps
 from woodshed.errors import CodecError
 from woodshed.music import NOTE, PITCH_NAMES, TICKS_PER_QUARTER, Song
+from woodshed.music.song import FERMATA_MARK
 from woodshed.music.units import steps_to_ticks
 
 RANGES = ((50, 86), (46, 80), (43, 75), (29, 68))
@@ -20,8 +21,6 @@ _PITCHES = HIGHEST - LOWEST + 1
 FRAME, FERMATA, END, REST, STRUCK = range(5)
 TIED = STRUCK + _PITCHES
 START = TIED + _PITCHES
-FERMATA_MARK = "fermata"
-"""The text of a `Marker` where a note with a fermata starts."""
 VELOCITY = 80
 
 

@@ -1,9 +1,10 @@
 """Read MusicXML (.musicxml, .xml and the compressed .mxl) into a `Song`.
 
 What is kept: parts with their names and instruments, sounding pitches, ties joined, chords and voices, tempo,
-meter, key, dynamics as velocity, the sustain pedal, chord symbols, rehearsal marks, title. What is left aside
-or guessed is counted in a `Repair`: grace and cue notes, ornaments, repeats (the music is read once, as it
-stands on the page). Lyrics, layout and hairpins have no place in a `Song`.
+meter, key, dynamics as velocity, the sustain pedal, chord symbols, rehearsal marks, title; a fermata is a marker
+with that text where its note begins. What is left aside or guessed is counted in a `Repair`: grace and cue notes,
+ornaments, repeats (the music is read once, as it stands on the page). Lyrics, layout and hairpins have no place in
+a `Song`.
 
 **Where the bars lie.** A measure lasts as long as its longest part does; rests never make it longer than its
 meter says (some programs write a whole rest into any bar), and one that holds nothing lasts a bar.
@@ -35,7 +36,7 @@ from woodshed.formats.musicxml_walk import Note, PartEvents, walk_part
 from woodshed.formats.musicxml_words import DEFAULT_VELOCITY, drum_of, program_of
 from woodshed.formats.repair import Repair
 from woodshed.music.general_midi import DRUM_CHANNEL
-from woodshed.music.song import MAX_TICK, NOTE, SUSTAIN, Marker, Part, Song
+from woodshed.music.song import FERMATA_MARK, MAX_TICK, NOTE, SUSTAIN, Marker, Part, Song
 
 MAX_BYTES = 32 * 2**20
 """Default for ``max_bytes``: the longest XML text that is read, after unpacking."""
@@ -205,6 +206,7 @@ def _assemble(root: Element, name: str, oddities: Counter[str]) -> Song:
             band.parts,
             controls=band.controls,
             **_song_events(walked, bars),
+            markers=_markers(walked, bars, band.fermatas),
             meters=bars.meters,
             title=_title(root),
             length=int(bars.starts[-1]),
@@ -226,10 +228,13 @@ def _song_events(walked: dict[str, PartEvents], bars: Bars) -> dict[str, Any]:
         "tempos": _distinct(bars.place(row for part in parts for row in part.tempos), keep="first"),
         "keys": _distinct(bars.place(next((part.keys for part in tonal if part.keys), []))),
         "chords": _distinct(bars.place(next((part.chords for part in parts if part.chords), []))),
-        "markers": tuple(
-            Marker(*row) for row in _distinct(bars.place(row for part in parts for row in part.markers if row[2]))
-        ),
     }
+
+
+def _markers(walked: dict[str, PartEvents], bars: Bars, fermatas: set[int]) -> tuple[Marker, ...]:
+    """Rehearsal marks of all parts and the fermatas, each text once at each onset."""
+    marks = set(bars.place(row for part in walked.values() for row in part.markers if row[2]))
+    return tuple(Marker(*row) for row in sorted(marks | {(onset, FERMATA_MARK) for onset in fermatas}))
 
 
 def _distinct(rows: list[tuple[Any, ...]], keep: str = "last") -> list[tuple[Any, ...]]:
@@ -252,6 +257,7 @@ class _Band:
         self.owners: dict[tuple[str, Part], int] = {}
         self.notes: list[tuple[int, int, int, int, int]] = []
         self.controls: list[tuple[int, int, int, int]] = []
+        self.fermatas: set[int] = set()
         self.written = {element.get("id", ""): element for element in root.iterfind("part-list/score-part")}
         self.names = frozenset(_words(element, "part-name").lower() for element in self.written.values())
 
@@ -266,6 +272,7 @@ class _Band:
             number = numbers[(note.instrument, note.pitch < 0)]
             pitch = self._drum(written, note) if note.pitch < 0 else note.pitch
             self.notes.append((number, onset, duration, pitch, note.velocity or velocity))
+        self.fermatas |= {onset for note, onset, _ in joined if note.fermata}
         first = min(numbers.values())
         self.controls += [(first, onset, SUSTAIN, value) for onset, value in self.bars.place(events.pedals)]
 
@@ -347,6 +354,7 @@ def _join_ties(notes: list[Note], starts: NDArray[np.int64], oddities: Counter[s
             open_ties.remove(at)
             oddities["ties-without-end"] += not note.tie & 2
             first, first_onset, _ = joined[at]
+            first = first._replace(fermata=True) if note.fermata else first
             joined[at] = (first, first_onset, onset + note.duration - first_onset)
         if note.tie & 1:
             held.setdefault(note.pitch, []).append(at)

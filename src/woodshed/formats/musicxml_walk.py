@@ -39,6 +39,8 @@ class Note(NamedTuple):
     """Id of the ``<score-instrument>``, often empty."""
     staff_place: str
     """For unpitched notes where they stand on the staff, such as "C5"."""
+    fermata: bool = False
+    """Whether it is held at will."""
 
 
 @dataclass
@@ -162,7 +164,10 @@ class _Walker:
         instrument = found["instrument"].get("id", "") if "instrument" in found else ""
         loudness = element.get("dynamics")
         velocity = _velocity(float(loudness)) if loudness else 0
-        self.events.notes.append(Note(self.measure, begin, end - begin, pitch, voice, tie, velocity, instrument, place))
+        held = "notations" in found and found["notations"].find("fermata") is not None
+        self.events.notes.append(
+            Note(self.measure, begin, end - begin, pitch, voice, tie, velocity, instrument, place, held)
+        )
 
     def _pitch(self, found: dict[str, Element]) -> tuple[int, str]:
         """(sounding pitch, "") or (-1, place on the staff)."""

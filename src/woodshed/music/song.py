@@ -64,6 +64,10 @@ class Marker:
     text: str
 
 
+FERMATA_MARK = "fermata"
+"""The text of a `Marker` where a note with a fermata starts."""
+
+
 def _empty(dtype: np.dtype[Any]) -> NDArray[Any]:
     rows = np.empty(0, dtype)
     rows.flags.writeable = False

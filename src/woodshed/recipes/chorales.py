@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from woodshed.bundle import Bundle, event_model
 from woodshed.codecs.chorale import VOICES, ChoraleCodec
 from woodshed.codecs.chorale_frames import (
-    FERMATA_MARK,
     HIGHEST,
     LOWEST,
     RANGES,
@@ -33,6 +32,7 @@ from woodshed.generation.filters import Sampling
 from woodshed.generation.harmonise import OPEN, PARTICLES, Score, find_voices
 from woodshed.music import METER, TEMPO, TICKS_PER_QUARTER, Meter, Part, Song, melody_song, parse_melody
 from woodshed.music.segments import pitched_notes
+from woodshed.music.song import FERMATA_MARK
 from woodshed.music.units import DEFAULT_BPM
 from woodshed.recipes.clip import Clip, default_sampling, make_clips, with_key
 from woodshed.recipes.files import Told, read_song
