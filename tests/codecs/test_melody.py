@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from woodshed.music.key_finding import find_key
 from woodshed.music.melodies import extract_melodies
 
 BASIC, LOOKBACK, MONO = MelodyCodec(), MelodyCodec(lookback=True), MelodyCodec(low=0, high=128, transpose=False)
+ATTENTION = MelodyCodec(lookback=True, key=True)
 AS_IT_IS = MelodyCodec(transpose=False)
 FLUTE = Part("Flute", 73)
 BARS = st.sampled_from([1, 2, 3, 7, 12, 16, 20, 24])
@@ -70,7 +72,7 @@ def test_events_come_back_exactly(events: NDArray[np.int64]) -> None:
     assert BASIC.from_magenta(BASIC.to_magenta(events)).tolist() == events.tolist()
 
 
-@pytest.mark.parametrize("codec", [BASIC, LOOKBACK])
+@pytest.mark.parametrize("codec", [BASIC, LOOKBACK, ATTENTION])
 @given(events=events_of_basic, bar=BARS, data=st.data())
 def test_a_row_knows_nothing_of_its_event_or_those_after(
     codec: MelodyCodec, events: NDArray[np.int64], bar: int, data: st.DataObject
@@ -129,6 +131,38 @@ def test_inputs_and_labels_in_four_four_are_those_of_magenta(events: NDArray[np.
     assert LOOKBACK.targets(events, 16).tolist() == [magenta_label(past, t, 16) for t in range(len(past))]
 
 
+def fitting_keys(pitches: list[int]) -> set[int]:
+    """The major keys, by tonic, that hold the most of these."""
+    held = [sum((pitch - tonic) % 12 in (0, 2, 4, 5, 7, 9, 11) for pitch in pitches) for tonic in range(12)]
+    return {tonic for tonic in range(12) if held[tonic] == max(held)}
+
+
+def key_row(events: list[int], t: int, bar: int) -> list[int]:
+    """The inputs before event t as ``KeyMelodyEncoderDecoder`` documents them, one by one."""
+    past = events[:t]
+    notes = [event - 2 + 48 for event in past if event >= 2]
+    turns = [event for event in past if event]
+    sounds = bool(turns) and turns[-1] >= 2
+    here = {notes[-1] - 48, 36} if sounds else {37}
+    here |= {38} if past and past[-1] >= 2 else set()
+    ways = [(after > before) for before, after in itertools.pairwise(notes) if after != before]
+    here |= {39 if ways[-1] else 40} if ways else set()
+    here |= {41 + n for n, back in enumerate((bar, 2 * bar)) if t > back and past[-1] == past[t - 1 - back]}
+    here |= {43 + bit for bit in range(7) if t % (8 * bar) // 2**bit % 2} | ({50} if t % bar == 0 else set())
+    latest: list[int] = []
+    for pitch in notes:
+        latest = [*(other for other in latest if other != pitch), pitch][-3:]
+    return sorted(here | {51 + key for key in fitting_keys(notes)} | {63 + key for key in fitting_keys(latest)})
+
+
+@given(events_of_basic, BARS)
+def test_attention_rnn_sees_the_note_its_direction_the_bar_and_the_keys(events: NDArray[np.int64], bar: int) -> None:
+    past = events.tolist()
+    rows = [sorted(row[row >= 0].tolist()) for row in ATTENTION.look(events, bar)]
+    assert rows == [key_row(past, t, bar) for t in range(len(past) + 1)]
+    assert np.array_equal(ATTENTION.targets(events, bar), LOOKBACK.targets(events, bar))
+
+
 def test_a_worked_example_in_bars_of_two_steps() -> None:
     events = LOOKBACK.from_magenta(parse_melody("[60, -1, 60, -1, 60, 62]"))
     assert events.tolist() == [14, 1, 14, 1, 14, 16]
@@ -141,6 +175,7 @@ def test_sizes_are_those_of_the_published_models() -> None:
     assert (BASIC.events, BASIC.inputs, BASIC.labels, BASIC.active) == (38, 38, 38, 1)
     assert (LOOKBACK.events, LOOKBACK.inputs, LOOKBACK.labels, LOOKBACK.active) == (38, 121, 40, 10)
     assert (MONO.events, MONO.inputs, MONO.labels) == (130, 130, 130)
+    assert (ATTENTION.events, ATTENTION.inputs, ATTENTION.labels, ATTENTION.active) == (38, 75, 40, 38)
 
 
 def test_a_song_of_many_parts_gives_its_tune() -> None:
@@ -220,7 +255,7 @@ def test_a_note_off_into_silence_is_no_event() -> None:
 
 
 def test_the_codec_comes_back_from_its_config() -> None:
-    for codec in (BASIC, LOOKBACK, MONO):
+    for codec in (BASIC, LOOKBACK, ATTENTION, MONO):
         rest = {name: value for name, value in codec.config().items() if name not in ("name", "version")}
         assert MelodyCodec(**rest) == codec
 
@@ -229,6 +264,11 @@ def test_every_label_is_described_and_no_two_alike() -> None:
     assert len({LOOKBACK.describe("event", label) for label in range(LOOKBACK.labels)}) == 40
     with pytest.raises(OutOfRange):
         BASIC.describe("event", 38)
+
+
+def test_the_inputs_of_attention_rnn_come_with_the_labels_of_lookback_rnn() -> None:
+    with pytest.raises(OutOfRange, match=r"set codec.lookback=true"):
+        MelodyCodec(key=True)
 
 
 def test_real_melodies_come_back_exactly(data_folder: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from woodshed.codecs.melody_key import key_active, key_inputs, key_rows
 from woodshed.errors import CodecError, OutOfRange
 from woodshed.music import NO_CHORD, Meter, Song, melody_song
 from woodshed.music.key import PITCH_NAMES
@@ -62,6 +63,22 @@ class MelodyCodec:
     3 E + 5, 3 E + 6    event t - 1 is that of 1 bar, of 2 bars before it
     =================== =============================================================================
 
+    With ``key`` (beside ``lookback``, whose labels stay) they are those of Attention RNN, for P = E - 2 pitches:
+
+    =================== =============================================================================
+    input               on when
+    =================== =============================================================================
+    0 to P - 1          that pitch sounds
+    P, P + 1            a note sounds; none does
+    P + 2               event t - 1 is its note-on
+    P + 3, P + 4        the melody goes up, down: the direction of the last step that was one
+    P + 5, P + 6        event t - 1 is that of 1 bar, of 2 bars before it
+    P + 7 to P + 13     binary digits of t's place within eight bars, in sixteenths, the ones first
+    P + 14              event t begins a bar
+    P + 15 to P + 26    the major keys, C first, that hold the most of all notes so far (all, if there are none)
+    P + 27 to P + 38    the same of the last three different pitches
+    =================== =============================================================================
+
     Kept exactly: onset, duration and pitch of a melody on sixteenths within the range, until the song's
     length. Dropped: velocities (100 for all), a second note together with another.
 
@@ -71,10 +88,11 @@ class MelodyCodec:
         OutOfRange: from ``encode`` and ``from_magenta``, on a pitch outside the range.
 
     Source:
-        Magenta's ``MelodyOneHotEncoding`` and ``LookbackEventSequenceEncoderDecoder`` (``note_seq``), whose
-        numbering and precedence we keep. We differ in looking back by bars of the song's meter, not always
-        by 16 and 32 steps; in counting the place within two bars (the same in 4/4) and wrapping at 32; in
-        digits that are on or off, not 1 or -1; and in predicting the first event too, from nothing.
+        Magenta's ``MelodyOneHotEncoding``, ``LookbackEventSequenceEncoderDecoder`` and ``KeyMelodyEncoderDecoder``
+        (``note_seq``), whose numbering and precedence we keep; of the last see `woodshed.codecs.melody_key`. We
+        differ in looking back by bars of the song's meter, not always by 16 and 32 steps; in counting the place
+        within two bars (the same in 4/4) and wrapping at 32; in digits that are on or off, not 1 or -1; and in
+        predicting the first event too, from nothing.
     """
 
     low: int = 48
@@ -83,6 +101,8 @@ class MelodyCodec:
     """Above the highest pitch, at least an octave above ``low``; 128 for all."""
     lookback: bool = False
     """Whether Lookback RNN's inputs and labels are used."""
+    key: bool = False
+    """Whether Attention RNN's inputs stand in for those of Lookback RNN."""
     transpose: bool = True
     """Whether `arrange` moves a melody to C major or A minor and by octaves to the middle of the range."""
 
@@ -95,6 +115,8 @@ class MelodyCodec:
             raise OutOfRange(
                 f"pitches {self.low}-{self.high - 1} are no octave within 0-127; 48 to 84 (exclusive) is usual"
             )
+        if self.key and not self.lookback:
+            raise OutOfRange("key is true and lookback is not: Attention RNN has both; set codec.lookback=true")
 
     @property
     def events(self) -> int:
@@ -104,6 +126,8 @@ class MelodyCodec:
     @property
     def inputs(self) -> int:
         """Width of the multi-hot input."""
+        if self.key:
+            return key_inputs(self.high - self.low, len(LOOKBACK_BARS))
         return 3 * self.events + COUNTER_BITS + len(LOOKBACK_BARS) if self.lookback else self.events
 
     @property
@@ -114,6 +138,8 @@ class MelodyCodec:
     @property
     def active(self) -> int:
         """The most inputs that are on at once: K."""
+        if self.key:
+            return key_active(len(LOOKBACK_BARS))
         return 3 + COUNTER_BITS + len(LOOKBACK_BARS) if self.lookback else 1
 
     def field_sizes(self) -> dict[str, int]:
@@ -303,6 +329,9 @@ class MelodyCodec:
 
     def _rows(self, events: NDArray[np.int64], first: int, steps_per_bar: int) -> NDArray[np.int64]:
         """Rows ``first`` to N of `look`."""
+        if self.key:
+            line = np.asarray(events, np.int64) - FIRST_PITCH
+            return key_rows(line, first, self.low, self.high - self.low, steps_per_bar, LOOKBACK_BARS)
         place = np.arange(first, len(events) + 1)
         last = _at(events, place - 1, -1)
         if not self.lookback:

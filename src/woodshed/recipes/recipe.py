@@ -28,7 +28,7 @@ SECTIONS: dict[str, dict[str, type]] = {
 """Section -> key -> type. The keys are fields of the dataclass that the section becomes; a test holds them to it."""
 CODECS: dict[str, dict[str, type]] = {
     "note-step": {},
-    "melody": {"low": int, "high": int, "lookback": bool, "transpose": bool},
+    "melody": {"low": int, "high": int, "lookback": bool, "key": bool, "transpose": bool},
     "chorale": {},
     "pitch-names": {"chords": str, "step_quarters": float, "part": str, "standardise": bool},
     "pitch-step-duration": {"part": str},
