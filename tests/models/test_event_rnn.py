@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
-from woodshed.models.event_rnn import EventRNN, EventRNNConfig, Recurrence, add_rows
+from woodshed.models.event_rnn import EventRNN, EventRNNConfig
+from woodshed.models.lstm import Recurrence, add_rows
 
 TINY: dict[str, Any] = {"inputs": 9, "labels": 7, "width": 8, "layers": 2}
 
@@ -95,7 +96,8 @@ def test_the_gradient_worked_out_by_hand_is_right() -> None:
     chance = torch.Generator().manual_seed(0)
     gates = torch.randn(5, 2, 12, dtype=torch.float64, generator=chance, requires_grad=True)
     weights = torch.randn(3, 12, dtype=torch.float64, generator=chance, requires_grad=True)
-    assert torch.autograd.gradcheck(Recurrence.apply, (gates, weights))
+    start = [torch.randn(2, 3, dtype=torch.float64, generator=chance, requires_grad=True) for _ in range(2)]
+    assert torch.autograd.gradcheck(Recurrence.apply, (gates, weights, *start))
 
 
 @pytest.mark.parametrize("attention", [0, 3])

@@ -8,8 +8,7 @@ References:
     on the first layer only, asked by that layer's cell and output together, over outputs already mixed with
     what was attended to; before L outputs exist the window holds zeros, which take their share of the softmax.
     We differ in taking the indices that are on instead of multi-hot vectors, so that the first product is a
-    sum of rows, and in working out the gradient of a whole LSTM layer by hand, so that its weights see one
-    large product instead of one per step.
+    sum of rows; see `woodshed.models.lstm`.
 
 Shape letters: B songs, T steps, K inputs on at once, N inputs, W width, L attention length.
 """
@@ -22,7 +21,8 @@ from typing import Any, ClassVar
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
+
+from woodshed.models.lstm import LSTMLayer, add_rows, glorot
 
 State = tuple[Tensor, ...]
 """Output and cell (B, W) of each layer; with attention also what was attended to (B, W), and the last L outputs
@@ -65,75 +65,6 @@ class EventRNNConfig:
     def as_dict(self) -> dict[str, Any]:
         """The sizes as JSON."""
         return asdict(self)
-
-
-class LSTMLayer(nn.Module):
-    """One layer as TensorFlow's BasicLSTMCell keeps it: ``kernel`` (inputs + W, 4 W) and ``bias`` (4 W).
-
-    The gates lie in the order input, forget, output, candidate, so that one sigmoid covers three.
-    """
-
-    def __init__(self, inputs: int, width: int) -> None:
-        super().__init__()
-        self.inputs, self.width = inputs, width
-        self.kernel = glorot(inputs + width, 4 * width)
-        self.bias = nn.Parameter(torch.zeros(4 * width))
-        nn.init.ones_(self.bias.data[width : 2 * width])
-
-    def forward(self, gates: Tensor) -> Tensor:
-        """What the inputs add to the gates (T, B, 4 W), bias and all -> outputs (T, B, W)."""
-        outputs: Tensor = Recurrence.apply(gates, self.kernel[self.inputs :])  # type: ignore[no-untyped-call]
-        return outputs
-
-    def step(self, gates: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
-        """All of the gates (B, 4 W) and the cell -> output and cell (B, W)."""
-        into, forget, out = gates[:, : 3 * self.width].sigmoid().chunk(3, 1)
-        cell = torch.addcmul(forget * cell, into, gates[:, 3 * self.width :].tanh())
-        return out * cell.tanh(), cell
-
-
-class Recurrence(torch.autograd.Function):
-    """An LSTM layer over all steps from a zero state: gates (T, B, 4 W), weights (W, 4 W) -> outputs (T, B, W)."""
-
-    @staticmethod
-    def forward(ctx: Any, gates: Tensor, weights: Tensor) -> Tensor:
-        """Keeps the gates after their sigmoid or tanh, the outputs, the cells and their tanh."""
-        time, batch, width = gates.shape[0], gates.shape[1], weights.shape[0]
-        gates = gates.clone()
-        outputs, cells = gates.new_zeros(time + 1, batch, width), gates.new_zeros(time + 1, batch, width)
-        squashed = gates.new_empty(time, batch, width)
-        for t, gate in enumerate(gates.unbind(0)):
-            gate.addmm_(outputs[t], weights)
-            into, forget, out = gate[:, : 3 * width].sigmoid_().chunk(3, 1)
-            torch.mul(forget, cells[t], out=cells[t + 1]).addcmul_(into, gate[:, 3 * width :].tanh_())
-            torch.mul(out, torch.tanh(cells[t + 1], out=squashed[t]), out=outputs[t + 1])
-        ctx.save_for_backward(gates, outputs, cells, squashed, weights)
-        return outputs[1:]
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
-        """Walk back over the steps; the gradient of the weights is one product at the end."""
-        gates, outputs, cells, squashed, weights = ctx.saved_tensors
-        width = weights.shape[0]
-        into, forget, out, candidate = gates.chunk(4, -1)
-        from_into, from_forget = candidate * into * (1 - into), cells[:-1] * forget * (1 - forget)
-        from_out, from_candidate = squashed * out * (1 - out), into * (1 - candidate * candidate)
-        through = out * (1 - squashed * squashed)
-        to_gates = torch.empty_like(gates)
-        to_output, to_cell = gradient[-1], torch.zeros_like(cells[0])
-        for t in range(len(gates) - 1, -1, -1):
-            to_into, to_forget, to_out, to_candidate = to_gates[t].chunk(4, 1)
-            torch.mul(to_output, from_out[t], out=to_out)
-            to_cell.addcmul_(to_output, through[t])
-            torch.mul(to_cell, from_into[t], out=to_into)
-            torch.mul(to_cell, from_forget[t], out=to_forget)
-            torch.mul(to_cell, from_candidate[t], out=to_candidate)
-            to_cell.mul_(forget[t])
-            if t:
-                to_output = torch.addmm(gradient[t - 1], to_gates[t], weights.t())
-        to_weights = outputs[:-1].reshape(-1, width).t() @ to_gates.flatten(0, 1)
-        return to_gates, to_weights
 
 
 class Attention(nn.Module):
@@ -257,14 +188,3 @@ class EventRNN(nn.Module):
 
     def _drop(self, x: Tensor) -> Tensor:
         return F.dropout(x, self.config.dropout) if self.training else x
-
-
-def add_rows(active: Tensor, table: Tensor) -> Tensor:
-    """The sum (B, width) of the rows of ``table`` (N, width) that (B, K) names; -1 names none."""
-    named = active >= 0
-    return F.embedding_bag(active.clamp(min=0), table, mode="sum", per_sample_weights=named.to(table.dtype))
-
-
-def glorot(inputs: int, outputs: int) -> nn.Parameter:
-    """Weights (inputs, outputs) as TensorFlow starts them: uniform, variance 2 / (inputs + outputs)."""
-    return nn.Parameter(nn.init.xavier_uniform_(torch.empty(inputs, outputs)))

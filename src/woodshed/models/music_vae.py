@@ -1,0 +1,359 @@
+"""MusicVAE: sequences of tokens -> a point in a latent space -> the sequences again.
+
+References:
+    Roberts, Engel, Raffel, Hawthorne & Eck 2018, "A Hierarchical Latent Vector Model for Learning Long-Term Structure
+    in Music"; Simon, Roberts, Raffel, Engel, Hawthorne & Eck 2018, "Learning a Latent Space of Multitrack Measures";
+    magenta/models/music_vae (`lstm_models.py`).
+    As there: a bidirectional LSTM whose two last outputs say the mean and the variance of a Gaussian; an LSTM decoder
+    that has z in its start state, after a tanh, and among its inputs at every step; over many segments (bars, or the
+    instruments of a band) a conductor LSTM says one vector per segment, and decoders start anew from each, so that
+    nothing but z holds segments together. A band's parts share one decoder; other parts have one each.
+    We differ in a log variance instead of a softplus, and in an encoder of two levels, if asked for: first within each
+    segment, then over them (as Simon et al. have it; Roberts et al. read 256 steps in one go).
+
+Shape letters: B clips, P parts, T steps, U segments, L steps of a segment, D decoders, V tokens, Z latent, C context,
+W width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from woodshed.models.lstm import Bidirectional, LSTMLayer, ends
+
+State = tuple[Tensor, ...]
+"""Output and cell (B, W) of each layer."""
+
+SIZE_LIMITS = {
+    "steps": (1, 65536),
+    "segments": (1, 4096),
+    "latent": (1, 4096),
+    "encoder_width": (1, 4096),
+    "encoder_layers": (1, 8),
+    "encoder_levels": (1, 2),
+    "conductor_width": (1, 4096),
+    "decoder_width": (1, 4096),
+    "decoder_layers": (1, 8),
+}
+"""No size may be larger: a damaged config must not ask for all memory."""
+USUAL = {
+    "steps": 32, "segments": "1, or 16 for 16 bars", "latent": "32 to 512", "encoder_width": 256, "encoder_layers": 1,
+    "encoder_levels": 1, "conductor_width": 256, "decoder_width": 256, "decoder_layers": 2,
+}  # fmt: skip
+MOST_PARTS, MOST_TOKENS = 64, 65536
+
+
+@dataclass(frozen=True)
+class MusicVAEConfig:
+    """Sizes of a `MusicVAE`."""
+
+    vocabulary: tuple[int, ...]
+    """V of each of the P parts."""
+    steps: int
+    """T, tokens of each part."""
+    segments: int = 1
+    """U, how many equal stretches of time start anew from the conductor; 1: no conductor."""
+    per_part: bool = False
+    """The conductor goes over the parts instead of time, and all parts share one decoder."""
+    latent: int = 256
+    """Z."""
+    encoder_width: int = 256
+    """W, of each direction."""
+    encoder_layers: int = 1
+    encoder_levels: int = 1
+    """1: one encoder over all steps. 2: one within segments, and one over them; only where there are segments."""
+    conductor_width: int = 256
+    """W, of each of the conductor's layers, of which there are as many as a decoder has."""
+    decoder_width: int = 256
+    decoder_layers: int = 2
+    dropout: float = 0.0
+    """On what the decoder's layers hand on."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "vocabulary", tuple(self.vocabulary))  # JSON knows lists alone
+        for name, (low, high) in SIZE_LIMITS.items():
+            value = getattr(self, name)
+            if type(value) is not int or not low <= value <= high:
+                raise ValueError(f"model {name} {value!r} is outside {low}-{high}; {USUAL[name]} is usual")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"model dropout {self.dropout} is outside 0 to below 1; 0 is usual")
+        self._check_shape()
+
+    def _check_shape(self) -> None:
+        if not 1 <= len(self.vocabulary) <= MOST_PARTS:
+            raise ValueError(f"model vocabulary names {len(self.vocabulary)} parts, outside 1-{MOST_PARTS}")
+        for size in self.vocabulary:
+            if type(size) is not int or not 1 <= size <= MOST_TOKENS:
+                raise ValueError(f"model vocabulary {size!r} is outside 1-{MOST_TOKENS}; 90 is usual for a melody")
+        if self.steps % self.segments:
+            raise ValueError(f"model segments {self.segments} do not divide {self.steps} steps; take a divisor")
+        if self.per_part and (self.segments > 1 or len(set(self.vocabulary)) > 1):
+            raise ValueError("model per_part allows 1 segment, and one vocabulary for all parts")
+        if self.per_part and self.encoder_levels == 1:
+            raise ValueError("model encoder_levels 1 cannot hear parts one by one; per_part needs 2")
+        if self.encoder_levels == 2 and not self.per_part and self.segments == 1:
+            raise ValueError("model encoder_levels 2 needs more than 1 segment; 1 is usual for flat models")
+
+    @property
+    def units(self) -> int:
+        """How often decoders start: once per part of a band, or per segment."""
+        return len(self.vocabulary) if self.per_part else self.segments
+
+    def as_dict(self) -> dict[str, Any]:
+        """The sizes as JSON."""
+        return {**asdict(self), "vocabulary": list(self.vocabulary)}
+
+
+class Encoder(nn.Module):
+    """Tokens (B, P, T) -> the last outputs of both directions (B, 2 W)."""
+
+    def __init__(self, config: MusicVAEConfig) -> None:
+        super().__init__()
+        self.config = config
+        width, sizes = config.encoder_width, config.vocabulary
+        self.first_ids = [0] * len(sizes) if config.per_part else [sum(sizes[:i]) for i in range(len(sizes))]
+        inputs = (sizes[0] if config.per_part else sum(sizes), *[2 * width] * (config.encoder_layers - 1))
+        self.layers = nn.ModuleList(Bidirectional(size, width) for size in inputs)
+        self.over = Bidirectional(2 * width, width) if config.encoder_levels == 2 else None
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Parts that sound together are heard together; in a band, each part is a sequence of its own."""
+        stretches = self._stretches(tokens)
+        batch, units = stretches.shape[:2]
+        first, *rest = self.layers
+        x: Tensor = first.hear(stretches.flatten(0, 1).transpose(0, 1))  # type: ignore[operator]
+        for layer in rest:
+            x = layer(x)
+        heard = ends(x)  # (B U, 2 W)
+        return heard if self.over is None else ends(self.over(heard.view(batch, units, -1).transpose(0, 1)))
+
+    def _stretches(self, tokens: Tensor) -> Tensor:
+        """The inputs (B, U, L, K) that are on in each stretch that the first level reads in one go."""
+        if self.config.per_part:
+            return tokens[..., None]
+        units = self.config.segments if self.config.encoder_levels == 2 else 1
+        ids = tokens + torch.tensor(self.first_ids, device=tokens.device)[:, None]
+        return ids.transpose(1, 2).reshape(len(tokens), units, -1, ids.shape[1])
+
+
+class Stack(nn.Module):
+    """LSTM layers whose start follows from a context, which the first of them also hears at every step."""
+
+    def __init__(self, inputs: int, context: int, width: int, layers: int, dropout: float) -> None:
+        super().__init__()
+        self.inputs, self.dropout = inputs, dropout
+        sizes = (inputs + context, *[width] * (layers - 1))
+        self.layers = nn.ModuleList(LSTMLayer(size, width) for size in sizes)
+        self.begin = nn.Linear(context, 2 * layers * width)
+
+    def start(self, context: Tensor) -> State:
+        """Outputs and cells (B, W) before the first step, given what is heard all along (B, C)."""
+        state: Tensor = self.begin(context).tanh()
+        return state.chunk(2 * len(self.layers), 1)
+
+    def always(self, context: Tensor) -> Tensor:
+        """What the context (B, C) adds to the first layer's gates (B, 4 W) at every step, bias and all."""
+        first = self._layers()[0]
+        return torch.addmm(first.bias, context, first.kernel[self.inputs : first.inputs])
+
+    def forward(self, gates: Tensor, context: Tensor) -> Tensor:
+        """The first layer's gates (T, B, 4 W) -> outputs (T, B, W)."""
+        state, (first, *rest) = self.start(context), self._layers()
+        x: Tensor = first(gates, state[:2])
+        for i, layer in enumerate(rest, 1):
+            x = layer(layer.gates(self._drop(x)), state[2 * i : 2 * i + 2])
+        return self._drop(x)
+
+    def step(self, gates: Tensor, state: State) -> State:
+        """The first layer's gates (B, 4 W), but for its own output's share -> the state; its last output is [-2]."""
+        after: list[Tensor] = []
+        for i, layer in enumerate(self._layers()):
+            output, cell = state[2 * i : 2 * i + 2]
+            if i:
+                gates = torch.addmm(layer.bias, after[-2], layer.kernel[: layer.inputs])
+            after += layer.step(torch.addmm(gates, output, layer.kernel[layer.inputs :]), cell)
+        return tuple(after)
+
+    def _drop(self, x: Tensor) -> Tensor:
+        return F.dropout(x, self.dropout) if self.training and self.dropout else x
+
+    def _layers(self) -> list[LSTMLayer]:
+        return list(self.layers)  # type: ignore[arg-type]
+
+
+class Conductor(nn.Module):
+    """z (B, Z) -> one vector for each of the units (B, U, Z)."""
+
+    def __init__(self, config: MusicVAEConfig) -> None:
+        super().__init__()
+        self.units = config.units
+        self.stack = Stack(0, config.latent, config.conductor_width, config.decoder_layers, config.dropout)
+        self.output = nn.Linear(config.conductor_width, config.latent)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """It hears z all along and nothing that the decoders say, as in Magenta's models."""
+        gates = self.stack.always(z).expand(self.units, -1, -1)
+        outputs: Tensor = self.output(self.stack(gates, z))
+        return outputs.transpose(0, 1)
+
+
+class Decoder(nn.Module):
+    """One part's tokens, each given those before it in its segment and the segment's context (C = Z)."""
+
+    def __init__(self, config: MusicVAEConfig, vocabulary: int) -> None:
+        super().__init__()
+        self.vocabulary = vocabulary
+        self.stack = Stack(vocabulary, config.latent, config.decoder_width, config.decoder_layers, config.dropout)
+        self.output = nn.Linear(config.decoder_width, vocabulary)
+
+    def forward(self, given: Tensor, context: Tensor) -> Tensor:
+        """Tokens (B, L), of which step t is given those before it, and contexts (B, C) -> logits (B, L, V)."""
+        rows = F.embedding(given[:, :-1].t(), self._table())
+        gates = F.pad(rows, (0, 0, 0, 0, 1, 0)) + self.stack.always(context)
+        logits: Tensor = self.output(self.stack(gates, context).transpose(0, 1))
+        return logits
+
+    def sample(self, context: Tensor, uniforms: Tensor, temperature: float, allowed: Tensor | None) -> Tensor:
+        """Contexts (B, C) and a number from 0 to below 1 for each draw (B, L) -> tokens (B, L), one step at a time."""
+        tokens = torch.empty(uniforms.shape, dtype=torch.int64, device=context.device)
+        always, state = self.stack.always(context), self.stack.start(context)
+        forbidden = None if allowed is None else ~allowed
+        gates = always
+        for t in range(tokens.shape[1]):
+            state = self.stack.step(gates, state)
+            logits = self.output(state[-2])
+            if forbidden is not None:
+                logits = logits.masked_fill(forbidden, -torch.inf)
+            tokens[:, t] = _draw(logits, uniforms[:, t], temperature)
+            gates = always + self._table()[tokens[:, t]]
+        return tokens
+
+    def _table(self) -> Tensor:
+        """What each token, as the one before, adds to the first layer's gates (V, 4 W)."""
+        return self.stack.layers[0].kernel[: self.vocabulary]  # type: ignore[index]
+
+
+class MusicVAE(nn.Module):
+    """Clips of P parts of T tokens as points in a space of Z dimensions, and back.
+
+    >>> sum(p.numel() for p in MusicVAE(MusicVAEConfig((90,), 32)).parameters())
+    2402394
+    """
+
+    name: ClassVar[str] = "music-vae"
+
+    def __init__(self, config: MusicVAEConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = Encoder(config)
+        self.gaussian = nn.Linear(2 * config.encoder_width, 2 * config.latent)
+        self.conductor = Conductor(config) if config.units > 1 else None
+        vocabularies = config.vocabulary[:1] if config.per_part else config.vocabulary
+        self.decoders = nn.ModuleList(Decoder(config, size) for size in vocabularies)
+
+    def encode(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        """Tokens (B, P, T) int64 -> mean and log variance (B, Z) of where they may lie."""
+        mean, log_variance = self.gaussian(self.encoder(tokens)).chunk(2, 1)
+        return mean, log_variance
+
+    def forward(self, z: Tensor, given: Tensor) -> tuple[Tensor, ...]:
+        """z (B, Z), and tokens (B, P, T) of which each step is given those before it -> of each part logits (B, T, V).
+
+        Steps are given those of their own segment and part alone.
+        """
+        contexts, (batch, parts, steps) = self._contexts(z), given.shape
+        if self.config.per_part:
+            logits = self.decoders[0](given.flatten(0, 1), contexts.flatten(0, 1))
+            return tuple(logits.view(batch, parts, steps, -1).unbind(1))
+        return tuple(
+            decoder(given[:, part].reshape(batch * self.config.segments, -1), contexts.flatten(0, 1)).view(
+                batch, steps, -1
+            )
+            for part, decoder in enumerate(self.decoders)
+        )
+
+    def nats(self, z: Tensor, tokens: Tensor, given: Tensor | None = None) -> Tensor:
+        """(B, P, T) nats of each token, given z and the tokens before it, or those of ``given`` (B, P, T) instead."""
+        return nats_of(self(z, tokens if given is None else given), tokens)
+
+    @torch.inference_mode()
+    def sample(
+        self,
+        z: Tensor,
+        temperature: float = 1.0,
+        uniforms: Tensor | None = None,
+        allowed: Sequence[Tensor | None] | None = None,
+    ) -> Tensor:
+        """z (B, Z) -> tokens (B, P, T), each drawn given those before it in its segment and part.
+
+        ``uniforms`` (B, P, T), from 0 to below 1, decide each draw; with temperature 0 the likeliest token is taken and
+        none are needed. ``allowed`` says of each part which of its tokens (V,) may be drawn.
+
+        Raises:
+            ValueError: for a temperature below 0, one above without ``uniforms``, or a part with nothing allowed.
+        """
+        config = self.config
+        if temperature < 0:
+            raise ValueError(f"temperature {temperature} is below 0; 1 is usual")
+        if temperature and uniforms is None:
+            raise ValueError("a temperature above 0 needs uniforms (B, P, T); temperature 0 needs none")
+        shape = (len(z), len(config.vocabulary), config.steps)
+        chance = z.new_zeros(shape, dtype=torch.float64) if uniforms is None else uniforms.to(z.device, torch.float64)
+        masks = [None] * shape[1] if allowed is None else [None if m is None else m.to(z.device) for m in allowed]
+        if any(mask is not None and not mask.any() for mask in masks):
+            raise ValueError("a part has no token that is allowed; allow at least one")
+        contexts = self._contexts(z)
+        if config.per_part:
+            return self._sample_parts(contexts, chance, temperature, masks)
+        parts = [
+            decoder.sample(  # type: ignore[operator]
+                contexts.flatten(0, 1), chance[:, part].reshape(len(z) * config.units, -1), temperature, masks[part]
+            ).view(len(z), config.steps)
+            for part, decoder in enumerate(self.decoders)
+        ]
+        return torch.stack(parts, 1)
+
+    def _sample_parts(
+        self, contexts: Tensor, chance: Tensor, temperature: float, masks: Sequence[Tensor | None]
+    ) -> Tensor:
+        """The parts of a band, all of which one decoder plays at once."""
+        everything = torch.ones(self.config.vocabulary[0], dtype=torch.bool, device=chance.device)
+        mask = torch.stack([everything if mask is None else mask for mask in masks])  # (P, V)
+        rows = mask.repeat(len(chance), 1) if any(mask is not None for mask in masks) else None
+        tokens: Tensor = self.decoders[0].sample(  # type: ignore[operator]
+            contexts.flatten(0, 1), chance.flatten(0, 1), temperature, rows
+        )
+        return tokens.view(chance.shape)
+
+    def _contexts(self, z: Tensor) -> Tensor:
+        """(B, U, C) what each unit starts from and hears all along."""
+        contexts: Tensor = z[:, None] if self.conductor is None else self.conductor(z)
+        return contexts
+
+
+def nats_of(logits: Sequence[Tensor], tokens: Tensor) -> Tensor:
+    """Of each part logits (B, T, V), and tokens (B, P, T) -> nats of each token (B, P, T)."""
+    parts = [
+        F.cross_entropy(of_part.flatten(0, 1), tokens[:, part].flatten(), reduction="none")
+        for part, of_part in enumerate(logits)
+    ]
+    return torch.stack([part.view(len(tokens), -1) for part in parts], 1)
+
+
+def divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """(B,) nats from N(mean, variance) to N(0, 1), summed over the dimensions (Kullback & Leibler)."""
+    return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1)
+
+
+def _draw(logits: Tensor, uniforms: Tensor, temperature: float) -> Tensor:
+    """(B, V) and (B,) -> the token (B,) in whose share of the distribution each number falls."""
+    if not temperature:
+        return logits.argmax(1)
+    shares = (logits.double() / temperature).softmax(1).cumsum(1)
+    return torch.searchsorted(shares, uniforms[:, None] * shares[:, -1:], right=True)[:, 0]
