@@ -16,7 +16,10 @@ from woodshed.errors import UsageError
 def command(
     bundle: BundleArgument,
     output: playing.Output,
-    bars: playing.Bars = 8,
+    bars: Annotated[
+        int | None,
+        typer.Option("--bars", metavar="N", help="How many new bars, 1-4096; 8, or to the end of --over's music."),
+    ] = None,
     parts: Annotated[
         str | None, typer.Option("--parts", metavar="NAMES", help="Who plays, such as 'drums, bass, lead guitar'.")
     ] = None,
@@ -44,6 +47,13 @@ def command(
             help="Go on from a melody typed in sixteenths, such as '[60,-2,62,-1]': a pitch, -2 hold, -1 off.",
         ),
     ] = None,
+    over: Annotated[
+        Path | None,
+        typer.Option("--over", metavar="FILE", help="Play a solo over this music, in its key, on its bars; keep both."),
+    ] = None,
+    at_bar: Annotated[
+        int | None, typer.Option("--at-bar", metavar="N", help="Of --over: the bar in which the solo begins; 1.")
+    ] = None,
     count: playing.Count = 1,
     candidates: playing.Candidates = 6,
     seed: DrawnSeed = None,
@@ -62,8 +72,12 @@ def command(
     talk = Talk(as_json)
     if primer is not None and primer_melody is not None:
         raise UsageError("give either --primer or --primer-melody, not both")
+    if over is None and at_bar is not None:
+        raise UsageError("--at-bar says where a solo over other music begins; name that music with --over")
+    if over is not None and primer_melody is not None:
+        raise UsageError("give either --primer-melody or --over, not both")
     wish = wishes.parse_wish(
-        bars,
+        8 if bars is None else bars,
         parts=parts,
         key=key,
         tempo=tempo,
@@ -83,6 +97,14 @@ def command(
     def make(tell: files.Told) -> list[clip.Clip]:
         loaded = load_bundle(bundle)
         sampling = clip.default_sampling(loaded, **warmth, top_p=top_p, top_k=top_k, min_p=min_p, repetition=repetition)
+        if over is not None:
+            from woodshed.recipes.over import Over, play_over
+
+            place = Over(files.read_song(over), over.name, 1 if at_bar is None else at_bar, bars)
+            heard = None if primer is None else files.read_song(primer)
+            return play_over(
+                loaded, place, wish, sampling, heard, seed=chosen, count=count, candidates=candidates, on_step=tell
+            )
         if primer is not None or primer_melody is not None:
             song, rest = (
                 (files.read_song(primer), wish)

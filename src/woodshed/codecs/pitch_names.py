@@ -255,6 +255,10 @@ class PitchNameCodec:
         silent = np.array([name.startswith(REST) for name in self.vocabulary], bool)
         return int((~silent[ids]).sum())
 
+    def pitches(self) -> list[tuple[int, ...]]:
+        """What each id sounds as `decode` plays it; () for a rest."""
+        return [parse_event(name, self.step_quarters is None)[0] for name in self.vocabulary]
+
     def describe(self, field: str, symbol: int) -> str:
         """What one id means.
 

@@ -145,6 +145,10 @@ class PitchStepDurationCodec:
         """(..., 3): rows as the net reads them, the pitch divided by 128."""
         return (rows / (PITCHES, 1.0, 1.0)).astype(np.float32)
 
+    def pitches(self) -> list[tuple[int, ...]]:
+        """What each id of the field pitch sounds: itself."""
+        return [(pitch,) for pitch in range(PITCHES)]
+
     def describe(self, field: str, symbol: float) -> str:
         """What one number of one column means.
 

@@ -14,11 +14,18 @@ from woodshed.generation.filters import Sampling, draw
 
 
 def play_windows(
-    bundle: Bundle, passage: NDArray[Any], sampling: Sampling, rng: np.random.Generator, *, count: int = 1
+    bundle: Bundle,
+    passage: NDArray[Any],
+    sampling: Sampling,
+    rng: np.random.Generator,
+    *,
+    count: int = 1,
+    playable: NDArray[np.bool_] | None = None,
 ) -> Iterator[NDArray[Any]]:
     """``count`` streams side by side after ``passage``, whose last events fill the window. Without end.
 
-    Each item is the next event of every stream: (count,) ids, or (count, 3) rows.
+    Each item is the next event of every stream: (count,) ids, or (count, 3) rows. ``playable`` says which ids, or
+    pitches, may be drawn; None: all.
 
     Of pitch-step-duration the pitch is drawn, and step and duration are what the net says, not below 0, as in its
     source; the generator is the only source of chance.
@@ -40,6 +47,8 @@ def play_windows(
     seconds = isinstance(codec, PitchStepDurationCodec)
     while True:
         logits = (said.pitch if seconds else said).double().numpy()
+        if playable is not None:
+            logits = np.where(playable, logits, -np.inf)
         drawn = draw(logits, sampling, sampling.temperature, rng)
         events: NDArray[Any] = drawn
         if seconds:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,17 @@ PASSAGES = 8
 
 
 @dataclass(frozen=True)
+class Passage:
+    """Real music that a solo goes on from."""
+
+    title: str
+    bpm: float
+    """Its tempo, in quarters per minute."""
+    events: NDArray[Any]
+    """As many as the model's window has."""
+
+
+@dataclass(frozen=True)
 class _Request:
     """Where a solo begins, and how long it is to be."""
 
@@ -40,6 +51,13 @@ class _Request:
     """What the model reads first."""
     events: int | None
     """So many are wanted; None: until the frame is full."""
+    playable: NDArray[np.bool_] | None = None
+    """(ids,) what may be drawn; None: all."""
+
+    @property
+    def ticks(self) -> int:
+        """How long the solo is to be."""
+        return self.frame.length - self.start
 
     def ticks_of(self, events: NDArray[Any]) -> int:
         """How long they last."""
@@ -70,7 +88,7 @@ def passages_of(codec: Any, songs: Sequence[Song], window: int) -> list[dict[str
     for song in songs:
         events = codec.encode(song)
         if len(events) > window:
-            found.append({"title": song.title, "events": events[:window].tolist()})
+            found.append({"title": song.title, "bpm": round(song.bpm, 3), "events": events[:window].tolist()})
     step = max(len(found) // PASSAGES, 1)
     return found[::step][:PASSAGES]
 
@@ -99,7 +117,7 @@ def play_solo(
 
     def answer(rng: np.random.Generator, tell: Told | None) -> tuple[list[Song], Canvas]:
         request = requests[int(rng.integers(len(requests)))]
-        played = _play(bundle, request, sampling, rng, candidates, tell)
+        played = play_request(bundle, request, sampling, rng, candidates, tell)
         return [request.answer(events) for events in played], request.canvas
 
     verb = "generate" if primer is None else "continue"
@@ -108,13 +126,26 @@ def play_solo(
     )
 
 
-def _play(
-    bundle: Bundle, request: _Request, sampling: Sampling, rng: np.random.Generator, count: int, tell: Told | None
+class Request(Protocol):
+    """What `play_request` must know."""
+
+    @property
+    def passage(self) -> NDArray[Any]: ...
+    @property
+    def playable(self) -> NDArray[np.bool_] | None: ...
+    @property
+    def events(self) -> int | None: ...
+    @property
+    def ticks(self) -> int: ...
+    def ticks_of(self, events: NDArray[Any]) -> int: ...
+
+
+def play_request(
+    bundle: Bundle, request: Request, sampling: Sampling, rng: np.random.Generator, count: int, tell: Told | None
 ) -> list[NDArray[Any]]:
-    """As many events as are wanted, of ``count`` streams; or enough to fill the frame."""
+    """As many events as are wanted, of ``count`` streams; or enough to last as long as is wanted."""
     heard: list[NDArray[Any]] = []
-    wanted = request.frame.length - request.start
-    for events in play_windows(bundle, request.passage, sampling, rng, count=count):
+    for events in play_windows(bundle, request.passage, sampling, rng, count=count, playable=request.playable):
         heard.append(events)
         if request.events is not None:
             share = len(heard) / request.events
@@ -122,7 +153,7 @@ def _play(
             continue
         else:
             streams = np.stack(heard, axis=1)
-            share = min(request.ticks_of(stream) for stream in streams) / wanted
+            share = min(request.ticks_of(stream) for stream in streams) / request.ticks
         if tell is not None:
             tell(min(share, 1.0))
         if share >= 1 or len(heard) >= MOST_EVENTS:
@@ -136,18 +167,27 @@ def _check(bundle: Bundle, wish: Wish) -> None:
         raise OutOfRange(f"steps {wish.steps} is outside 1-{MOST_EVENTS}; 100 events are a solo")
     if wish.parts is not None and (len(wish.parts) != 1 or wish.parts[0].is_drum):
         raise UsageError("this bundle plays one pitched part; name one with --parts, or leave that out")
+    refuse_beam(bundle, wish)
     unknown = {"--key": wish.key, "--range": wish.ranges or None, "--polyphony": wish.polyphony}
     if asked := [name for name, value in unknown.items() if value is not None]:
-        raise UsageError(f"recipe {bundle.recipe} cannot keep to {' or '.join(asked)}; leave that out, or use `band`")
+        raise UsageError(
+            f"recipe {bundle.recipe} cannot keep to {' or '.join(asked)}; leave that out, use --over, or `band`"
+        )
+
+
+def refuse_beam(bundle: Bundle, wish: Wish) -> None:
+    """A window net has no beam.
+
+    Raises:
+        UsageError: if one is asked for.
+    """
     if wish.beam.size != 1 or wish.beam.branch_factor != 1:
         raise UsageError(f"--beam and --branch-factor are for recipes that play a melody, not for {bundle.recipe}")
 
 
 def _starts(bundle: Bundle, codec: Any, wish: Wish) -> list[_Request]:
     """One request for each passage in the bundle."""
-    passages = bundle.training.get("passages")
-    if not isinstance(passages, list) or not passages:
-        raise BundleError(f"{bundle.folder or bundle.recipe} holds no passage to begin from; give one with --primer")
+    passages = passages_in(bundle)
     meter = wish.meter or Meter.parse(next(iter(bundle.style.get("meters", {})), "4/4"))
     frame = Song(
         parts=wish.parts or (part_of(melody_program(bundle)),),
@@ -157,10 +197,45 @@ def _starts(bundle: Bundle, codec: Any, wish: Wish) -> list[_Request]:
     )
     requests = []
     for passage in passages:
-        marker = Marker(0, f"goes on from a passage of {str(passage.get('title', '?'))[:80]}")
-        events = _checked(bundle, passage.get("events"))
-        requests.append(_Request(codec, frame.replace(markers=(marker,)), 0, 0, events, wish.steps))
+        marker = Marker(0, f"goes on from a passage of {passage.title}")
+        requests.append(_Request(codec, frame.replace(markers=(marker,)), 0, 0, passage.events, wish.steps))
     return requests
+
+
+def passages_in(bundle: Bundle) -> list[Passage]:
+    """The real passages that a bundle holds.
+
+    Raises:
+        BundleError: if there is none, or one is damaged.
+    """
+    passages = bundle.training.get("passages")
+    if not isinstance(passages, list) or not passages:
+        raise BundleError(f"{bundle.folder or bundle.recipe} holds no passage to begin from; give one with --primer")
+    usual, found = bundle.style.get("bpm", DEFAULT_BPM), []
+    for passage in passages:
+        bpm = passage.get("bpm", usual)
+        if not isinstance(bpm, int | float) or not 1 <= bpm <= 10_000:
+            bpm = usual
+        events = _checked(bundle, passage.get("events"))
+        found.append(Passage(str(passage.get("title", "?"))[:80], float(bpm), events))
+    return found
+
+
+def passage_of(bundle: Bundle, primer: Song) -> Passage:
+    """The last events of a primer.
+
+    Raises:
+        CodecError: if it has no part that will do, or too few events.
+    """
+    _, codec = window_model(bundle)
+    heard = codec.arrange(primer)
+    events, window = codec.encode(heard), bundle.model.config.window
+    if len(events) < window:
+        raise CodecError(
+            f"{primer.title or 'the primer'} has {len(events)} events that this bundle knows, and {bundle.recipe} "
+            f"reads {window} before it plays; give a longer primer, or none"
+        )
+    return Passage(primer.title, primer.bpm, events[-window:])
 
 
 def _checked(bundle: Bundle, events: Any) -> NDArray[Any]:
@@ -180,17 +255,11 @@ def _checked(bundle: Bundle, events: Any) -> NDArray[Any]:
 
 def _on_from(bundle: Bundle, codec: Any, primer: Song, wish: Wish) -> _Request:
     """The primer is fixed, and the solo begins at the bar line after its last onset."""
-    heard = codec.arrange(primer)
-    events, window = codec.encode(heard), bundle.model.config.window
-    if len(events) < window:
-        raise CodecError(
-            f"{primer.title or 'the primer'} has {len(events)} events that this bundle knows, and {bundle.recipe} "
-            f"reads {window} before it plays; give a longer primer, or none"
-        )
+    passage, heard = passage_of(bundle, primer), codec.arrange(primer)
     lines = primer.bar_lines()
     last = int(np.searchsorted(lines, primer.notes["onset"].max(), side="right"))
     start, bar = int(lines[last]), int(lines[last] - lines[last - 1])
     frame = until(primer, start + wish.bars * bar)
     frame = frame.replace(markers=(*frame.markers, Marker(start, "new from here")))
     part = next((index for index, part in enumerate(primer.parts) if part == heard.parts[0]), 0)
-    return _Request(codec, frame, part, start, events[-window:], wish.steps)
+    return _Request(codec, frame, part, start, passage.events, wish.steps)
