@@ -18,7 +18,10 @@ FORMAT = 1
 """Version of the folder's layout; a bundle with a higher one is refused."""
 MODEL_FILE, CONFIG_FILE, CARD_FILE = "model.safetensors", "config.json", "README.md"
 LARGEST_CONFIG_BYTES = 4 << 20
-CAPABILITIES = {"chorale": ("generate", "harmonise")}
+CAPABILITIES = {
+    "chorale": ("generate", "harmonise"),
+    **dict.fromkeys(("clip-melody", "clip-drums", "clip-trio", "clip-band"), ("generate", "interpolate", "vary")),
+}
 """Name of a codec -> the verbs that its bundles can answer, if these are not `USUAL_CAPABILITIES`."""
 USUAL_CAPABILITIES = ("generate", "continue")
 

@@ -32,6 +32,8 @@ CODECS: dict[str, dict[str, type]] = {
     "chorale": {},
     "pitch-names": {"chords": str, "step_quarters": float, "part": str, "standardise": bool},
     "pitch-step-duration": {"part": str},
+    "clip-melody": {"low": int, "high": int},
+    "clip-drums": {},
 }
 """The same for the section ``codec``, by the codec's name."""
 MODELS: dict[str, dict[str, type]] = {
@@ -47,9 +49,9 @@ MODELS: dict[str, dict[str, type]] = {
     "markov": {"order": int},
 }  # fmt: skip
 """The same for the section ``model``; what follows from the codec is not asked for."""
-KINDS = ("songs", "melodies", "chorales", "parts")
-"""What may be learned from: whole songs, the melodies that are found in them, chorales for four voices, or the parts
-that a codec hears."""
+KINDS = ("songs", "melodies", "chorales", "parts", "clips")
+"""What may be learned from: whole songs, the melodies that are found in them, chorales for four voices, the parts
+that a codec hears, or the clips of a few bars that one finds."""
 
 
 @dataclass(frozen=True)

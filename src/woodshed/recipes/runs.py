@@ -15,6 +15,7 @@ from woodshed.bundle.bundle import CONFIG_FILE, MODEL_FILE
 from woodshed.codecs import NoteStepCodec, build_codec
 from woodshed.errors import BundleError, CorpusError, OutOfRange, OutputExists, UsageError, WoodshedError
 from woodshed.recipes.chorale_material import chorales_of
+from woodshed.recipes.latent_material import clips_of
 from woodshed.recipes.material import Material, Progress, melodies_of, open_material, parts_of
 from woodshed.recipes.recipe import Recipe
 from woodshed.recipes.solos import passages_of
@@ -136,6 +137,8 @@ def as_learned(recipe: Recipe, material: Material) -> Material:
         return material
     if recipe.material["kind"] == "parts":
         return parts_of(material, recipe_codec(recipe))
+    if recipe.material["kind"] == "clips":
+        return clips_of(material, recipe_codec(recipe))
     if recipe.material["kind"] == "chorales":
         return chorales_of(material, recipe_codec(recipe))
     options = {key: value for key, value in recipe.material.items() if key != "kind"}
