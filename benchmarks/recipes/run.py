@@ -9,8 +9,10 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -23,24 +25,22 @@ BEGAN = time.monotonic()
 
 def main() -> None:
     options = parse()
-    import torch
-
-    torch.set_num_threads(options.threads)
     options.work.mkdir(parents=True, exist_ok=True)
     plan = lessons(options.recipes, options.data, options.minutes)
-    for lesson in plan:
-        corpus_of(lesson.data, options.work, tell)
+    if options.one:
+        do_one(plan[0], options)
+        return
+    for data in dict.fromkeys(lesson.data for lesson in plan):
+        corpus_of(data, options.work, tell)
+    plan.sort(key=lambda lesson: -lesson.minutes)  # the longest first, so that the last two end together
     failed = []
     try:
-        for number, lesson in enumerate(plan, 1):
-            tell(f"[{number}/{len(plan)}] {lesson.recipe.name} on {lesson.data}, {lesson.minutes:g} minutes")
-            try:
-                train(lesson, options)
-                if not options.train_only:
-                    measure(lesson, options)
-            except WoodshedError as error:  # the others are worth having
-                tell(f"{lesson.name} failed: {error}")
-                failed.append(lesson.name)
+        with ThreadPoolExecutor(options.jobs) as pool:
+            for lesson, code in zip(plan, pool.map(lambda lesson: in_a_process(lesson, options), plan), strict=True):
+                if code:
+                    failed.append(lesson.name)
+                elif not options.train_only:
+                    keep_rows(lesson, options)
     except KeyboardInterrupt:
         sys.exit("stopped; run again to go on")
     if not options.train_only:
@@ -51,6 +51,44 @@ def main() -> None:
         sys.exit(f"failed: {', '.join(failed)}")
 
 
+def in_a_process(lesson: Lesson, options: argparse.Namespace) -> int:
+    """Train and measure one lesson in a process of its own, so that two share two cores; its exit code."""
+    command = [sys.executable, __file__, "--one", "--recipes", lesson.recipe.name, "--data", lesson.data]
+    for name in ("minutes", "seed", "threads", "pieces", "work"):
+        command += [f"--{name}", str(getattr(options, name))]
+    command += [f"--{name.replace('_', '-')}" for name in ("again", "measure", "train_only") if getattr(options, name)]
+    return subprocess.run(command, check=False).returncode
+
+
+def do_one(lesson: Lesson, options: argparse.Namespace) -> None:
+    """Train and measure one lesson; its rows go to a file beside its bundle."""
+    import torch
+
+    torch.set_num_threads(options.threads)
+    tell(f"{lesson.name}: {lesson.minutes:g} minutes")
+    try:
+        train(lesson, options)
+        if not options.train_only:
+            measure(lesson, options)
+    except (WoodshedError, KeyboardInterrupt) as error:  # the others are worth having
+        sys.exit(f"{lesson.name} failed: {error or 'stopped'}")
+
+
+def rows_file(lesson: Lesson, options: argparse.Namespace) -> Path:
+    """Where a lesson's rows wait for the others."""
+    work: Path = options.work
+    return work / f"{lesson.name}.rows.json"
+
+
+def keep_rows(lesson: Lesson, options: argparse.Namespace) -> None:
+    """Put a lesson's rows into the two CSV files."""
+    from tables import store
+
+    rows = json.loads(rows_file(lesson, options).read_text(encoding="utf-8"))
+    store(options.out / "results.csv", rows["results"])
+    store(options.out / "music.csv", rows["music"])
+
+
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=1.0, metavar="FACTOR", help="train FACTOR times as long")
@@ -58,9 +96,12 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--data", nargs="+", default=[], help="only on these sets")
     parser.add_argument("--again", action="store_true", help="train anew what is there")
     parser.add_argument("--measure", action="store_true", help="measure anew what is there")
+    parser.add_argument("--no-expect", action="store_true", help="leave the recipes' own files as they are")
     parser.add_argument("--train-only", action="store_true", help="measure nothing")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=2, help="recipes at a time")
+    parser.add_argument("--threads", type=int, default=1, help="of each")
+    parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--pieces", type=int, default=50)
     parser.add_argument("--work", type=Path, default=REPOSITORY / "build" / "recipes", help="corpora and bundles")
     parser.add_argument("--out", type=Path, default=HERE, help="where tables go")
@@ -82,6 +123,7 @@ def train(lesson: Lesson, options: argparse.Namespace) -> None:
         tell(f"{lesson.name}: the bundle is there")
         return
     facts.unlink(missing_ok=True)
+    rows_file(lesson, options).unlink(missing_ok=True)
     if options.again:
         shutil.rmtree(out, ignore_errors=True)
 
@@ -105,13 +147,13 @@ def train(lesson: Lesson, options: argparse.Namespace) -> None:
 
 
 def measure(lesson: Lesson, options: argparse.Namespace) -> None:
-    """Put the lesson's rows into the two CSV files."""
+    """Work out the lesson's rows."""
     from pieces import measure_music
-    from tables import has_rows, store
 
     from woodshed.bundle import load_bundle
 
-    if has_rows(options.out, lesson) and not (options.again or options.measure):
+    out = rows_file(lesson, options)
+    if out.exists() and not (options.again or options.measure):
         return
     bundle = load_bundle(options.work / lesson.name)
     material = material_of(lesson, options.work)
@@ -120,8 +162,7 @@ def measure(lesson: Lesson, options: argparse.Namespace) -> None:
     row |= predicted(bundle, material)
     tell(f"{lesson.name}: {row['nats_per_note']} nats per note, {row['nats_per_event']} per event")
     rows = measure_music(lesson, bundle, material, options, tell)
-    store(options.out / "results.csv", [row])
-    store(options.out / "music.csv", rows)
+    out.write_text(json.dumps({"results": [row], "music": rows}), encoding="utf-8")
 
 
 def predicted(bundle: Any, material: Any) -> dict[str, Any]:

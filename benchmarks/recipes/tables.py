@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import json
 import os
 import platform
 from collections.abc import Iterable
@@ -13,7 +14,8 @@ from typing import Any
 
 from pieces import BARS, FIGURES, LONG_BARS, OWN_FIGURES
 
-from music import TITLES, Lesson, lessons
+from music import REPOSITORY, TITLES, lessons
+from woodshed.recipes.recipe import recipe_names
 
 RESULTS = [
     "recipe", "data", "size", "minutes", "seconds", "steps", "best_seconds", "end", "threads", "seed", "parameters",
@@ -49,14 +51,6 @@ def read_rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def has_rows(folder: Path, lesson: Lesson) -> bool:
-    """Whether both files have rows of a lesson."""
-    return all(
-        any((row["recipe"], row["data"]) == (lesson.recipe.name, lesson.data) for row in read_rows(folder / name))
-        for name in COLUMNS
-    )
-
-
 def store(path: Path, rows: Iterable[dict[str, Any]]) -> None:
     """Put rows in the place of those with the same key."""
     keys, fresh = KEYS[path.name], list(rows)
@@ -84,6 +78,33 @@ def write_tables(options: argparse.Namespace) -> None:
     from pages import write_pages
 
     write_pages(options, results, music)
+    if not options.no_expect:
+        for name in recipe_names():
+            write_expect(name, next((row for row in results if row["recipe"] == name and first_of(row)), None))
+
+
+def first_of(row: dict[str, str]) -> bool:
+    """Whether a row is of the set that stands for its recipe."""
+    lesson = next((lesson for lesson in lessons([row["recipe"]])), None)
+    return lesson is not None and lesson.data == row["data"]
+
+
+def write_expect(name: str, row: dict[str, str] | None) -> None:
+    """Put what was measured into the recipe's own file."""
+    if row is None:
+        return
+    told = {
+        "data": TITLES[row["data"]].split(" (")[0], "minutes": round(float(row["seconds"]) / 60, 2),
+        **{name: round(float(row[name]), 3) for name in ("nats_per_note", "nats_per_event")},
+        "machine": f"{processor()}, {row['threads']} thread",
+    }  # fmt: skip
+    path = REPOSITORY / "src" / "woodshed" / "recipes" / f"{name}.toml"
+    before, rest = path.read_text(encoding="utf-8").split("[expect]\n")
+    after = rest[rest.index("\n[") :]
+    lines = "".join(f"{key} = {json.dumps(value)}\n" for key, value in told.items())
+    beside = path.with_name(path.name + ".part")
+    beside.write_text(f"{before}[expect]\n{lines}{after}", encoding="utf-8")
+    os.replace(beside, path)
 
 
 def plan() -> list[list[str]]:
