@@ -150,11 +150,12 @@ def test_a_worked_example_gives_these_tokens() -> None:
         END,
     ]
     assert CODEC.look(events, 16)[:3].tolist() == [
-        [START, 121, 126, -1],  # at first only: the soprano comes, on the first sixteenth of the bar
-        [struck(72), 122, 126, -1],
-        [struck(67), 123, 126, -1],
+        [START, 121, 126, -1, -1, -1, -1, -1],  # at first only: the soprano comes, on the first sixteenth of the bar
+        [struck(72), 122, 126, -1, 279 + struck(72), -1, -1, -1],
+        [struck(67), 123, 126, -1, 279 + struck(72), 400 + struck(67), -1, -1],
     ]
-    assert CODEC.look(events, 16)[6].tolist() == [FERMATA, 121, 127, 158 + struck(72)]
+    chord = [400 + struck(67), 521 + struck(64), 642 + REST]
+    assert CODEC.look(events, 16)[6].tolist() == [FERMATA, 121, 127, 158 + struck(72), 279 + struck(72), *chord]
     assert CODEC.decode(events, song).markers == (Marker(0, "Verse"), Marker(120, "fermata"))
 
 
@@ -299,7 +300,7 @@ def test_every_token_is_described_and_no_two_alike() -> None:
     with pytest.raises(OutOfRange):
         CODEC.describe("event", CODEC.events)
     assert CODEC.field_sizes() == {"event": 121}
-    assert CODEC.config() == {"name": "chorale", "version": 1}
+    assert CODEC.config() == {"name": "chorale", "version": 2}
 
 
 def test_real_chorales_come_back_as_they_were() -> None:

@@ -14,6 +14,7 @@ from woodshed.codecs.chorale import VOICES, ChoraleCodec
 from woodshed.codecs.chorale_frames import END, FOLLOWS, FRAME, REST, flatten, unflatten
 from woodshed.codecs.chorale_voices import VOICE_NAMES
 from woodshed.errors import BundleError, CodecError, CorpusError, InfeasibleCanvas, OutOfRange, UnknownName, UsageError
+from woodshed.evaluation.voice_leading import voice_leading
 from woodshed.formats import write_midi
 from woodshed.generation.filters import Sampling
 from woodshed.generation.harmonise import OPEN, Score, find_voices
@@ -125,11 +126,26 @@ def test_every_draw_is_a_chorale_with_what_is_given(bundle: Bundle) -> None:
             assert event_nats(bundle, events, 16).sum() / 16 == pytest.approx(nats, rel=1e-4)
 
 
+def test_odds_of_nought_leave_no_parallel_fifths_or_octaves_and_odds_in_between_leave_fewer(bundle: Bundle) -> None:
+    def found(parallels: float) -> int:
+        score = Score(np.full((64, 4), OPEN), 16)
+        draws = find_voices(
+            bundle, score, Sampling(1.0), np.random.default_rng(3), islands=24, particles=1, parallels=parallels
+        )
+        counts = [voice_leading(CODEC.decode(flatten(frames), Song.make([], VOICES))) for frames in draws.frames]
+        return sum(count.parallel_fifths + count.parallel_octaves for count in counts)
+
+    as_learned, few, none = found(1.0), found(0.3), found(0.0)
+    assert as_learned > few > none == 0
+    with pytest.raises(OutOfRange, match="parallels 2 is outside 0-1"):
+        found(2.0)
+
+
 def test_the_rows_of_a_swarm_are_those_that_the_codec_looks_at() -> None:
     events = CODEC.encode(CODEC.arrange(chorale(1, bars=1).replace(markers=(Marker(0, "fermata"),))))
     seen = CODEC.look(events, 16)
     assert np.array_equal(CODEC.look_next(events[:7], 16), seen[7])
-    third = CODEC.rows(events[[10]], 0, 2, events[[6]])
+    third = CODEC.rows(events[[10]], 0, 2, events[None, 6:10])
     assert events[10] == FRAME
     assert np.array_equal(third[0], seen[11])
     assert events[-1] == END

@@ -37,6 +37,7 @@ def command(
     beam: playing.BeamSize = 1,
     branch_factor: playing.BranchFactor = 1,
     primer: Annotated[
+    parallels: playing.Parallels = None,
         Path | None, typer.Option("--primer", metavar="FILE", help="Go on from this music, as `continue` does.")
     ] = None,
     primer_melody: Annotated[
@@ -103,6 +104,7 @@ def command(
             place = Over(files.read_song(over), over.name, 1 if at_bar is None else at_bar, bars)
             heard = None if primer is None else files.read_song(primer)
             return play_over(
+        parallels=parallels,
                 loaded, place, wish, sampling, heard, seed=chosen, count=count, candidates=candidates, on_step=tell
             )
         if primer is not None or primer_melody is not None:

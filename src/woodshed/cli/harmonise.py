@@ -40,6 +40,7 @@ def command(
     top_p: playing.TopP = None,
     top_k: playing.TopK = None,
     min_p: playing.MinP = None,
+    parallels: playing.Parallels = None,
     count: playing.Count = 1,
     candidates: Annotated[
         int,
@@ -72,7 +73,8 @@ def command(
         loaded = load_bundle(bundle)
         sampling = clip.default_sampling(loaded, **warmth, top_p=top_p, top_k=top_k, min_p=min_p)
         return chorales.harmonise_song(
-            loaded, song, names, sampling, seed=chosen, count=count, candidates=candidates, on_step=tell
-        )
+            loaded, song, names, sampling,
+            parallels=parallels, seed=chosen, count=count, candidates=candidates, on_step=tell,
+        )  # fmt: skip
 
     playing.deliver(talk, playing.Order(output, count, audio, picture, force), make)

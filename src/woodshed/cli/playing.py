@@ -42,6 +42,14 @@ Ranges = Annotated[
     list[str] | None,
     typer.Option("--range", metavar="PART=LOW-HIGH", help="Pitches of a part, such as 'bass=E1-G2'; may be repeated."),
 ]
+Parallels = Annotated[
+    float | None,
+    typer.Option(
+        "--parallels",
+        metavar="ODDS",
+        help="Of a chorale: odds of each parallel fifth or octave, 1 as learned, 0 never; 0.02 if not given.",
+    ),
+]
 TopP = Annotated[
     float | None, typer.Option("--top-p", metavar="P", help="Choose among the likeliest that hold this share, 0-1.")
 ]

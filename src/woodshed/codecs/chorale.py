@@ -58,9 +58,10 @@ class ChoraleCodec:
     A song of T sixteenths is 5 T + 1 tokens, and one for each fermata. `arrange` finds the voices and transposes
     them to C major or A minor. An upbeat begins with frames of rests, as the bar of the `Song` does.
 
-    What a model sees before a token (`look`, K = 4 of 279 inputs): the token before (0-120); which voice is to
+    What a model sees before a token (`look`, K = 8 of 763 inputs): the token before (0-120); which voice is to
     come, or the frame's end (121-125); the sixteenth of the bar, modulo 32 (126-157); what that voice did on the
-    sixteenth before (158-278).
+    sixteenth before (158-278); and what each voice did last, of those that have sung on this sixteenth now
+    (soprano 279-399, alto 400-520, tenor 521-641, bass 642-762).
 
     Kept exactly: pitch, onset and duration on the grid of sixteenths, fermatas, rests, repeated notes, crossed
     voices. Dropped: velocity, all parts that are no voice. A note that another of its voice interrupts is cut there;
@@ -75,17 +76,17 @@ class ChoraleCodec:
         BachBot (F. Liang, 2016; Liang, Gotham, Johnson and Shotton, ISMIR 2017). We differ in that voices keep their
         names (there the notes of a frame are sorted by pitch, so that crossed voices are lost), in writing rests,
         in one fermata where the note starts (there one in each of its frames), in taking any meter (there 4/4
-        only), and in showing the model the bar and the voice, which there it must count.
+        only), and in showing the model the bar, the voice and the chord, which there it must count and remember.
     """
 
     name: ClassVar[str] = "chorale"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     field: ClassVar[str] = "event"
     steps_per_quarter: ClassVar[int] = STEPS_PER_QUARTER
     events: ClassVar[int] = START + 1
     labels: ClassVar[int] = START
-    inputs: ClassVar[int] = 2 * (START + 1) + _SLOTS + PLACES
-    active: ClassVar[int] = 4
+    inputs: ClassVar[int] = 6 * (START + 1) + _SLOTS + PLACES
+    active: ClassVar[int] = 8
 
     def config(self) -> dict[str, Any]:
         """The codec as JSON."""
@@ -144,31 +145,32 @@ class ChoraleCodec:
         return self.decode(self.encode(song), song)
 
     def look(self, events: NDArray[np.int64], steps_per_bar: int) -> NDArray[np.int64]:
-        """(N + 1, 4) inputs that are on before each token and after the last; row t depends on ``events[:t]``."""
+        """(N + 1, 8) inputs that are on before each token and after the last; row t depends on ``events[:t]``."""
         events = np.asarray(events, np.int64)
-        sung = np.flatnonzero(events >= REST)
         voiced = np.append(0, np.cumsum(events >= REST))
         frame = np.append(0, np.cumsum(events == FRAME))
         slot = np.clip(voiced - 4 * frame, 0, _SLOTS - 1)
-        held = np.full(len(events) + 1, -1)
-        again = np.flatnonzero((voiced >= 4) & (slot < 4))
-        held[again] = events[sung[voiced[again] - 4]]
-        return self.rows(np.append(START, events), slot, frame % max(steps_per_bar, 1), held)
+        sung = np.append(events[events >= REST], -1)
+        last = voiced[:, None] - 1 - (voiced[:, None] - 1 - np.arange(4)) % 4
+        return self.rows(np.append(START, events), slot, frame % max(steps_per_bar, 1), sung[np.maximum(last, -1)])
 
-    def rows(self, before: Any, slot: Any, step: Any, held: Any) -> NDArray[np.int64]:
-        """(N, 4) inputs from (N,) or one number of each: the token before, the voice to come (4: the frame's end),
-        the sixteenth of the bar, and what that voice did on the sixteenth before (-1: there is none)."""
-        held = np.where(np.equal(slot, _SLOTS - 1), -1, held)
+    def rows(self, before: Any, slot: Any, step: Any, latest: NDArray[np.int64]) -> NDArray[np.int64]:
+        """(N, 8) inputs from (N,) or one number of each: the token before, the voice to come (4: the frame's end), the
+        sixteenth of the bar; and from (N, 4): what each voice did last (-1: nothing yet)."""
+        slot = np.broadcast_to(slot, len(latest))
+        held = np.append(latest, np.full((len(latest), 1), -1), axis=1)[np.arange(len(latest)), slot]
+        begin = self.events + _SLOTS + PLACES
         columns = (
             before,
-            self.events + np.asarray(slot),
+            self.events + slot,
             self.events + _SLOTS + np.asarray(step) % PLACES,
-            np.where(held < 0, -1, self.events + _SLOTS + PLACES + held),
+            np.where(held < 0, -1, begin + held),
+            *np.where(latest < 0, -1, begin + latest + self.events * np.arange(1, 5)).T,
         )
         return np.stack(np.broadcast_arrays(*columns), axis=-1).astype(np.int64)
 
     def look_next(self, events: NDArray[np.int64], steps_per_bar: int) -> NDArray[np.int64]:
-        """(4,) the last row of `look`."""
+        """(8,) the last row of `look`."""
         row: NDArray[np.int64] = self.look(events, steps_per_bar)[-1]
         return row
 

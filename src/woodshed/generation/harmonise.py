@@ -7,6 +7,9 @@ given. Where the weights of an *island* of particles grow too unequal, it is dra
 fits badly dies out, and the draw follows the model's distribution given the fixed voices, instead of running into
 corners from which only bad chords lead out. Islands know nothing of one another, and each gives one answer.
 
+What is drawn follows the model, tilted by one rule of the craft: each parallel fifth or octave is made less likely by
+the factor ``parallels``. Nets that learn for minutes write many more of them than Bach does.
+
 Source: sequential Monte Carlo (Gordon, Salmond and Smith, 1993), resampled systematically when the effective sample
 size falls below half (Liu and Chen, 1995). We differ from BachBot (Liang, 2016), which takes the likeliest token
 (greedy) at each free place and never goes back.
@@ -23,14 +26,30 @@ from numpy.typing import NDArray
 
 from woodshed.bundle import Bundle, event_model
 from woodshed.codecs.chorale import ChoraleCodec
-from woodshed.codecs.chorale_frames import END, FERMATA, FOLLOWS, FRAME, REST, START, STRUCK, TIED, Frames
+from woodshed.codecs.chorale_frames import (
+    END,
+    FERMATA,
+    FOLLOWS,
+    FRAME,
+    HIGHEST,
+    LOWEST,
+    REST,
+    START,
+    STRUCK,
+    TIED,
+    Frames,
+)
 from woodshed.errors import OutOfRange
 from woodshed.generation.filters import Sampling, draw
 
 OPEN = -1
 """In `Score.tokens`: a voice that is to be found."""
 PARTICLES = 16
+PARALLELS = 0.02
+"""Odds of a parallel fifth or octave where nothing else is asked for."""
 MOST_STREAMS = 4096
+_NEVER = 1e-9
+"""Odds for 0: still possible where a given voice leaves nothing else."""
 VOICES = 4
 
 
@@ -52,7 +71,7 @@ class Draws(NamedTuple):
 
     frames: list[Frames]
     nats_per_frame: NDArray[np.float64]
-    """How unlikely the model finds each of them, END included."""
+    """How unlikely the model itself finds each of them, END included."""
 
 
 def find_voices(
@@ -63,21 +82,25 @@ def find_voices(
     *,
     islands: int = 8,
     particles: int = PARTICLES,
+    parallels: float = 1.0,
     on_step: Callable[[float], None] | None = None,
 ) -> Draws:
     """``islands`` independent chorales that have what is given and keep to the grammar. All chance is ``rng``'s.
 
-    ``sampling`` shapes what is drawn; weights and ranks are what the model itself believes.
+    ``sampling`` shapes what is drawn, and ``parallels`` are the odds of each parallel fifth or octave: 1 as learned, 0
+    for none unless there is no other way. Ranks are what the model itself believes.
 
     Raises:
-        OutOfRange: for too many particles at once.
+        OutOfRange: for too many particles at once, or odds that are none.
     """
     import torch
 
+    if not 0 <= parallels <= 1:
+        raise OutOfRange(f"parallels {parallels:g} is outside 0-1; 1 is as learned, {PARALLELS} is usual")
     if not 1 <= islands * particles <= MOST_STREAMS:
         raise OutOfRange(f"{islands} x {particles} streams at once is outside 1-{MOST_STREAMS}; ask for fewer draws")
     with torch.inference_mode():
-        swarm = _Swarm(bundle, score, sampling, rng, islands, particles)
+        swarm = _Swarm(bundle, score, sampling, rng, islands, particles, parallels)
         for frame in range(len(score.tokens)):
             swarm.sing(frame)
             if on_step is not None:
@@ -90,7 +113,14 @@ class _Swarm:
     """B particles in the making, island by island."""
 
     def __init__(
-        self, bundle: Bundle, score: Score, sampling: Sampling, rng: np.random.Generator, islands: int, particles: int
+        self,
+        bundle: Bundle,
+        score: Score,
+        sampling: Sampling,
+        rng: np.random.Generator,
+        islands: int,
+        particles: int,
+        parallels: float,
     ) -> None:
         self.model: Any
         self.model, codec = event_model(bundle)
@@ -99,26 +129,34 @@ class _Swarm:
         self.islands, count = islands, islands * particles
         self.tokens = np.full((count, len(score.tokens), VOICES), REST, np.int16)
         self.fermata = np.zeros((count, len(score.tokens)), bool)
-        self.held = np.full((count, VOICES), -1)
+        self.latest = np.full((count, VOICES), -1)
+        self.penalty = float(np.log(max(parallels, _NEVER)))
         self.weight, self.likelihood = np.zeros(count), np.zeros(count)
         self.state = self.model.start(count)
         self.feed(np.full(count, START), 0, 0)
 
     def sing(self, frame: int) -> None:
         """The four voices of a sixteenth and its end, then judge."""
+        before = self.latest.copy()
         for voice in range(VOICES):
             mask = self._allowed(frame, voice)
             if voice == 0:
                 self._mark(frame, mask)
-            self.tokens[:, frame, voice] = token = self.play(mask, forced=self.score.tokens[frame, voice] != OPEN)
+            forced = bool(self.score.tokens[frame, voice] != OPEN)
+            tilt = self.penalty * _parallels(before, self.latest, voice) if voice and self.penalty and frame else None
+            self.latest[:, voice] = self.tokens[:, frame, voice] = token = self.play(mask, forced=forced, tilt=tilt)
             self.feed(token, voice + 1, frame)
-        self.held = self.tokens[:, frame].astype(np.int64)
         self.feed(self.play(_only(FRAME), forced=True), 0, frame + 1)
         self._resample(frame + 1)
 
-    def play(self, mask: NDArray[np.bool_], *, forced: bool) -> NDArray[np.int64]:
-        """(B,) tokens drawn where (B or 1, 120) allows; weights and likelihoods are kept."""
-        among = np.where(mask, self.believed, -np.inf)
+    def play(
+        self, mask: NDArray[np.bool_], *, forced: bool, tilt: NDArray[np.float64] | None = None
+    ) -> NDArray[np.int64]:
+        """(B,) tokens drawn where (B or 1, 120) allows; weights and likelihoods are kept.
+
+        ``tilt`` (B, 120) is added to what the model believes, but not to the likelihoods.
+        """
+        among = np.where(mask, self.believed if tilt is None else self.believed + tilt, -np.inf)
         top = among.max(1, keepdims=True)
         self.weight += (top + np.log(np.exp(among - top).sum(1, keepdims=True)))[:, 0]
         tokens = among.argmax(1) if forced else draw(among, self.sampling, self.sampling.temperature, self.rng)
@@ -130,8 +168,7 @@ class _Swarm:
         import torch
 
         which = slice(None) if who is None else who
-        held = self.held[which, slot] if slot < VOICES else -1
-        rows = self.codec.rows(token, slot, frame % self.score.steps_per_bar, held)
+        rows = self.codec.rows(token, slot, frame % self.score.steps_per_bar, self.latest[which])
         state = self.state if who is None else self.model.select(self.state, torch.from_numpy(who))
         logits, state = self.model.step(torch.from_numpy(rows), state)
         believed = torch.log_softmax(logits.double(), -1).numpy()
@@ -148,7 +185,7 @@ class _Swarm:
         given = int(self.score.tokens[frame, voice])
         if given != OPEN:
             return _only(given)
-        mask: NDArray[np.bool_] = FOLLOWS[voice, np.where(self.held[:, voice] < 0, REST, self.held[:, voice])]
+        mask: NDArray[np.bool_] = FOLLOWS[voice, np.where(self.latest[:, voice] < 0, REST, self.latest[:, voice])]
         return mask if self.score.playable is None else mask & self.score.playable[voice]
 
     def _mark(self, frame: int, mask: NDArray[np.bool_]) -> None:
@@ -201,7 +238,7 @@ class _Swarm:
             self.weight.reshape(self.islands, -1)[island] = 0
         flat = index.ravel()
         self.state = self.model.select(self.state, torch.from_numpy(flat))
-        self.believed, self.likelihood, self.held = self.believed[flat], self.likelihood[flat], self.held[flat]
+        self.believed, self.likelihood, self.latest = self.believed[flat], self.likelihood[flat], self.latest[flat]
         self.tokens[:, :sung], self.fermata[:, :sung] = self.tokens[flat, :sung], self.fermata[flat, :sung]
 
     def draws(self) -> Draws:
@@ -214,6 +251,29 @@ class _Swarm:
         order = np.argsort(nats, kind="stable")
         frames = [Frames(self.tokens[n].astype(np.int64), self.fermata[n]) for n in flat[order]]
         return Draws(frames, nats[order])
+
+
+def _parallels(before: NDArray[np.int64], now: NDArray[np.int64], voice: int) -> NDArray[np.int64]:
+    """(B, 120) with how many higher voices each token of ``voice`` makes a parallel fifth or octave.
+
+    ``before`` (B, 4) are the tokens of the sixteenth before, ``now`` those of this one up to the voice. Counted as in
+    `woodshed.evaluation.voice_leading`.
+    """
+    old, new, mine = _pitch(before[:, :voice]), _pitch(now[:, :voice]), _pitch(before[:, voice, None])
+    gap = np.abs(old - mine) % 12
+    ready = (old >= 0) & (new >= 0) & (mine >= 0) & (new != old) & ((gap == 7) | (gap == 0))  # (B, voice)
+    reached = np.arange(LOWEST, HIGHEST + 1)
+    same = (np.abs(new[..., None] - reached) % 12 == gap[..., None]) & (
+        np.sign(new - old)[..., None] == np.sign(reached - mine[..., None])
+    )
+    counts = np.zeros((len(before), START), np.int64)
+    counts[:, STRUCK:TIED] = (same & ready[..., None]).sum(1)
+    return counts
+
+
+def _pitch(tokens: NDArray[np.int64]) -> NDArray[np.int64]:
+    """What sounds; -1 for silence."""
+    return np.where(tokens < STRUCK, -1, LOWEST + (tokens - STRUCK) % (TIED - STRUCK))
 
 
 def _only(token: int) -> NDArray[np.bool_]:

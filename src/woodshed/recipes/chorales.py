@@ -29,7 +29,7 @@ from woodshed.errors import CodecError, InfeasibleCanvas, UnknownName, UsageErro
 from woodshed.evaluation.voice_leading import voice_leading
 from woodshed.generation.canvas import Canvas, check_bars, check_bpm
 from woodshed.generation.filters import Sampling
-from woodshed.generation.harmonise import OPEN, PARTICLES, Score, find_voices
+from woodshed.generation.harmonise import OPEN, PARALLELS, PARTICLES, Score, find_voices
 from woodshed.music import METER, TEMPO, TICKS_PER_QUARTER, Meter, Part, Song, melody_song, parse_melody
 from woodshed.music.segments import pitched_notes
 from woodshed.music.song import FERMATA_MARK
@@ -121,6 +121,7 @@ def harmonise_song(
     voices: Sequence[str] = ("soprano",),
     sampling: Sampling | None = None,
     *,
+    parallels: float | None = None,
     seed: int,
     count: int = 1,
     candidates: int = DRAWS,
@@ -128,7 +129,8 @@ def harmonise_song(
 ) -> list[Clip]:
     """``song`` note for note, whose pitched parts sing ``voices``, and a new part for each voice that is missing.
 
-    Of ``candidates`` independent draws for each clip the one that the model finds likeliest is kept.
+    Of ``candidates`` independent draws for each clip the one that the model finds likeliest is kept. ``parallels`` are
+    the odds of each parallel fifth or octave (`PARALLELS` if None).
 
     Raises:
         BundleError: if the bundle cannot harmonise.
@@ -140,7 +142,7 @@ def harmonise_song(
     check_verb(bundle, "harmonise")
     sampling = sampling or default_sampling(bundle)
     request = _around(_codec(bundle), song, voices)
-    wish = Wish(bars=song.bars)
+    wish = Wish(bars=song.bars, parallels=parallels)
     clips = _clips("harmonise", bundle, request, wish, sampling, seed, count, candidates, PARTICLES, on_step)
     return [replace(clip, settings={**clip.settings, "voices": list(voices)}) for clip in clips]
 
@@ -195,9 +197,13 @@ def _clips(
 ) -> list[Clip]:
     """Draw, and keep of the given voices' draws the likeliest; from nothing `best_of` has the first word."""
     made: list[tuple[list[Song], list[Findings]]] = []
+    wish = replace(wish, parallels=PARALLELS if wish.parallels is None else wish.parallels)
 
     def answer(rng: np.random.Generator, tell: Told | None) -> tuple[list[Song], Canvas]:
-        draws = find_voices(bundle, request.score, sampling, rng, islands=candidates, particles=particles, on_step=tell)
+        draws = find_voices(
+            bundle, request.score, sampling, rng,
+            islands=candidates, particles=particles, parallels=wish.parallels or 0.0, on_step=tell,
+        )  # fmt: skip
         kept = 1 if request.given else candidates
         heard = [request.heard(frames) for frames in draws.frames[:kept]]
         songs = [request.answer(voices) for voices in heard]

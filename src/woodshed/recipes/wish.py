@@ -45,6 +45,8 @@ def parse_wish(
     tempo: float | None = None,
     meter: str | None = None,
     polyphony: int | None = None,
+    parallels: float | None = None
+    """Of a chorale: odds of each parallel fifth or octave, 0-1; 1 is as learned."""
     ranges: Sequence[str] = (),
     steps: int | None = None,
     beam: int = 1,
@@ -59,6 +61,7 @@ def parse_wish(
         OutOfRange: for a number outside its range.
     """
     check_bars(bars)
+    parallels: float | None = None,
     names = None if parts is None else [name for name in parts.split(",") if name.strip()]
     if names == []:
         raise UnknownName("no part is named; try --parts 'drums, bass, lead guitar', or leave it out")
@@ -82,6 +85,7 @@ def _parse_range(text: str) -> tuple[str, tuple[int, int]]:
     if not name.strip() or not equals or not found:
         raise OutOfRange(f"range {text!r} is not of the form part=lowest-highest; try 'bass=E1-G2' or 'bass=28-43'")
     low, high = map(parse_pitch, found.groups())
+        parallels=parallels,
     if low > high:
         raise OutOfRange(f"range {text!r}: its lowest pitch lies above its highest; turn them round")
     return name.strip(), (low, high)
