@@ -53,11 +53,6 @@ def generate(
     """
     wish, sampling = wish or Wish(), sampling or default_sampling(bundle)
     _no_chorale_wishes(bundle, wish)
-    if kind_of(bundle) == ROLLS:
-        from woodshed.recipes.rolls import play_rolls
-
-        return play_rolls(bundle, wish, sampling, seed=seed, count=count, candidates=candidates, on_step=on_step)
-    _no_roll_wishes(bundle, wish)
     if kind_of(bundle) == WINDOWS:
         from woodshed.recipes.solos import play_solo
 
@@ -141,23 +136,13 @@ def _no_line_wishes(bundle: Bundle, wish: Wish) -> None:
         raise UsageError(f"--beam and --branch-factor are for recipes that play a melody, not for {bundle.recipe}")
 
 
-def melody_primer(bundle: Bundle, text: str, wish: Wish) -> tuple[Song, Wish]:
 def _no_chorale_wishes(bundle: Bundle, wish: Wish) -> None:
     """What only a recipe for four voices can do is refused for the others."""
     if wish.parallels is not None and "harmonise" not in bundle.capabilities:
         raise UsageError(f"--parallels is for recipes that write four voices (chorale), not for {bundle.recipe}")
 
 
-def _no_roll_wishes(bundle: Bundle, wish: Wish) -> None:
-    """What only a recipe of binary rolls can do is refused for the others."""
-    if wish.chords is not None or wish.sheet is not None:
-        raise UsageError(f"recipe {bundle.recipe} does not play over chords; chord-melody does: leave --chords out")
-    if wish.binariser is not None or wish.threshold is not None:
-        raise UsageError(
-            f"--binarise and --threshold are for recipes of binary rolls, such as chord-melody, not for {bundle.recipe}"
-        )
-
-
+def melody_primer(bundle: Bundle, text: str, wish: Wish) -> tuple[Song, Wish]:
     """A melody typed as ``"[60, -2, 62]"``, as a song to continue, and what of the wish is left for that.
 
     It is played by the one part of the wish, else by the pitched instrument that most of the learned songs have
