@@ -82,7 +82,7 @@ def train_recipe(
     options = training_options(recipe, minutes=minutes, steps=steps, seed=seed, device=device)
     with no_empty_folders(out):
         begun = None if base is None else load_base(recipe, base)
-        material = _material(recipe, source, out, held_out, resume, seed, listener)
+        material = material_of(recipe, source, out, held_out, resume, seed, listener)
         blank = blank_bundle(recipe, material, seed, options.device, begun)
         on_event = listener.on_event
         if recipe.model_name == "markov":
@@ -242,7 +242,7 @@ def _heritage(base: Bundle) -> dict[str, Any]:
     return {"base": {"bundle": name, **{key: value for key, value in learned.items() if value is not None}}}
 
 
-def _material(
+def material_of(
     recipe: Recipe,
     source: Path | Material,
     out: Path,
@@ -251,6 +251,11 @@ def _material(
     seed: int,
     listener: Listener,
 ) -> Material:
+    """What the recipe learns of ``source``; the listener hears what is left out, and why.
+
+    Raises:
+        CorpusError: if there is nothing to learn from.
+    """
     if isinstance(source, Material):
         material = source
     else:
