@@ -36,8 +36,8 @@ def command(
     steps: playing.Steps = None,
     beam: playing.BeamSize = 1,
     branch_factor: playing.BranchFactor = 1,
-    primer: Annotated[
     parallels: playing.Parallels = None,
+    primer: Annotated[
         Path | None, typer.Option("--primer", metavar="FILE", help="Go on from this music, as `continue` does.")
     ] = None,
     primer_melody: Annotated[
@@ -88,6 +88,7 @@ def command(
         steps=steps,
         beam=beam,
         branch_factor=branch_factor,
+        parallels=parallels,
     )
     warmth = {} if temperature is None else wishes.parse_temperature(temperature)
     read_config(bundle)
@@ -104,7 +105,6 @@ def command(
             place = Over(files.read_song(over), over.name, 1 if at_bar is None else at_bar, bars)
             heard = None if primer is None else files.read_song(primer)
             return play_over(
-        parallels=parallels,
                 loaded, place, wish, sampling, heard, seed=chosen, count=count, candidates=candidates, on_step=tell
             )
         if primer is not None or primer_melody is not None:

@@ -35,6 +35,8 @@ class Wish:
     """Of a typed primer: so many sixteenths of the song are given; None is up to the bar line after its last onset."""
     beam: Beam = field(default_factory=Beam)
     """Of a melody: how widely to search."""
+    parallels: float | None = None
+    """Of a chorale: odds of each parallel fifth or octave, 0-1; 1 is as learned."""
 
 
 def parse_wish(
@@ -45,12 +47,11 @@ def parse_wish(
     tempo: float | None = None,
     meter: str | None = None,
     polyphony: int | None = None,
-    parallels: float | None = None
-    """Of a chorale: odds of each parallel fifth or octave, 0-1; 1 is as learned."""
     ranges: Sequence[str] = (),
     steps: int | None = None,
     beam: int = 1,
     branch_factor: int = 1,
+    parallels: float | None = None,
 ) -> Wish:
     """A wish in a musician's words: ``parts="drums, bass, lead guitar", key="F minor", tempo=140, meter="7/8"``.
 
@@ -61,7 +62,6 @@ def parse_wish(
         OutOfRange: for a number outside its range.
     """
     check_bars(bars)
-    parallels: float | None = None,
     names = None if parts is None else [name for name in parts.split(",") if name.strip()]
     if names == []:
         raise UnknownName("no part is named; try --parts 'drums, bass, lead guitar', or leave it out")
@@ -75,6 +75,7 @@ def parse_wish(
         ranges=dict(map(_parse_range, ranges)),
         steps=steps,
         beam=Beam(beam, branch_factor),
+        parallels=parallels,
     )
 
 
@@ -85,7 +86,6 @@ def _parse_range(text: str) -> tuple[str, tuple[int, int]]:
     if not name.strip() or not equals or not found:
         raise OutOfRange(f"range {text!r} is not of the form part=lowest-highest; try 'bass=E1-G2' or 'bass=28-43'")
     low, high = map(parse_pitch, found.groups())
-        parallels=parallels,
     if low > high:
         raise OutOfRange(f"range {text!r}: its lowest pitch lies above its highest; turn them round")
     return name.strip(), (low, high)
