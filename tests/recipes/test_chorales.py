@@ -77,6 +77,17 @@ def encoded(found: Song, given: tuple[str, ...], shift: int) -> NDArray[np.int64
     return CODEC.encode(Song.make(notes, VOICES, meters=found.meters).transpose(shift))
 
 
+def test_how_many_different_chords_were_learned_is_told_beside_what_is_quoted(bundle: Bundle) -> None:
+    assert bundle.training["four_note_combinations"]["distinct"] == 3  # those of `chorale`, in one key
+    assert bundle.folder is not None
+    card = (bundle.folder / "README.md").read_text()
+    assert "| Four-note combinations | 3 different ones, 0 of them once |" in card
+    assert "woodshed harmonise" in card
+    assert "woodshed continue" not in card
+    told = chorales_of(Material([chorale(1)]), CODEC).warnings[-1]
+    assert told == ("3 different four-note combinations sound in them, in C major or A minor (108 are often quoted)")
+
+
 def test_the_recipe_trains_and_plays_the_bars_asked_for(bundle: Bundle) -> None:
     assert 0 < bundle.training["held_out_nats_per_note"] < 60
     assert bundle.capabilities == ("generate", "harmonise")

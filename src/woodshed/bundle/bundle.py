@@ -80,7 +80,7 @@ def save_bundle(bundle: Bundle, folder: Path) -> None:
     contents = {
         MODEL_FILE: save(tensors, metadata={"format": "pt"}),
         CONFIG_FILE: (json.dumps(bundle.config, indent=1, ensure_ascii=False) + "\n").encode(),
-        CARD_FILE: card_text(bundle.config).encode(),
+        CARD_FILE: card_text(bundle.config, bundle.capabilities).encode(),
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+_WAYS = {
+    "generate": "Play it: `woodshed generate THIS-FOLDER -o new.mid`",
+    "continue": "carry on a clip: `woodshed continue THIS-FOLDER clip.mid -o more.mid`",
+    "harmonise": "find the voices around a melody: `woodshed harmonise THIS-FOLDER melody.mid -o four.mid`",
+    "interpolate": "go from one clip to another: `woodshed interpolate THIS-FOLDER a.mid b.mid -o between.mid`",
+    "vary": "change a clip a little: `woodshed vary THIS-FOLDER clip.mid --by 0.3 -o other.mid`",
+}
+"""Verb -> how it is asked for."""
 
-def card_text(config: dict[str, Any]) -> str:
-    """README.md of a bundle: data, licence, loss, date, how to use and cite."""
+
+def card_text(config: dict[str, Any], verbs: Sequence[str] = ("generate", "continue")) -> str:
+    """README.md of a bundle: data, licence, loss, date, how to use (with these verbs) and cite."""
     training, style = config["training"], config["style"]
     loss = training.get("held_out_nats_per_note")
     measured = "not measured (no song could be held out)" if loss is None else f"{loss:.3f} nats per note"
@@ -15,6 +25,7 @@ def card_text(config: dict[str, Any]) -> str:
         ("Recipe", config["recipe"]),
         ("Learned from", f"{training.get('songs', '?')} songs, {training.get('notes', '?')} notes"),
         *_passages(training.get("passages")),
+        *_combinations(training.get("four_note_combinations")),
         *_heritage(training.get("base")),
         ("Source", training.get("source", "not recorded")),
         ("Licence files found beside the music", licences),
@@ -27,7 +38,8 @@ def card_text(config: dict[str, Any]) -> str:
         ("Tempo of the music", f"{style.get('bpm', 120):.0f} quarter notes per minute"),
         ("Made with", f"Woodshed {config['woodshed_version']}"),
     ]
-    table = "\n".join(f"| {name} | {value} |" for name, value in rows)
+    newline = "\n"
+    table = newline.join(f"| {name} | {value} |" for name, value in rows)
     return f"""---
 library_name: woodshed
 tags: [music, midi, symbolic-music]
@@ -38,8 +50,7 @@ tags: [music, midi, symbolic-music]
 |---|---|
 {table}
 
-Play it: `woodshed generate THIS-FOLDER -o new.mid --bars 8`,
-or carry on a clip: `woodshed continue THIS-FOLDER clip.mid -o more.mid`.
+{", or{newline}".join(_WAYS[verb] for verb in verbs if verb in _WAYS)}.
 
 What it makes resembles what it learned from. The rights in that music stay with its makers: this model is
 only as free to share as the files above. To cite: "Woodshed {config["woodshed_version"]}, recipe {config["recipe"]}".
@@ -63,3 +74,10 @@ def _passages(passages: Any) -> list[tuple[str, str]]:
         return []
     titles = ", ".join(str(passage.get("title") or "?")[:60] for passage in passages if isinstance(passage, dict))
     return [("Holds the beginnings of", f"{titles}: real music, from which it plays on")]
+
+
+def _combinations(found: Any) -> list[tuple[str, str]]:
+    """A row for what chords a choir has learned."""
+    if not isinstance(found, dict) or not isinstance(found.get("distinct"), int):
+        return []
+    return [("Four-note combinations", f"{found['distinct']:,} different ones, {found.get('once', '?')} of them once")]

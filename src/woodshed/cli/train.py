@@ -166,6 +166,7 @@ def _report(talk: Talk, outcome: Outcome, output: Path, again: str) -> None:
             "steps": outcome.progress.step, "minutes": outcome.progress.seconds / 60,
             "best_step": outcome.progress.best_step, "notes_seen": outcome.progress.notes,
             **{name: training.get(name) for name in ("songs", "notes", "held_out_songs", "parameters", "seed")},
+            **{name: training[name] for name in ("four_note_combinations",) if name in training},
         }
     )  # fmt: skip
     measured = "no held-out songs" if loss is None else f"{loss:.3f} nats per held-out note"

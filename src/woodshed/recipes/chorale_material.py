@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from woodshed.codecs.chorale import ChoraleCodec
 from woodshed.codecs.chorale_voices import check_length, voice_notes
 from woodshed.errors import CodecError, CorpusError
+from woodshed.evaluation.voice_leading import four_note_combinations
 from woodshed.music import Song
 from woodshed.recipes.material import Material
 
@@ -21,6 +22,8 @@ REMEDIES = {
     "out of range": "a voice leaves its range in C major or A minor; move it by an octave",
 }
 """Why a song is no chorale, and what to do about it."""
+QUOTED_COMBINATIONS = 108
+"""How many different four-note combinations there are said to be in Bach's chorales."""
 
 
 def chorales_of(material: Material, codec: ChoraleCodec) -> Material:
@@ -46,8 +49,18 @@ def chorales_of(material: Material, codec: ChoraleCodec) -> Material:
     if not learned:
         raise CorpusError(f"{material.source}: no chorale is found; {told}")
     line = f"{len(learned)} chorales of {len(material.songs)} songs are learned, {len(held_out)} held out"
-    warnings = (*material.warnings, f"{line}; songs left out: {told}" if told else line)
+    found_chords = combinations_of(learned, codec)["distinct"]
+    chords = (
+        f"{found_chords} different four-note combinations sound in them, in C major or A minor "
+        f"({QUOTED_COMBINATIONS} are often quoted)"
+    )
+    warnings = (*material.warnings, f"{line}; songs left out: {told}" if told else line, chords)
     return replace(material, songs=learned, held_out=held_out, warnings=warnings)
+
+
+def combinations_of(chorales: Sequence[Song], codec: ChoraleCodec) -> dict[str, int]:
+    """Fields of `woodshed.evaluation.voice_leading.Combinations`: the different chords, as the model hears them."""
+    return asdict(four_note_combinations(codec.arrange(song) for song in chorales))
 
 
 def _sung(song: Song, codec: ChoraleCodec) -> Song | str:

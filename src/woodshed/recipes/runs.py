@@ -14,7 +14,7 @@ from woodshed.bundle import Bundle, load_bundle
 from woodshed.bundle.bundle import CONFIG_FILE, MODEL_FILE
 from woodshed.codecs import NoteStepCodec, build_codec
 from woodshed.errors import BundleError, CorpusError, OutOfRange, OutputExists, UsageError, WoodshedError
-from woodshed.recipes.chorale_material import chorales_of
+from woodshed.recipes.chorale_material import chorales_of, combinations_of
 from woodshed.recipes.latent_material import clips_of
 from woodshed.recipes.material import Material, Progress, melodies_of, open_material, parts_of
 from woodshed.recipes.recipe import Recipe
@@ -194,6 +194,8 @@ def blank_bundle(recipe: Recipe, material: Material, seed: int, device: str, bas
         "changed": list(recipe.changed),
         "sampling": dict(recipe.sampling),
     }
+    if recipe.material["kind"] == "chorales":
+        training["four_note_combinations"] = combinations_of(material.songs, codec)
     if recipe.material["kind"] == "parts":
         training["passages"] = passages_of(codec, material.songs, model.config.window)
     if base:
