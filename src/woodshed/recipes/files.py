@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from woodshed.errors import OutOfRange, OutputExists, UnknownName
-from woodshed.music import Song
+from woodshed.codecs.part_choice import is_called, notes_of_parts, only_part
+from woodshed.errors import OutOfRange, OutputExists, UnknownName, UsageError
+from woodshed.music import Song, part_name
 
 if TYPE_CHECKING:
     from woodshed.recipes.clip import Clip
@@ -17,6 +18,8 @@ MOST_CLIPS = 1000
 MIDI_ENDINGS = (".mid", ".midi")
 AUDIO_FORMATS = ("wav", "flac", "ogg", "mp3")
 PICTURE_FORMATS = ("png", "svg", "pdf")
+PICTURE_STYLES = ("roll", "track")
+"""What a picture shows: a piano roll of all parts in bars, or one part in seconds with its distributions."""
 
 Told = Callable[[float], None]
 """Told the share that is done, 0-1."""
@@ -101,19 +104,60 @@ def check_rendering(path: Path) -> str:
     return ending
 
 
-def render_song(song: Song, path: Path, on_step: Told | None = None) -> None:
-    """Write a song as sound, picture or text, by the path's ending.
+def check_picture_style(path: Path, style: str, part: str | None = None) -> None:
+    """Whether a song can be drawn so.
 
     Raises:
-        UnknownName: for an ending that is none of these.
+        UnknownName: for a style that there is not.
+        UsageError: for a style of what is no picture, or a part where all are drawn.
+    """
+    if style not in PICTURE_STYLES:
+        raise UnknownName(f"style {style!r} is not one of {', '.join(PICTURE_STYLES)}")
+    if style != PICTURE_STYLES[0] and path.suffix.lower().removeprefix(".") not in PICTURE_FORMATS:
+        raise UsageError(f"--style {style} is for pictures; {path} must end in one of {', '.join(PICTURE_FORMATS)}")
+    if part is not None and style != "track":
+        raise UsageError("--part chooses what --style track shows; the other pictures show all parts, leave it out")
+
+
+def track_of(song: Song, part: str | None, name: str) -> Song:
+    """The part that is meant by a word or a program number, alone; None for the first that is not drums.
+
+    Raises:
+        UnknownName: if there is none, with those that there are.
+    """
+    counts = notes_of_parts(song)
+    sounding = [index for index, count in enumerate(counts) if count]
+    pitched = [index for index in sounding if not song.parts[index].is_drum]
+    meant = pitched if part is None else [index for index in sounding if is_called(song.parts[index], part)]
+    if not meant:
+        there = ", ".join(f"{part_name(song.parts[index])} ({counts[index]} notes)" for index in sounding) or "no note"
+        what = "pitched part" if part is None else f"part {part!r}"
+        raise UnknownName(f"{name}: no {what} sounds; there is {there}")
+    return only_part(song, meant[0])
+
+
+def render_song(
+    song: Song, path: Path, on_step: Told | None = None, *, style: str = "roll", part: str | None = None
+) -> None:
+    """Write a song as sound, picture or text, by the path's ending.
+
+    ``style`` is one of `PICTURE_STYLES`; of a track's figures ``part`` names the track.
+
+    Raises:
+        UnknownName: for an ending that is none of these, a style or a part that there is not.
         FileError: if it cannot be written.
     """
     from woodshed import rendering
 
     ending = check_rendering(path)
+    check_picture_style(path, style, part)
+    track = track_of(song, part, song.title or "the song") if style == "track" else None
     path.parent.mkdir(parents=True, exist_ok=True)
     if ending in AUDIO_FORMATS:
         rendering.write_audio(song, path, progress=on_step)
+    elif track is not None:
+        name = part_name(track.parts[0])
+        rendering.draw_track_figures(track, path, title=": ".join(filter(None, (song.title, name))))
     elif ending in PICTURE_FORMATS:
         rendering.draw_piano_roll(song, path)
     else:
