@@ -11,6 +11,7 @@ from woodshed.codecs import build_codec
 from woodshed.corpus import BuildOptions
 from woodshed.errors import OutOfRange, UnknownName
 from woodshed.generation.filters import Sampling
+from woodshed.models.chord_melody import ChordMelodyConfig
 from woodshed.models.event_rnn import EventRNNConfig
 from woodshed.models.markov import MarkovConfig
 from woodshed.models.note_transformer import NoteTransformerConfig
@@ -42,6 +43,7 @@ batch = 2
 
 SIZES = {
     "shred": ShredConfig, "deeprock": DeepRockConfig, "pitch-step-duration": PitchStepDurationConfig,
+    "chord-melody": ChordMelodyConfig,
     "note-transformer": NoteTransformerConfig, "event-rnn": EventRNNConfig, "markov": MarkovConfig,
 }  # fmt: skip
 TABLES = [

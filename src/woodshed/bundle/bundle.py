@@ -20,6 +20,7 @@ MODEL_FILE, CONFIG_FILE, CARD_FILE = "model.safetensors", "config.json", "README
 LARGEST_CONFIG_BYTES = 4 << 20
 CAPABILITIES = {
     "chorale": ("generate", "harmonise"),
+    "chord-roll": ("generate",),
     **dict.fromkeys(("clip-melody", "clip-drums", "clip-trio", "clip-band"), ("generate", "interpolate", "vary")),
 }
 """Name of a codec -> the verbs that its bundles can answer, if these are not `USUAL_CAPABILITIES`."""

@@ -12,14 +12,28 @@ if TYPE_CHECKING:
     from woodshed.models.note_transformer import NoteTransformer
 
 NOTES, EVENTS, WINDOWS = "notes", "events", "windows"
+ROLLS = "rolls"
 
 
 def kind_of(bundle: Bundle) -> str:
     """``"notes"``: rows of many parts, on a canvas. ``"events"``: one sequence, such as a melody. ``"windows"``: one
-    sequence of which a model sees the latest few events, as in the Keras systems."""
+    sequence of which a model sees the latest few events, as in the Keras systems. ``"rolls"``: rows of binary cells."""
     if isinstance(bundle.codec, NoteStepCodec):
         return NOTES
+    if hasattr(bundle.codec, "cells"):
+        return ROLLS
     return WINDOWS if hasattr(bundle.codec, "windows") else EVENTS
+
+
+def roll_model(bundle: Bundle) -> tuple[Any, Any]:
+    """Its model, which has ``start`` and ``step``, and codec, which has ``rows``.
+
+    Raises:
+        BundleError: if the bundle plays otherwise.
+    """
+    if kind_of(bundle) != ROLLS:
+        raise BundleError(f"{_named(bundle)} plays no binary rolls; this needs a bundle such as one of `chord-melody`")
+    return bundle.model, bundle.codec
 
 
 def note_model(bundle: Bundle) -> tuple[NoteTransformer, NoteStepCodec]:

@@ -8,7 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from woodshed.bundle.bundle import Bundle
-from woodshed.bundle.kinds import EVENTS, NOTES, WINDOWS, event_model, kind_of, note_model, window_model
+from woodshed.bundle.kinds import (
+    EVENTS,
+    NOTES,
+    ROLLS,
+    WINDOWS,
+    event_model,
+    kind_of,
+    note_model,
+    roll_model,
+    window_model,
+)
 from woodshed.codecs import FIELDS
 from woodshed.codecs.note_step import LONGEST_SHIFT, TIME_SHIFT
 from woodshed.music import Song
@@ -18,7 +28,8 @@ WINDOWS_AT_ONCE = 512
 
 def song_nats(bundle: Bundle, song: Song) -> tuple[dict[str, float], int]:
     """Nats of each field, summed over a whole arranged song (rests and its end included), and how many notes it has."""
-    return {NOTES: _row_nats, EVENTS: _event_nats, WINDOWS: _window_nats}[kind_of(bundle)](bundle, song)
+    measures = {NOTES: _row_nats, EVENTS: _event_nats, WINDOWS: _window_nats, ROLLS: _roll_nats}
+    return measures[kind_of(bundle)](bundle, song)
 
 
 def _row_nats(bundle: Bundle, song: Song) -> tuple[dict[str, float], int]:
@@ -60,6 +71,23 @@ def _window_nats(bundle: Bundle, song: Song) -> tuple[dict[str, float], int]:
     model.train(training)
     (field,) = codec.field_sizes()
     return {field: nats}, codec.notes(targets) if len(targets) else 0
+
+
+def _roll_nats(bundle: Bundle, song: Song) -> tuple[dict[str, float], int]:
+    """Of all cells, also those that stay off."""
+    import torch
+
+    model, codec = roll_model(bundle)
+    given, roll = codec.rows(song)
+    device, training = next(model.parameters()).device, model.training
+    model.eval()
+    with torch.no_grad():
+        rows = [torch.from_numpy(part.astype(np.float32))[None].to(device) for part in (given, roll)]
+        nats = model.nats(*rows)[0].double().sum(0).cpu().numpy()
+    model.train(training)
+    names = list(codec.field_sizes())
+    summed = np.bincount(codec.cell_fields(), nats, len(names)).tolist()
+    return dict(zip(names, summed, strict=True)), int(codec.starts(roll).sum())
 
 
 def event_nats(bundle: Bundle, events: NDArray[np.int64], steps_per_bar: int) -> NDArray[np.float64]:

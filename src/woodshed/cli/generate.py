@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -55,6 +56,21 @@ def command(
     at_bar: Annotated[
         int | None, typer.Option("--at-bar", metavar="N", help="Of --over: the bar in which the solo begins; 1.")
     ] = None,
+    chords: Annotated[
+        str | None,
+        typer.Option("--chords", metavar="TEXT", help="Play over these: 'Am F C G', one a bar, or 'Am F | C G'."),
+    ] = None,
+    chords_from: Annotated[
+        Path | None,
+        typer.Option("--chords-from", metavar="FILE", help="Play over the chords written, or found, in this music."),
+    ] = None,
+    binarise: Annotated[
+        str | None,
+        typer.Option("--binarise", metavar="HOW", help="Of binary rolls: monophonic, bernoulli or threshold."),
+    ] = None,
+    threshold: Annotated[
+        float | None, typer.Option("--threshold", metavar="P", help="Of --binarise threshold: the least chance, 0-1.")
+    ] = None,
     count: playing.Count = 1,
     candidates: playing.Candidates = 6,
     seed: DrawnSeed = None,
@@ -90,6 +106,8 @@ def command(
         branch_factor=branch_factor,
         parallels=parallels,
     )
+    wish = wishes.over_chords(wish, chords, chords_from, bars is not None)
+    wish = replace(wish, binariser=binarise, threshold=threshold)
     warmth = {} if temperature is None else wishes.parse_temperature(temperature)
     read_config(bundle)
     use_threads(threads)

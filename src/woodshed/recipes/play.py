@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from woodshed.bundle import EVENTS, WINDOWS, Bundle, kind_of
+from woodshed.bundle import EVENTS, ROLLS, WINDOWS, Bundle, kind_of
 from woodshed.codecs.note_step import program_name
 from woodshed.errors import UnknownName, UsageError
 from woodshed.generation.beam import Beam
@@ -53,6 +53,11 @@ def generate(
     """
     wish, sampling = wish or Wish(), sampling or default_sampling(bundle)
     _no_chorale_wishes(bundle, wish)
+    if kind_of(bundle) == ROLLS:
+        from woodshed.recipes.rolls import play_rolls
+
+        return play_rolls(bundle, wish, sampling, seed=seed, count=count, candidates=candidates, on_step=on_step)
+    _no_roll_wishes(bundle, wish)
     if kind_of(bundle) == WINDOWS:
         from woodshed.recipes.solos import play_solo
 
@@ -103,6 +108,7 @@ def continue_song(
         InfeasibleCanvas: if the song has no note.
     """
     check_verb(bundle, "continue")
+    _no_roll_wishes(bundle, wish or Wish())
     wish, sampling = wish or Wish(), sampling or default_sampling(bundle)
     own = {"parts": wish.parts, "tempo": wish.bpm, "meter": wish.meter}
     if named := [name for name, value in own.items() if value is not None]:
@@ -140,6 +146,16 @@ def _no_chorale_wishes(bundle: Bundle, wish: Wish) -> None:
     """What only a recipe for four voices can do is refused for the others."""
     if wish.parallels is not None and "harmonise" not in bundle.capabilities:
         raise UsageError(f"--parallels is for recipes that write four voices (chorale), not for {bundle.recipe}")
+
+
+def _no_roll_wishes(bundle: Bundle, wish: Wish) -> None:
+    """What only a recipe of binary rolls can do is refused for the others."""
+    if wish.chords is not None or wish.sheet is not None:
+        raise UsageError(f"recipe {bundle.recipe} does not play over chords; chord-melody does: leave --chords out")
+    if wish.binariser is not None or wish.threshold is not None:
+        raise UsageError(
+            f"--binarise and --threshold are for recipes of binary rolls, such as chord-melody, not for {bundle.recipe}"
+        )
 
 
 def melody_primer(bundle: Bundle, text: str, wish: Wish) -> tuple[Song, Wish]:

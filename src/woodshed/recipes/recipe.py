@@ -32,6 +32,7 @@ CODECS: dict[str, dict[str, type]] = {
     "chorale": {},
     "pitch-names": {"chords": str, "step_quarters": float, "part": str, "standardise": bool},
     "pitch-step-duration": {"part": str},
+    "chord-roll": {"low": int},
     "clip-melody": {"low": int, "high": int},
     "clip-drums": {},
 }
@@ -47,11 +48,12 @@ MODELS: dict[str, dict[str, type]] = {
     },
     "event-rnn": {"width": int, "layers": int, "dropout": float, "attention": int},
     "markov": {"order": int},
+    "chord-melody": {"width": int, "layers": int, "dropout": float, "feedback": bool},
 }  # fmt: skip
 """The same for the section ``model``; what follows from the codec is not asked for."""
-KINDS = ("songs", "melodies", "chorales", "parts", "clips")
-"""What may be learned from: whole songs, the melodies that are found in them, chorales for four voices, the parts
-that a codec hears, or the clips of a few bars that one finds."""
+KINDS = ("songs", "melodies", "lead-sheets", "chorales", "parts", "clips")
+"""What may be learned from: whole songs, the melodies that are found in them, these with their chords, chorales for
+four voices, the parts that a codec hears, or the clips of a few bars that one finds."""
 
 
 @dataclass(frozen=True)

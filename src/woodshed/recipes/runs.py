@@ -16,6 +16,7 @@ from woodshed.codecs import NoteStepCodec, build_codec
 from woodshed.errors import BundleError, CorpusError, OutOfRange, OutputExists, UsageError, WoodshedError
 from woodshed.recipes.chorale_material import chorales_of, combinations_of
 from woodshed.recipes.latent_material import clips_of
+from woodshed.recipes.lead_sheets import lead_sheets_of, progressions_of
 from woodshed.recipes.material import Material, Progress, melodies_of, open_material, parts_of
 from woodshed.recipes.recipe import Recipe
 from woodshed.recipes.solos import passages_of
@@ -142,6 +143,8 @@ def as_learned(recipe: Recipe, material: Material) -> Material:
     if recipe.material["kind"] == "chorales":
         return chorales_of(material, recipe_codec(recipe))
     options = {key: value for key, value in recipe.material.items() if key != "kind"}
+    if recipe.material["kind"] == "lead-sheets":
+        return lead_sheets_of(material, recipe_codec(recipe), options)
     return melodies_of(material, recipe_codec(recipe), options)
 
 
@@ -198,6 +201,8 @@ def blank_bundle(recipe: Recipe, material: Material, seed: int, device: str, bas
         training["four_note_combinations"] = combinations_of(material.songs, codec)
     if recipe.material["kind"] == "parts":
         training["passages"] = passages_of(codec, material.songs, model.config.window)
+    if recipe.material["kind"] == "lead-sheets":
+        training["progressions"] = progressions_of(codec, material.songs)
     if base:
         training |= _heritage(base)
     return Bundle(model, codec, recipe.name, describe_style(NoteStepCodec(), material.songs), training)
@@ -232,6 +237,8 @@ def _model_config(recipe: Recipe, codec: Any, base: Bundle | None) -> dict[str, 
         config["vocabulary"] = max(codec.events, 1)
     if recipe.model_name == "event-rnn":
         config["inputs"] = codec.inputs
+    if recipe.model_name == "chord-melody":
+        config |= {"given": codec.given, "cells": codec.cells}
     if recipe.model_name in ("event-rnn", "markov"):
         config["labels"] = codec.labels
     return config

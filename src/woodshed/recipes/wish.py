@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
-from woodshed.errors import OutOfRange, UnknownName
+from woodshed.errors import OutOfRange, UnknownName, UsageError
 from woodshed.generation.beam import Beam
-from woodshed.generation.canvas import check_bars
-from woodshed.music import Key, Meter, Part, parse_part, parse_pitch
+from woodshed.generation.canvas import MOST_BARS, check_bars
+from woodshed.music import Key, Meter, Part, Song, parse_part, parse_pitch
+from woodshed.music.chord_sheet import Bars, parse_chords
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,14 @@ class Wish:
     """Of a melody: so many sixteenths in all, its primer with them, instead of ``bars``."""
     primer_steps: int | None = None
     """Of a typed primer: so many sixteenths of the song are given; None is up to the bar line after its last onset."""
+    chords: Bars | None = None
+    """Of a melody over chords: what is typed, bar by bar, repeated until the end."""
+    sheet: Song | None = None
+    """The same from music: a lead sheet, or a song in which the chords are found."""
+    binariser: str | None = None
+    """Of binary rolls: how cells are made of chances."""
+    threshold: float | None = None
+    """The chance from which a cell is on, for the binariser of that name."""
     beam: Beam = field(default_factory=Beam)
     """Of a melody: how widely to search."""
     parallels: float | None = None
@@ -89,6 +99,27 @@ def _parse_range(text: str) -> tuple[str, tuple[int, int]]:
     if low > high:
         raise OutOfRange(f"range {text!r}: its lowest pitch lies above its highest; turn them round")
     return name.strip(), (low, high)
+
+
+def over_chords(wish: Wish, chords: str | None, sheet: Path | None, bars_asked: bool) -> Wish:
+    """The wish with chords typed as ``"Am F | C G"``, or those of a file; unless bars are asked for, all of them.
+
+    Raises:
+        UnknownName: for a chord that cannot be read.
+        UsageError: if both are given.
+        FileError: if the file cannot be read.
+    """
+    from woodshed.recipes.files import read_song
+
+    if chords is not None and sheet is not None:
+        raise UsageError("give either --chords or --chords-from, not both")
+    if sheet is not None:
+        song = read_song(sheet)
+        return replace(wish, sheet=song, bars=wish.bars if bars_asked else min(song.bars, MOST_BARS))
+    if chords is not None:
+        typed = parse_chords(chords)
+        return replace(wish, chords=typed, bars=wish.bars if bars_asked else max(len(typed), wish.bars))
+    return wish
 
 
 def parse_temperature(text: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from woodshed.bundle import NOTES, WINDOWS, Bundle, kind_of
+from woodshed.bundle import NOTES, ROLLS, WINDOWS, Bundle, kind_of
 from woodshed.bundle.likelihood import song_nats
 from woodshed.codecs import NoteStepCodec
 from woodshed.errors import CorpusError
@@ -76,6 +76,10 @@ def make_lessons(
         from woodshed.training.window_lessons import WindowLessons
 
         return WindowLessons(bundle.codec, songs, batch, bundle.model.config.window, unique_factor)
+    if kind_of(bundle) == ROLLS:
+        from woodshed.training.roll_lessons import RollLessons
+
+        return RollLessons(bundle.codec, songs, batch, length)
     from woodshed.training.event_lessons import EventLessons
 
     return EventLessons(bundle.codec, songs, batch, length, vary)

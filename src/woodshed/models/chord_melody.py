@@ -1,0 +1,114 @@
+"""Lackner's net from chords to a melody: what is known of a row, and the row before -> stacked LSTM -> 25 chances.
+
+References:
+    K. Lackner, "Composing a melody with long-short term memory (LSTM) Recurrent Neural Networks" (TU Munich 2016): an
+    LSTM reads the chord rows of the eight bars before a sixteenth and its last layer is the melody's row, each cell
+    with a sigmoid and binary cross-entropy. ``feedback = false`` is that: every cell's chance follows from the chords
+    alone, so that the whole prediction matrix is known before anything is played.
+    We differ in carrying the state through the song instead of reading windows, in a linear layer after LSTM layers
+    with their usual tanh (there every activation is a sigmoid, and the last LSTM is as wide as the roll), and, with
+    ``feedback``, in hearing the row that was played last.
+
+Shape letters: B songs, T rows, G numbers given, C cells, W width.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from woodshed.models.lstm import LSTMLayer, glorot
+
+State = tuple[Tensor, ...]
+"""Output and cell (B, W) of each layer."""
+SIZE_LIMITS = {"given": (1, 4096), "cells": (1, 4096), "width": (1, 4096), "layers": (1, 16)}
+USUAL = {"given": 31, "cells": 25, "width": 128, "layers": 2}
+
+
+@dataclass(frozen=True)
+class ChordMelodyConfig:
+    """Sizes of a `ChordMelody`."""
+
+    given: int
+    """G, numbers known beside each row."""
+    cells: int
+    """C, binary cells in a row."""
+    width: int = 128
+    """W, of each LSTM layer."""
+    layers: int = 2
+    dropout: float = 0.3
+    feedback: bool = True
+    """Whether the row that was played last is heard."""
+
+    def __post_init__(self) -> None:
+        for name, (low, high) in SIZE_LIMITS.items():
+            value = getattr(self, name)
+            if type(value) is not int or not low <= value <= high:
+                raise ValueError(f"model {name} {value!r} is outside {low}-{high}; {USUAL[name]} is usual")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"model dropout {self.dropout} is outside 0 to below 1; 0.3 is usual")
+
+    def as_dict(self) -> dict[str, Any]:
+        """The sizes as JSON."""
+        return asdict(self)
+
+
+class ChordMelody(nn.Module):
+    """Logits of each cell of a row, given what is known until then and the rows before it.
+
+    >>> sum(p.numel() for p in ChordMelody(ChordMelodyConfig(given=31, cells=25)).parameters())
+    229529
+    """
+
+    name: ClassVar[str] = "chord-melody"
+
+    def __init__(self, config: ChordMelodyConfig) -> None:
+        super().__init__()
+        self.config = config
+        inputs = config.given + config.cells * config.feedback
+        self.layers = nn.ModuleList(
+            LSTMLayer(inputs if i == 0 else config.width, config.width) for i in range(config.layers)
+        )
+        self.output, self.output_bias = glorot(config.width, config.cells), nn.Parameter(torch.zeros(config.cells))
+
+    def forward(self, given: Tensor, roll: Tensor) -> Tensor:
+        """Given (B, T, G) and rolls (B, T, C) of 0 and 1 -> logits (B, T, C); row t sees ``roll[:, :t]``."""
+        x = given.transpose(0, 1)
+        if self.config.feedback:
+            x = torch.cat((x, F.pad(roll, (0, 0, 1, 0))[:, :-1].transpose(0, 1)), 2)
+        for i, layer in enumerate(self._layers()):
+            x = self._drop(x) if i else x
+            gates = torch.addmm(layer.bias, x.reshape(-1, layer.inputs), layer.kernel[: layer.inputs])
+            x = layer(gates.view(*x.shape[:2], -1))  # (T, B, W)
+        logits = torch.addmm(self.output_bias, self._drop(x).reshape(-1, self.config.width), self.output)
+        return logits.view(*x.shape[:2], -1).transpose(0, 1)
+
+    def nats(self, given: Tensor, roll: Tensor) -> Tensor:
+        """(B, T, C) nats of each cell."""
+        return F.binary_cross_entropy_with_logits(self(given, roll).float(), roll.float(), reduction="none")
+
+    def start(self, batch: int) -> State:
+        """The state of B songs before anything was heard."""
+        return tuple(self.output.new_zeros(batch, self.config.width) for _ in range(2 * self.config.layers))
+
+    def step(self, given: Tensor, last: Tensor, state: State) -> tuple[Tensor, State]:
+        """What is known of a row (B, G) and the row before it (B, C) -> logits (B, C) and the state after it."""
+        x = torch.cat((given, last), 1) if self.config.feedback else given
+        after: list[Tensor] = []
+        for i, layer in enumerate(self._layers()):
+            output, cell = state[2 * i : 2 * i + 2]
+            x, cell = layer.step(
+                torch.addmm(layer.bias, torch.cat((self._drop(x) if i else x, output), 1), layer.kernel), cell
+            )
+            after += [x, cell]
+        return torch.addmm(self.output_bias, self._drop(x), self.output), tuple(after)
+
+    def _layers(self) -> list[LSTMLayer]:
+        return list(self.layers)  # type: ignore[arg-type]
+
+    def _drop(self, x: Tensor) -> Tensor:
+        return F.dropout(x, self.config.dropout) if self.training else x
