@@ -32,7 +32,7 @@ from woodshed.codecs.clips import (
 )
 from woodshed.codecs.melody import MelodyCodec
 from woodshed.errors import CodecError, OutOfRange
-from woodshed.music import Song
+from woodshed.music import Part, Song
 from woodshed.music.melodies import into_range
 
 _TUNEFUL = ("melody", "lead", "voice")
@@ -132,8 +132,8 @@ class ClipMelodyCodec:
         """The melody of a clip on sixteenths, just two bars long: that of its most tuneful part, its highest notes."""
         check_clip(song, self.bars)
         part = self.heard_parts(song)[0]
-        clip = self.decode(self._tokens(of_parts(song.notes, [part])), cut(song, self.bars, [part]))
-        return check_heard(clip, self.bars)
+        events = self.line_events(of_parts(song.notes, [part]), self.steps)
+        return check_heard(self.decode(events[None], cut(song, self.bars, [part])), self.bars)
 
     def heard_parts(self, song: Song) -> tuple[int, ...]:
         """The part that `arrange` hears: a melody, lead or voice first, a bass last, then what has the most notes.
@@ -183,11 +183,17 @@ class ClipMelodyCodec:
             raise OutOfRange(f"field {field!r} is not one of {', '.join(self.parts)}")
         return self._melody.describe("event", symbol)
 
-    def _tokens(self, notes: NDArray[Any]) -> NDArray[np.int64]:
-        """(1, 32) of the notes of one part, moved into range."""
-        return self._in_range(voice_of(notes, 0, self.steps).events[None])
+    def line_events(self, notes: NDArray[Any], size: int) -> NDArray[np.int64]:
+        """(size,) of the notes of one part, the highest of each sixteenth, moved into range."""
+        return self.in_range(voice_of(notes, 0, size).events)
 
-    def _in_range(self, events: NDArray[np.int64]) -> NDArray[np.int64]:
+    def line_notes(self, events: NDArray[np.int64], part: int) -> NDArray[Any]:
+        """The notes of (T,) events, played by part number ``part``."""
+        notes = self._melody.decode(events, Song(parts=(Part(),))).notes.copy()
+        notes["part"] = part
+        return notes
+
+    def in_range(self, events: NDArray[np.int64]) -> NDArray[np.int64]:
         """Events that name pitches from 0 on -> ids."""
         pitch = into_range(events - FIRST_PITCH, self.low, self.high)
         return np.where(events >= FIRST_PITCH, pitch - self.low + FIRST_PITCH, events)
@@ -195,7 +201,7 @@ class ClipMelodyCodec:
     def _windows(self, notes: NDArray[Any], part: int, place: Stretch, reasons: Counter[str]) -> list[Window]:
         """The clips in a stretch of one part."""
         voice = voice_of(notes, place.start, place.bars * BAR_STEPS)
-        rows = without_idle_offs(windows(self._in_range(voice.events), self.steps))  # (W, 32)
+        rows = without_idle_offs(windows(self.in_range(voice.events), self.steps))  # (W, 32)
         if not len(rows):
             reasons["too short"] += 1
         starts = rows >= FIRST_PITCH

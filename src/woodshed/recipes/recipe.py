@@ -35,6 +35,8 @@ CODECS: dict[str, dict[str, type]] = {
     "chord-roll": {"low": int},
     "clip-melody": {"low": int, "high": int},
     "clip-drums": {},
+    "clip-trio": {"low": int, "high": int},
+    "clip-band": {},
 }
 """The same for the section ``codec``, by the codec's name."""
 MODELS: dict[str, dict[str, type]] = {
