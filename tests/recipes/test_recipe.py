@@ -14,6 +14,7 @@ from woodshed.generation.filters import Sampling
 from woodshed.models.chord_melody import ChordMelodyConfig
 from woodshed.models.event_rnn import EventRNNConfig
 from woodshed.models.markov import MarkovConfig
+from woodshed.models.music_vae import MusicVAEConfig
 from woodshed.models.note_transformer import NoteTransformerConfig
 from woodshed.models.pitch_step_duration import PitchStepDurationConfig
 from woodshed.models.window_rnn import DeepRockConfig, ShredConfig
@@ -22,6 +23,7 @@ from woodshed.recipes.material import Material
 from woodshed.recipes.recipe import CODECS, MODELS, SECTIONS, load_recipe, parse_recipe, recipe_names
 from woodshed.recipes.runs import blank_bundle, recipe_codec, training_options
 from woodshed.training.examples import Augmentation
+from woodshed.training.latent_lessons import LatentOptions
 from woodshed.training.loop import TrainingOptions
 
 BECOMES = {
@@ -29,6 +31,7 @@ BECOMES = {
     "material": MelodyOptions,
     "training": TrainingOptions,
     "augmentation": Augmentation,
+    "latent": LatentOptions,
     "sampling": Sampling,
 }
 SMALL = """
@@ -44,6 +47,7 @@ batch = 2
 SIZES = {
     "shred": ShredConfig, "deeprock": DeepRockConfig, "pitch-step-duration": PitchStepDurationConfig,
     "chord-melody": ChordMelodyConfig,
+    "music-vae": MusicVAEConfig,
     "note-transformer": NoteTransformerConfig, "event-rnn": EventRNNConfig, "markov": MarkovConfig,
 }  # fmt: skip
 TABLES = [

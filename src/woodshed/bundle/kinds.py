@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from woodshed.models.note_transformer import NoteTransformer
 
 NOTES, EVENTS, WINDOWS = "notes", "events", "windows"
+LATENT = "latent"
+"""Clips of some bars, each of which is a point in a space."""
 ROLLS = "rolls"
 
 
@@ -20,6 +22,8 @@ def kind_of(bundle: Bundle) -> str:
     sequence of which a model sees the latest few events, as in the Keras systems. ``"rolls"``: rows of binary cells."""
     if isinstance(bundle.codec, NoteStepCodec):
         return NOTES
+    if hasattr(bundle.codec, "clips"):
+        return LATENT
     if hasattr(bundle.codec, "cells"):
         return ROLLS
     return WINDOWS if hasattr(bundle.codec, "windows") else EVENTS
@@ -68,6 +72,19 @@ def window_model(bundle: Bundle) -> tuple[Any, Any]:
     """
     if kind_of(bundle) != WINDOWS:
         raise BundleError(f"{_named(bundle)} has no window; this needs a bundle that has, such as one of `shred`")
+    return bundle.model, bundle.codec
+
+
+def latent_model(bundle: Bundle) -> tuple[Any, Any]:
+    """Its model, which has ``encode``, ``nats`` and ``sample``, and codec.
+
+    Raises:
+        BundleError: if the bundle has no latent space.
+    """
+    if kind_of(bundle) != LATENT:
+        raise BundleError(
+            f"{_named(bundle)} has no latent space, and this needs one that has, such as `vae-melody-2bar`"
+        )
     return bundle.model, bundle.codec
 
 

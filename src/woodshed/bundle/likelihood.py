@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from typing import Any
 
 import numpy as np
@@ -19,17 +20,69 @@ from woodshed.bundle.kinds import (
     roll_model,
     window_model,
 )
+from woodshed.bundle.kinds import LATENT, latent_model
 from woodshed.codecs import FIELDS
 from woodshed.codecs.note_step import LONGEST_SHIFT, TIME_SHIFT
 from woodshed.music import Song
 
-WINDOWS_AT_ONCE = 512
+WINDOWS_AT_ONCE, CLIPS_AT_ONCE = 512, 128
 
 
 def song_nats(bundle: Bundle, song: Song) -> tuple[dict[str, float], int]:
     """Nats of each field, summed over a whole arranged song (rests and its end included), and how many notes it has."""
+    if kind_of(bundle) == LATENT:
+        return _clip_nats(bundle, song)
     measures = {NOTES: _row_nats, EVENTS: _event_nats, WINDOWS: _window_nats, ROLLS: _roll_nats}
     return measures[kind_of(bundle)](bundle, song)
+
+
+def field_names(bundle: Bundle) -> list[str]:
+    """What nats are told apart: the codec's fields, and with a latent space what it costs to say where in it."""
+    latent = ["latent"] if kind_of(bundle) == LATENT else []
+    return [*bundle.codec.field_sizes(), *latent]
+
+
+def clip_nats(bundle: Bundle, tokens: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Clips (N, P, T) -> nats (N, P + 1) of each part and of the latent space: together an upper bound of their own.
+
+    The point that each is decoded from is one draw, the same for the same clip, from where the encoder puts it; its
+    cost is the divergence of that place from the prior (Kingma & Welling 2014: the negated evidence lower bound).
+    """
+    import torch
+
+    from woodshed.models.music_vae import divergence
+
+    model, codec = latent_model(bundle)
+    device, training, found = next(model.parameters()).device, model.training, []
+    model.eval()
+    for start in range(0, len(tokens), CLIPS_AT_ONCE):
+        clips = tokens[start : start + CLIPS_AT_ONCE]
+        noise = np.stack([_noise(clip, model.config.latent) for clip in clips])
+        scored = torch.from_numpy(np.stack([codec.scored(clip) for clip in clips])).to(device)
+        heard = torch.from_numpy(clips).to(device)
+        with torch.no_grad():
+            mean, log_variance = model.encode(heard)
+            z = mean + (log_variance / 2).exp() * torch.from_numpy(noise).to(mean)
+            nats = (model.nats(z, heard) * scored).sum(2)
+            found.append(torch.cat((nats, divergence(mean, log_variance)[:, None]), 1).double().cpu().numpy())
+    model.train(training)
+    return np.concatenate(found) if found else np.zeros((0, tokens.shape[1] + 1))
+
+
+def _noise(clip: NDArray[np.int64], latent: int) -> NDArray[np.float64]:
+    """(latent,) normal numbers that are always the same for the same tokens."""
+    return np.random.default_rng(zlib.crc32(np.ascontiguousarray(clip, np.int64).tobytes())).standard_normal(latent)
+
+
+def _clip_nats(bundle: Bundle, song: Song) -> tuple[dict[str, float], int]:
+    """Of all clips in the song."""
+    _, codec = latent_model(bundle)
+    clips = [codec.encode(clip) for clip in codec.clips(song)]
+    names = field_names(bundle)
+    if not clips:
+        return dict.fromkeys(names, 0.0), 0
+    nats = clip_nats(bundle, np.stack(clips)).sum(0).tolist()
+    return dict(zip(names, nats, strict=True)), sum(map(codec.notes, clips))
 
 
 def _row_nats(bundle: Bundle, song: Song) -> tuple[dict[str, float], int]:

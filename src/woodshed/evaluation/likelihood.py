@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from woodshed.bundle import Bundle
-from woodshed.bundle.likelihood import song_nats
+from woodshed.bundle.kinds import LATENT, kind_of
+from woodshed.bundle.likelihood import field_names, song_nats
 from woodshed.errors import CorpusError
 from woodshed.music import Song
 
@@ -52,10 +53,11 @@ def measure_likelihood(
     songs = [song for song in songs if len(song)]
     if not songs:
         raise CorpusError("the songs to evaluate on have no notes; give others")
-    names = list(bundle.codec.field_sizes())
+    names = field_names(bundle)
     nats, notes = np.zeros((len(songs), len(names))), np.zeros(len(songs))
     for index, song in enumerate(songs):
-        found, notes[index] = song_nats(bundle, bundle.codec.arrange(song))
+        heard = song if kind_of(bundle) == LATENT else bundle.codec.arrange(song)
+        found, notes[index] = song_nats(bundle, heard)
         nats[index] = [found[name] for name in names]
         if on_song is not None:
             on_song(index + 1, len(songs))

@@ -23,6 +23,7 @@ SECTIONS: dict[str, dict[str, type]] = {
         "checkpoint_seconds": float, "unique_factor": int,
     },
     "augmentation": {"transpose": int, "louder": int, "stretch": float},
+    "latent": {"beta": float, "beta_warm_up": float, "free_bits": float, "sampled": float, "sampled_from": float},
     "sampling": {"temperature": float, "top_k": int, "top_p": float, "min_p": float, "repetition": float},
 }  # fmt: skip
 """Section -> key -> type. The keys are fields of the dataclass that the section becomes; a test holds them to it."""
@@ -50,6 +51,10 @@ MODELS: dict[str, dict[str, type]] = {
     },
     "event-rnn": {"width": int, "layers": int, "dropout": float, "attention": int},
     "markov": {"order": int},
+    "music-vae": {
+        "latent": int, "encoder_width": int, "encoder_layers": int, "encoder_levels": int, "conductor_width": int,
+        "decoder_width": int, "decoder_layers": int, "dropout": float,
+    },
     "chord-melody": {"width": int, "layers": int, "dropout": float, "feedback": bool},
 }  # fmt: skip
 """The same for the section ``model``; what follows from the codec is not asked for."""
@@ -92,6 +97,8 @@ class Recipe:
     """Fields of `woodshed.training.loop.TrainingOptions`."""
     augmentation: Mapping[str, Any]
     """Fields of `woodshed.training.examples.Augmentation`."""
+    latent: Mapping[str, Any]
+    """Fields of `woodshed.training.latent_lessons.LatentOptions`, of recipes with a latent space."""
     sampling: Mapping[str, Any]
     """Fields of `woodshed.generation.filters.Sampling`: what `generate` does unless it is told otherwise."""
     changed: tuple[str, ...] = ()

@@ -118,14 +118,15 @@ def training_options(
 ) -> TrainingOptions:
     """The recipe's `woodshed.training.loop.TrainingOptions`, with the user's wishes."""
     from woodshed.training.examples import Augmentation
+    from woodshed.training.latent_lessons import LatentOptions
     from woodshed.training.loop import TrainingOptions, pick_device
 
     chosen = dict(recipe.training)
     if minutes is not None or steps is not None:
         chosen["minutes"] = minutes
     device = pick_device(device).type
-    augmentation = Augmentation(**recipe.augmentation)
-    return TrainingOptions(**chosen, steps=steps, seed=seed, device=device, augmentation=augmentation)
+    varied = {"augmentation": Augmentation(**recipe.augmentation), "latent": LatentOptions(**recipe.latent)}
+    return TrainingOptions(**chosen, **varied, steps=steps, seed=seed, device=device)
 
 
 def as_learned(recipe: Recipe, material: Material) -> Material:
@@ -239,6 +240,8 @@ def _model_config(recipe: Recipe, codec: Any, base: Bundle | None) -> dict[str, 
         config["inputs"] = codec.inputs
     if recipe.model_name == "chord-melody":
         config |= {"given": codec.given, "cells": codec.cells}
+    if recipe.model_name == "music-vae":
+        config |= {name: getattr(codec, name) for name in ("vocabulary", "steps", "segments", "per_part")}
     if recipe.model_name in ("event-rnn", "markov"):
         config["labels"] = codec.labels
     return config

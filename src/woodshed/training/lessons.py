@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from woodshed.bundle import NOTES, ROLLS, WINDOWS, Bundle, kind_of
-from woodshed.bundle.likelihood import song_nats
+from woodshed.bundle.kinds import LATENT
+from woodshed.bundle.likelihood import clip_nats, field_names, song_nats
 from woodshed.codecs import NoteStepCodec
 from woodshed.errors import CorpusError
 from woodshed.models.note_transformer import Inputs
 from woodshed.music import Song
 from woodshed.training.examples import Augmentation, Batch, Windows, encode_examples
+
+if TYPE_CHECKING:
+    from woodshed.training.latent_lessons import LatentOptions
+
+MEASURED_CLIPS = 512
+"""Of more held-out clips, so many are measured while training, evenly spread."""
 
 
 class Loss(NamedTuple):
@@ -63,7 +70,13 @@ class NoteLessons:
 
 
 def make_lessons(
-    bundle: Bundle, songs: Sequence[Song], batch: int, length: int, vary: Augmentation, unique_factor: int = 0
+    bundle: Bundle,
+    songs: Sequence[Song],
+    batch: int,
+    length: int,
+    vary: Augmentation,
+    unique_factor: int = 0,
+    latent: LatentOptions | None = None,
 ) -> Lessons:
     """The lessons that the bundle's model can learn from.
 
@@ -72,6 +85,10 @@ def make_lessons(
     """
     if kind_of(bundle) == NOTES:
         return NoteLessons(bundle.codec, songs, batch, min(length, bundle.model.config.window), vary)
+    if kind_of(bundle) == LATENT:
+        from woodshed.training.latent_lessons import LatentLessons
+
+        return LatentLessons(bundle.codec, songs, batch, vary, latent)
     if kind_of(bundle) == WINDOWS:
         from woodshed.training.window_lessons import WindowLessons
 
@@ -91,7 +108,12 @@ def held_out_nats(bundle: Bundle, songs: Sequence[Song]) -> dict[str, float]:
     Raises:
         CorpusError: if the songs have no note.
     """
-    total, notes = dict.fromkeys(bundle.codec.field_sizes(), 0.0), 0
+    total, notes = dict.fromkeys(field_names(bundle), 0.0), 0
+    if kind_of(bundle) == LATENT:
+        clips = [bundle.codec.encode(songs[i]) for i in range(0, len(songs), -(-len(songs) // MEASURED_CLIPS))]
+        summed = clip_nats(bundle, np.stack(clips)).sum(0).tolist()
+        total, notes = dict(zip(total, summed, strict=True)), sum(map(bundle.codec.notes, clips))
+        songs = ()
     for song in songs:
         nats, count = song_nats(bundle, song)
         total = {name: total[name] + nats[name] for name in total}

@@ -26,6 +26,7 @@ from woodshed.training.checkpoints import (
     save_checkpoint,
 )
 from woodshed.training.examples import Augmentation
+from woodshed.training.latent_lessons import LatentLessons, LatentOptions
 from woodshed.training.lessons import held_out_nats, make_lessons
 from woodshed.training.memory import keep_freed_memory
 
@@ -62,6 +63,8 @@ class TrainingOptions:
     unique_factor: int = 0
     """Of systems that learn windows: only those with more than so many different events; 0 takes all."""
     augmentation: Augmentation = field(default_factory=Augmentation)
+    latent: LatentOptions = field(default_factory=LatentOptions)
+    """Of systems with a latent space."""
     seed: int = 0
     device: str = "auto"
     """``cpu``, ``cuda``, ``mps``, or ``auto`` for the best one there is."""
@@ -171,7 +174,7 @@ class _Run:
             _decayed_apart(self.model, options.weight_decay), lr=options.learning_rate, betas=(0.9, 0.98), fused=True
         )
         self.lessons = make_lessons(
-            blank, songs, options.batch, options.length, options.augmentation, options.unique_factor
+            blank, songs, options.batch, options.length, options.augmentation, options.unique_factor, options.latent
         )
         self.held_out = [blank.codec.arrange(song) for song in held_out if len(song)]
         self.rng = np.random.default_rng(options.seed)
@@ -221,6 +224,8 @@ class _Run:
 
     def step(self) -> None:
         began = time.perf_counter()
+        if isinstance(self.lessons, LatentLessons):
+            self.lessons.fraction = self.fraction
         batch = self.lessons.draw(self.rng)
         for group in self.optimiser.param_groups:
             group["lr"] = self.options.learning_rate * schedule(self.fraction, self.options.warm_up)
