@@ -11,16 +11,17 @@ from numpy.typing import NDArray
 from woodshed.bundle.bundle import Bundle
 from woodshed.bundle.kinds import (
     EVENTS,
+    LATENT,
     NOTES,
     ROLLS,
     WINDOWS,
     event_model,
     kind_of,
+    latent_model,
     note_model,
     roll_model,
     window_model,
 )
-from woodshed.bundle.kinds import LATENT, latent_model
 from woodshed.codecs import FIELDS
 from woodshed.codecs.note_step import LONGEST_SHIFT, TIME_SHIFT
 from woodshed.music import Song
