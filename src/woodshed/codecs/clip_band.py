@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -20,6 +20,7 @@ from woodshed.codecs.clips import (
     clips_at,
     cut,
     drum_parts,
+    of_parts,
     stretches,
 )
 from woodshed.codecs.note_step import DRUM_PROGRAM, program_name
@@ -91,9 +92,20 @@ class ClipBandCodec:
         """The codec as JSON."""
         return {"name": self.name, "version": self.version}
 
-    def pitches(self, part: int) -> Mapping[int, int]:
-        """Any row may hold drums, so that no pitch can be kept from one."""
-        return {}
+    def allowed(self, row: int, player: Part | None, pitches: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """(490,) which tokens a row may hold that this player plays, where (128,) ``pitches`` may; drums are free.
+
+        Without a player the row is silent.
+        """
+        allowed = np.ones(SYMBOLS, bool)
+        if player is None:
+            allowed[END + 1 :] = False
+            return allowed
+        allowed[PROGRAM:NOTE_ON] = False
+        allowed[PROGRAM + _program(player)] = True
+        if not player.is_drum:
+            allowed[NOTE_ON:NOTE_OFF] = pitches
+        return allowed
 
     def clips(self, song: Song) -> list[Song]:
         """The clips of `windows`."""
@@ -121,16 +133,23 @@ class ClipBandCodec:
     def arrange(self, song: Song) -> Song:
         """The bar on the grid: the parts that sound, in order, all drums as one."""
         check_clip(song, self.bars)
-        order = self.heard_parts(song)
-        if len(order) > PARTS:
+        parts = self.heard_parts(song)
+        if len(parts) > PARTS:
             raise CodecError(
-                f"{song.title or 'the clip'}: {len(order)} parts sound, and this model has room for {PARTS}; leave "
+                f"{song.title or 'the clip'}: {len(parts)} parts sound, and this model has room for {PARTS}; leave "
                 "some out"
             )
-        notes = _renumbered(_on_grid(_one_kit(song), song.parts, 0), order)
-        clip = check_heard(cut(song, self.bars, order).with_notes(notes), self.bars)
+        notes = _renumbered(_on_grid(_one_kit(song), song.parts, 0), parts)
+        clip = check_heard(cut(song, self.bars, parts).with_notes(notes), self.bars)
         self.encode(clip)  # says so if a part has no room
         return clip
+
+    def hear(self, song: Song, parts: Sequence[int]) -> NDArray[np.int64]:
+        """(8, 64) tokens of what these parts of a clip play."""
+        notes = of_parts(song.notes, parts)
+        if not len(notes):
+            return np.full((PARTS, TOKENS), END)
+        return self.encode(self.arrange(song.replace(notes=notes)))
 
     def heard_parts(self, song: Song) -> tuple[int, ...]:
         """The parts that sound, in the order of the rows; of several drum parts the first."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
@@ -126,9 +126,9 @@ class ClipDrumsCodec:
         """The codec as JSON."""
         return {"name": self.name, "version": self.version}
 
-    def pitches(self, part: int) -> Mapping[int, int]:
-        """Drums have no pitches to choose among."""
-        return {}
+    def allowed(self, row: int, player: Part, pitches: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """(V,) which symbols may be played: all, whatever ``pitches`` may."""
+        return np.ones(SYMBOLS, bool)
 
     def clips(self, song: Song) -> list[Song]:
         """The clips of `windows`."""
@@ -159,8 +159,11 @@ class ClipDrumsCodec:
         """The drums of a clip on sixteenths, just two bars long, all drum parts as one."""
         check_clip(song, self.bars)
         parts = self.heard_parts(song)
-        symbols = hits_of(of_parts(song.notes, parts), 0, self.steps)
-        return check_heard(self.decode(symbols[None], cut(song, self.bars, parts[:1])), self.bars)
+        return check_heard(self.decode(self.hear(song, parts), cut(song, self.bars, parts[:1])), self.bars)
+
+    def hear(self, song: Song, parts: Sequence[int]) -> NDArray[np.int64]:
+        """(1, 32) symbols of what these parts of a clip play."""
+        return hits_of(of_parts(song.notes, parts), 0, self.steps)[None]
 
     def heard_parts(self, song: Song) -> tuple[int, ...]:
         """The drum parts.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -96,9 +96,9 @@ class ClipMelodyCodec:
         """The codec as JSON."""
         return {"name": self.name, "version": self.version, **vars(self)}
 
-    def pitches(self, part: int) -> Mapping[int, int]:
-        """Id -> the pitch that it starts."""
-        return dict(zip(range(FIRST_PITCH, self.vocabulary[part]), range(self.low, self.high), strict=True))
+    def allowed(self, row: int, player: Part, pitches: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """(V,) which ids of a row may be played, where those of (128,) ``pitches`` may."""
+        return np.concatenate((np.ones(FIRST_PITCH, bool), pitches[self.low : self.high]))
 
     def clips(self, song: Song) -> list[Song]:
         """The clips of `windows`."""
@@ -131,9 +131,12 @@ class ClipMelodyCodec:
     def arrange(self, song: Song) -> Song:
         """The melody of a clip on sixteenths, just two bars long: that of its most tuneful part, its highest notes."""
         check_clip(song, self.bars)
-        part = self.heard_parts(song)[0]
-        events = self.line_events(of_parts(song.notes, [part]), self.steps)
-        return check_heard(self.decode(events[None], cut(song, self.bars, [part])), self.bars)
+        parts = self.heard_parts(song)
+        return check_heard(self.decode(self.hear(song, parts), cut(song, self.bars, parts)), self.bars)
+
+    def hear(self, song: Song, parts: Sequence[int]) -> NDArray[np.int64]:
+        """(1, 32) ids of what these parts of a clip play."""
+        return self.line_events(of_parts(song.notes, parts), self.steps)[None]
 
     def heard_parts(self, song: Song) -> tuple[int, ...]:
         """The part that `arrange` hears: a melody, lead or voice first, a bass last, then what has the most notes.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, ClassVar
@@ -106,9 +106,9 @@ class ClipTrioCodec:
         """The codec as JSON."""
         return {"name": self.name, "version": self.version, **vars(self)}
 
-    def pitches(self, part: int) -> Mapping[int, int]:
-        """Id of a part -> the pitch that it starts; drums have none."""
-        return {} if part == DRUMS else self._voice.pitches(0)
+    def allowed(self, row: int, player: Part, pitches: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """(V,) which ids of a row may be played, where those of (128,) ``pitches`` may; drums are free."""
+        return np.ones(SYMBOLS, bool) if row == DRUMS else self._voice.allowed(0, player, pitches)
 
     def clips(self, song: Song) -> list[Song]:
         """The clips of `windows`."""
@@ -144,11 +144,13 @@ class ClipTrioCodec:
     def arrange(self, song: Song) -> Song:
         """Lead, bass and drums of a clip on sixteenths, just sixteen bars long: the best of each, all drums as one."""
         check_clip(song, self.bars)
-        lead, bass, *drums = self.heard_parts(song)
-        voices = [self._voice.line_events(of_parts(song.notes, [part]), self.steps) for part in (lead, bass)]
-        hits = hits_of(of_parts(song.notes, drums), 0, self.steps)
-        clip = self.decode(np.stack([*voices, hits]), cut(song, self.bars, (lead, bass, drums[0])))
-        return check_heard(clip, self.bars)
+        parts = self.heard_parts(song)
+        return check_heard(self.decode(self.hear(song, parts), cut(song, self.bars, parts[:3])), self.bars)
+
+    def hear(self, song: Song, parts: Sequence[int]) -> NDArray[np.int64]:
+        """(3, 256) ids of what a lead, a bass and drum parts of a clip play."""
+        voices = [self._voice.line_events(of_parts(song.notes, [part]), self.steps) for part in parts[:DRUMS]]
+        return np.stack([*voices, hits_of(of_parts(song.notes, parts[DRUMS:]), 0, self.steps)])
 
     def heard_parts(self, song: Song) -> tuple[int, ...]:
         """The lead, the bass, and all drum parts that `arrange` hears.
