@@ -20,6 +20,8 @@ Source:
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,6 +35,7 @@ CONTEXTS = (6, 16)
 HISTORY = 4
 """A pointer's record: whether its last 4 expectations of this field came true, as bits, latest lowest."""
 NOTHING = -1
+_TABLES = ("_rows", "_onsets", "_keys", "_symbols")
 _KEY = 2048
 """Rows are ordered by onset, part, pitch: key = onset x 2048 + part x 128 + pitch."""
 
@@ -206,8 +209,29 @@ class Memory:
         self._symbols[at] = row_symbols(row[None])[0]
         self.count += 1
 
+    def copy(self) -> Memory:
+        """Another with the same past, that goes its own way from here."""
+        other = copy.copy(self)
+        for name in (*_TABLES, "_hits", "_expected"):
+            setattr(other, name, getattr(self, name).copy())
+        other._latest = [dict(found) for found in self._latest]
+        other._matches = list(self._matches)
+        return other
+
+    def forget(self, keep: int) -> None:
+        """Only the last ``keep`` rows are remembered, so that a song without end needs no more than so much room."""
+        gone = self.count - keep
+        if gone <= 0:
+            return
+        for name in _TABLES:
+            table = getattr(self, name)
+            table[:keep] = table[gone : self.count].copy()
+        self.count = keep
+        self._latest = [{key: row - gone for key, row in found.items() if row >= gone} for found in self._latest]
+        self._matches = [row - gone if row >= gone else NOTHING for row in self._matches]
+
     def _grow(self) -> None:
-        for name in ("_rows", "_onsets", "_keys", "_symbols"):
+        for name in _TABLES:
             array = getattr(self, name)
             setattr(self, name, np.concatenate((array, np.zeros_like(array))))
 

@@ -10,6 +10,8 @@ Drums have neither. Both need the row's part, which is decided before its pitch,
 
 from __future__ import annotations
 
+import copy
+from collections import deque
 from typing import NamedTuple
 
 import numpy as np
@@ -123,8 +125,15 @@ class PitchMemory:
         self._drum = programs[:, 0] == DRUM_PROGRAM
         self._own = np.full((MAX_PARTS, 2), NOTHING)
         self._any = NOTHING
-        self._classes: list[int] = []
+        self._classes: deque[int] = deque(maxlen=max(TALLY_ROWS) + 1)
         self._counts = np.zeros((len(TALLY_ROWS), PITCH_CLASSES), np.int64)
+
+    def copy(self) -> PitchMemory:
+        """Another with the same past, that goes its own way from here."""
+        other = copy.copy(self)
+        other._own, other._counts = self._own.copy(), self._counts.copy()
+        other._classes = self._classes.copy()
+        return other
 
     def hints(self, part: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Anchors (3,) and tallies (2, 12) for a row in ``part``."""

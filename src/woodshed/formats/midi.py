@@ -159,7 +159,7 @@ def _make(playing: Playing, metas: Metas, clock: _Clock, end: int, stem: str, ca
     names = ("tempos", TEMPO, metas.tempos), ("meters", METER, metas.meters), ("keys", KEY, metas.keys)
     return Song(
         notes=notes,
-        parts=tuple(make_parts(playing.parts, metas.part_names)),
+        parts=tuple(make_parts(playing.parts, metas.part_names, metas.channel_names)),
         controls=_by_part(_rows(CONTROL, playing.controls, clock)),
         bends=_by_part(_rows(BEND, playing.bends, clock)),
         markers=tuple(Marker(tick, text) for tick, text in markers if tick <= cap),

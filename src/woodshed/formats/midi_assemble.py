@@ -111,9 +111,14 @@ def play(rows: Rows, ends: Ints, private: set[int], limits: MidiLimits, name: st
     return Playing(notes, controls, bends, parts)
 
 
-def make_parts(parts: list[tuple[int, int, int]], names: list[str]) -> list[Part]:
-    """``names`` (tracks,): what each track is called."""
-    return [Part(names[track], program, channel == DRUM_CHANNEL) for track, channel, program in parts]
+def make_parts(
+    parts: list[tuple[int, int, int]], names: list[str], channel_names: dict[tuple[int, int], str]
+) -> list[Part]:
+    """``names`` (tracks,): what each track is called, unless the (track, channel) has a name of its own."""
+    return [
+        Part(channel_names.get((track, channel), names[track]), program, channel == DRUM_CHANNEL)
+        for track, channel, program in parts
+    ]
 
 
 def _labels(rows: Rows, program: Ints, ons: Ints, private: set[int]) -> Ints:

@@ -13,7 +13,8 @@ from woodshed.formats.midi_events import Events
 from woodshed.formats.midi_repairs import Ledger
 from woodshed.music import Key
 
-TEXT, NAME, LYRIC, MARKER, SET_TEMPO, TIME_SIGNATURE, KEY_SIGNATURE, PRIVATE = 1, 3, 5, 6, 0x51, 0x58, 0x59, 0x7F
+TEXT, NAME, INSTRUMENT, LYRIC, MARKER, CHANNEL_PREFIX = 1, 3, 4, 5, 6, 0x20
+SET_TEMPO, TIME_SIGNATURE, KEY_SIGNATURE, PRIVATE = 0x51, 0x58, 0x59, 0x7F
 PART_MARK = b"\x7dwoodshed part"
 """Payload of the sequencer-specific event with which `write_midi` marks a track as one part, complete in itself."""
 FASTEST_BPM = 10_000
@@ -32,6 +33,8 @@ class Metas:
     markers: list[tuple[int, str]]
     part_names: list[str]
     """What the parts of each track are called."""
+    channel_names: dict[tuple[int, int], str]
+    """What the part on a (track, channel) is called, where an instrument's name stands after a channel prefix."""
     title: str
     private: set[int]
     """Tracks that bear `PART_MARK`."""
@@ -45,6 +48,8 @@ def read_metas(events: Events, format_: int, ledger: Ledger) -> Metas:
     markers: list[tuple[int, str]] = []
     names = [""] * len(events.ends)
     private: set[int] = set()
+    prefixes: dict[int, tuple[int, int]] = {}
+    channels: dict[tuple[int, int], str] = {}
     comments = 0
     for tick, track, kind, payload in sorted(events.metas, key=itemgetter(0)):
         if kind == SET_TEMPO:
@@ -57,6 +62,10 @@ def read_metas(events: Events, format_: int, ledger: Ledger) -> Metas:
             markers.append((tick, _decode(payload)))
         elif kind == NAME and not names[track]:
             names[track] = _decode(payload)
+        elif kind == CHANNEL_PREFIX and len(payload) == 1 and payload[0] < 16:
+            prefixes[track] = tick, payload[0]
+        elif kind == INSTRUMENT and prefixes.get(track, (-1,))[0] == tick:
+            channels.setdefault((track, prefixes[track][1]), _decode(payload))
         elif kind == PRIVATE and payload == PART_MARK:
             private.add(track)
         elif kind == TEXT and track == 0 and not comments:
@@ -67,7 +76,7 @@ def read_metas(events: Events, format_: int, ledger: Ledger) -> Metas:
     return Metas(
         _columns(tempos, "onset", "bpm"), _columns(meters, "onset", "numerator", "denominator"),
         _columns(keys, "onset", "tonic", "is_minor"), markers,
-        names if format_ else [""] * len(names), names[0], private,
+        names if format_ else [""] * len(names), channels, names[0], private,
     )  # fmt: skip
 
 

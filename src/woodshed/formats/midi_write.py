@@ -51,7 +51,7 @@ def write_midi(song: Song, path: Path | str | None = None, *, comment: str | Non
     tracks = [_first_track(song, comment, end)]
     order = np.argsort(song.notes["part"], kind="stable")
     notes = song.notes[order]
-    for index, (part, channel) in enumerate(zip(song.parts, _channels(song.parts), strict=True)):
+    for index, (part, channel) in enumerate(zip(song.parts, channels_of(song.parts), strict=True)):
         low, high = np.searchsorted(notes["part"], (index, index + 1))
         tracks.append(_part_track(song, index, part, channel, notes[low:high], end))
     data = b"MThd" + struct.pack(">IHHH", 6, 1, len(tracks), TICKS_PER_QUARTER)
@@ -70,7 +70,7 @@ def _end(song: Song) -> int:
     return max(end, *onsets, *(marker.onset for marker in song.markers))
 
 
-def _channels(parts: tuple[Part, ...]) -> list[int]:
+def channels_of(parts: tuple[Part, ...]) -> list[int]:
     """A channel for each part: its own while there are enough, then that of a part with the same program."""
     channels: list[int] = []
     by_program: dict[int, int] = {}
@@ -104,21 +104,21 @@ def _first_track(song: Song, comment: str | None, end: int) -> bytes:
     pieces: list[bytes] = []
     now = 0
     for onset, kind, payload in events:
-        pieces += [_number(onset - now), bytes((0xFF, kind)), _number(len(payload)), payload]
+        pieces += [variable_length(onset - now), bytes((0xFF, kind)), variable_length(len(payload)), payload]
         now = onset
-    return b"".join(pieces) + _number(end - now) + b"\xff\x2f\x00"
+    return b"".join(pieces) + variable_length(end - now) + b"\xff\x2f\x00"
 
 
 def _part_track(song: Song, index: int, part: Part, channel: int, notes: NDArray[Any], end: int) -> bytes:
     name = part.name.encode("utf-8", "replace")
-    head = b"\x00\xff\x03" + _number(len(name)) + name if name else b""
-    head += b"\x00\xff" + bytes((PRIVATE,)) + _number(len(PART_MARK)) + PART_MARK
+    head = b"\x00\xff\x03" + variable_length(len(name)) + name if name else b""
+    head += b"\x00\xff" + bytes((PRIVATE,)) + variable_length(len(PART_MARK)) + PART_MARK
     head += bytes((0, 0xC0 | channel, part.program))
     events = _events(
         notes, song.controls[song.controls["part"] == index], song.bends[song.bends["part"] == index], channel
     )
     last = int(events[-1, 0]) if len(events) else 0
-    return head + _encode(events) + _number(end - last) + b"\xff\x2f\x00"
+    return head + encode_events(events) + variable_length(end - last) + b"\xff\x2f\x00"
 
 
 def _events(notes: NDArray[Any], controls: NDArray[Any], bends: NDArray[Any], channel: int) -> NDArray[np.int64]:
@@ -135,7 +135,7 @@ def _events(notes: NDArray[Any], controls: NDArray[Any], bends: NDArray[Any], ch
     return table[np.argsort(table[:, 0], kind="stable")]
 
 
-def _encode(events: NDArray[np.int64]) -> bytes:
+def encode_events(events: NDArray[np.int64]) -> bytes:
     """Sorted (E, 4) events as bytes, each with its wait in front."""
     delta = np.diff(events[:, 0], prepend=0)
     if len(delta) and delta.max() > MAX_DELTA:
@@ -151,7 +151,7 @@ def _encode(events: NDArray[np.int64]) -> bytes:
     return cells[keep].tobytes()
 
 
-def _number(value: int) -> bytes:
+def variable_length(value: int) -> bytes:
     """A variable-length number."""
     if not 0 <= value <= MAX_DELTA:
         raise OutOfRange(

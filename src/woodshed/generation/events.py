@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from woodshed.bundle import Bundle, event_model
+from woodshed.codecs import EventCodec
 from woodshed.errors import InfeasibleCanvas, OutOfRange
 from woodshed.generation.beam import Beam
 from woodshed.generation.filters import Sampling, draw, probabilities
@@ -82,6 +83,17 @@ def _best(likelihood: NDArray[np.float64], beam: Beam) -> NDArray[np.int64]:
     return np.repeat(flat, beam.branch_factor, axis=1).ravel()
 
 
+def allowed_labels(codec: EventCodec, line: Line, past: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """(labels,) what obeys the codec and the line after ``past``."""
+    mask = codec.allowed(past, line.steps_per_bar)
+    if line.playable is not None:
+        known = len(line.playable)
+        mask[:known] &= line.playable
+        for label in range(known, codec.labels):
+            mask[label] &= line.playable[codec.event(label, past, line.steps_per_bar)]
+    return mask
+
+
 class _Streams:
     """B sequences in the making."""
 
@@ -95,7 +107,7 @@ class _Streams:
     def play_one(self, sampling: Sampling, rng: np.random.Generator) -> NDArray[np.float64]:
         """Draw the next event of each stream; returns the log-probabilities (B,) that the model gave them."""
         logits = self.player.logits()
-        mask = np.stack([self._allowed(past) for past in self.events[:, : self.at]])
+        mask = np.stack([allowed_labels(self.codec, self.line, past) for past in self.events[:, : self.at]])
         mask[~mask.any(1)] = True
         logits = np.where(mask, logits, -np.inf)
         labels = draw(logits, sampling, sampling.temperature, rng)
@@ -106,16 +118,6 @@ class _Streams:
         self.at += 1
         self.player.push(labels)
         return believed
-
-    def _allowed(self, past: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """(labels,) what obeys the codec and the line."""
-        mask = self.codec.allowed(past, self.line.steps_per_bar)
-        if self.line.playable is not None:
-            known = len(self.line.playable)
-            mask[:known] &= self.line.playable
-            for label in range(known, self.codec.labels):
-                mask[label] &= self.line.playable[self.codec.event(label, past, self.line.steps_per_bar)]
-        return mask
 
     def keep(self, streams: NDArray[np.int64]) -> None:
         """Go on with these streams instead, each of which may be named more than once."""

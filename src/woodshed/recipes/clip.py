@@ -121,7 +121,7 @@ def make_clips(
     for number in range(count):
         songs, canvas = answer(np.random.default_rng([seed, number]), _part_of(on_step, number, count))
         song = songs[best_of(songs, canvas, bundle.style)]
-        clips.append(Clip(song, seed, number, _settings(verb, bundle, wish, sampling, seed, number, candidates)))
+        clips.append(Clip(song, seed, number, settings_of(verb, bundle, wish, sampling, seed, number, candidates)))
     return clips
 
 
@@ -144,9 +144,10 @@ def _part_of(on_step: Told | None, number: int, count: int) -> Told | None:
     return lambda share: on_step((number + share) / count)
 
 
-def _settings(
+def settings_of(
     verb: str, bundle: Bundle, wish: Wish, sampling: Sampling, seed: int, number: int, candidates: int
 ) -> dict[str, Any]:
+    """All that makes the same music again, to be written into its file."""
     wishes = {
         "bars": wish.bars,
         "parts": None if wish.parts is None else [part_name(part) for part in wish.parts],

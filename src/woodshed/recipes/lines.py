@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,8 @@ from woodshed.errors import BundleError, InfeasibleCanvas, OutOfRange, UsageErro
 from woodshed.generation.canvas import Canvas, check_bars, melody_program, part_of, until
 from woodshed.generation.events import Line, play_events
 from woodshed.generation.filters import Sampling
+from woodshed.generation.stream import last_bar
+from woodshed.generation.stream_lines import LineStation, tune_line
 from woodshed.music import METER, TEMPO, Key, Meter, Song
 from woodshed.music.melodies import STEP_TICKS
 from woodshed.music.units import DEFAULT_BPM
@@ -170,3 +172,20 @@ def _playable(codec: MelodyCodec, wish: Wish, move: int) -> NDArray[np.bool_] | 
             f"the key and the range leave no pitch of those that this bundle plays ({heard}); widen them"
         )
     return np.concatenate((np.ones(FIRST_PITCH, bool), mask))
+
+
+def line_station(bundle: Bundle, wish: Wish, primer: Song | None) -> LineStation:
+    """A melody without end: from nothing, or on from the melody in ``primer``, which is not played.
+
+    Raises:
+        As `play_line`.
+    """
+    _, codec = event_model(bundle)
+    if not isinstance(codec, MelodyCodec):
+        raise BundleError(f"recipe {bundle.recipe} does not play melodies; `woodshed recipes` lists those that do")
+    _check(wish)
+    request = _blank(bundle, codec, wish) if primer is None else _on_from(codec, primer, wish)
+    events, bar = request.line.primer, request.line.steps_per_bar
+    line = replace(request.line, primer=np.append(events, np.full(-len(events) % bar, NO_EVENT)))
+    frame = last_bar(request.song, (request.song.parts[request.part],))
+    return tune_line(bundle, frame, line, request.move)

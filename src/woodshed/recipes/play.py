@@ -78,7 +78,7 @@ def generate(
             bundle, wish.bars, rng, parts=wish.parts, key=wish.key, bpm=wish.bpm, meter=wish.meter,
             polyphony=wish.polyphony,
         )  # fmt: skip
-        canvas = _with_ranges(replace(blank, song=with_key(blank.song, wish.key)), wish.ranges)
+        canvas = with_ranges(replace(blank, song=with_key(blank.song, wish.key)), wish.ranges)
         return fill(bundle, canvas, sampling, rng, count=candidates, on_step=tell), canvas
 
     return make_clips(
@@ -126,7 +126,7 @@ def continue_song(
 
     def answer(rng: np.random.Generator, tell: Told | None) -> tuple[list[Song], Canvas]:
         canvas = continuation_canvas(song, wish.bars, key=wish.key, polyphony=wish.polyphony)
-        canvas = _with_ranges(canvas, wish.ranges)
+        canvas = with_ranges(canvas, wish.ranges)
         return fill(bundle, canvas, sampling, rng, count=candidates, on_step=tell), canvas
 
     return make_clips(
@@ -178,7 +178,7 @@ def melody_primer(bundle: Bundle, text: str, wish: Wish) -> tuple[Song, Wish]:
     return song, replace(wish, parts=None, bpm=None, meter=None, primer_steps=len(events))
 
 
-def _with_ranges(canvas: Canvas, ranges: Mapping[str, tuple[int, int]]) -> Canvas:
+def with_ranges(canvas: Canvas, ranges: Mapping[str, tuple[int, int]]) -> Canvas:
     """The canvas with these ranges for the parts that they name, instead of the usual ones.
 
     Raises:

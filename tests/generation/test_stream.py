@@ -1,0 +1,217 @@
+"""Music without end: bars are final, no eight come again, nothing that is remembered grows, seeds repeat."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from woodshed.bundle import Bundle
+from woodshed.codecs.melody import MelodyCodec
+from woodshed.errors import InfeasibleCanvas
+from woodshed.generation.events import Line
+from woodshed.generation.filters import Sampling
+from woodshed.generation.stream import BARS_HELD, EARLY_TICKS, Bar, Drawn, endless
+from woodshed.generation.stream_lines import trim, tune_line
+from woodshed.generation.unheard import Unheard, bar_hash
+from woodshed.models import build_model
+from woodshed.music import METER, NOTE, TEMPO, Part, Song
+
+FRAME = Song(
+    parts=(Part("Lead", 29), Part("Kit", 0, is_drum=True)),
+    tempos=np.array([(0, 100.0)], TEMPO),
+    meters=np.array([(0, 4, 4)], METER),
+    length=1920,
+)
+PRIMER = np.array([14, 0, 16, 0, 18, 1, 0, 0, 14, 0, 16, 0, 18, 1, 0, 0])
+SAFE = Sampling(temperature=0.0)
+
+
+def rows(*notes: tuple[int, ...]) -> Any:
+    """`NOTE` rows: part, onset, duration, pitch, velocity."""
+    return np.array(list(notes), NOTE)
+
+
+@dataclass(frozen=True)
+class Script:
+    """A station that plays what is written, then nothing new."""
+
+    bars: tuple[Drawn, ...]
+    at: int = 0
+
+    @property
+    def frame(self) -> Song:
+        return FRAME
+
+    def play(self, sampling: Sampling, rng: np.random.Generator, attempt: int) -> tuple[Drawn, Script]:
+        number = self.at if self.at < len(self.bars) else -1
+        notes = self.bars[number] if number >= 0 else Drawn(rows((0, 0, 10, self.at % 128, 1 + attempt)))
+        return notes, Script(self.bars, self.at + 1)
+
+
+def script(*bars: Any) -> list[Bar]:
+    drawn = tuple(bar if isinstance(bar, Drawn) else Drawn(bar) for bar in bars)
+    return list(islice(endless(Script(drawn), SAFE, 0), len(bars)))
+
+
+def melody_bundle(events: np.ndarray[Any, Any], order: int = 3, lookback: bool = False) -> Bundle:
+    """A chain that knows nothing but these events."""
+    codec = MelodyCodec(lookback=lookback)
+    chain = build_model({"name": "markov", "labels": codec.labels, "order": order})
+    return Bundle(chain.fit([codec.targets(events, 16)]).eval(), codec)
+
+
+def net_bundle(lookback: bool = True, attention: int = 4) -> Bundle:
+    codec = MelodyCodec(lookback=lookback)
+    sizes = {"inputs": codec.inputs, "labels": codec.labels, "width": 16, "layers": 2, "dropout": 0.0}
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return Bundle(build_model({"name": "event-rnn", **sizes, "attention": attention}).eval(), codec)
+
+
+def melody_bars(bundle: Bundle, sampling: Sampling = SAFE, seed: int = 0, line: Line | None = None) -> Iterator[Bar]:
+    frame = Song(parts=(Part("Flute", 73),), length=1920)
+    return endless(tune_line(bundle, frame, line or Line(np.empty(0, np.int64), 0, 16), 0), sampling, seed)
+
+
+def test_a_bar_is_handed_over_when_its_notes_are_known_to_their_ends() -> None:
+    held = rows((0, 1800, 120, 60, 90))
+    one, two, three = script(held, Drawn(rows((1, 0, 60, 36, 90)), rows((0, 0, 480, 60, 1))), rows((0, 0, 100, 70, 90)))
+    assert one.notes.tolist() == [(0, 1800, 120 + 480, 60, 90)]
+    assert two.notes.tolist() == [(1, 0, 60, 36, 90)]
+    assert (one.number, one.start, three.start, three.start_seconds) == (1, 0, 3840, pytest.approx(4.8))
+
+
+def test_a_note_that_is_struck_again_ends_there_even_in_a_later_bar() -> None:
+    one, two = script(rows((0, 0, 4000, 60, 90)), rows((0, 480 - 16, 480, 60, 80)))
+    assert one.notes["duration"].tolist() == [1920 + 480 - 16]
+    assert two.notes["onset"].tolist() == [480 - 16]
+
+
+def test_a_note_ends_with_the_fourth_bar_at_the_latest() -> None:
+    ring = Drawn(rows((1, 0, 10, 36, 90)), rows((0, 0, 1920, 60, 1)))
+    first, *_ = script(rows((0, 960, 960, 60, 90)), *[ring] * 7)
+    assert first.notes["duration"].tolist() == [BARS_HELD * 1920 - 960]
+
+
+def test_an_early_note_stays_early_but_not_before_the_stream_begins() -> None:
+    early = rows((0, -16, 100, 60, 90))
+    one, two = script(early, early)
+    assert (one.notes["onset"].tolist(), two.notes["onset"].tolist()) == ([0], [-16])
+    assert EARLY_TICKS >= 16
+
+
+def test_nothing_overlaps_whatever_is_drawn() -> None:
+    chance = np.random.default_rng(0)
+    bars = []
+    for _ in range(60):
+        count = int(chance.integers(0, 12))
+        drawn = np.zeros(count, NOTE)
+        drawn["part"], drawn["pitch"] = chance.integers(0, 2, count), chance.integers(60, 63, count)
+        drawn["onset"], drawn["duration"] = chance.integers(-20, 1900, count), chance.integers(1, 9000, count)
+        drawn["velocity"] = 90
+        _, first = np.unique(drawn[["part", "onset", "pitch"]], return_index=True)
+        bars.append(drawn[np.sort(first)])
+    until: dict[tuple[int, int], int] = {}
+    total = 0
+    for bar in script(*bars):
+        for part, onset, duration, pitch, _ in bar.notes.tolist():
+            assert duration >= 1
+            assert bar.start + onset >= until.get((part, pitch), 0)
+            until[part, pitch] = bar.start + onset + duration
+        total += len(bar.notes)
+    assert total == sum(map(len, bars))
+
+
+def test_a_window_is_known_from_its_last_bar_on_and_only_whole() -> None:
+    unheard = Unheard()
+    for bar in range(8):
+        assert unheard.is_new(bytes([bar]))
+        unheard.add(bytes([bar]))
+    for bar in range(7):
+        unheard.add(bytes([bar]))
+    assert not unheard.is_new(bytes([7]))
+    assert unheard.is_new(bytes([8]))
+    assert unheard.windows == 8
+
+
+def test_feel_and_velocity_do_not_make_a_bar_new() -> None:
+    plain, felt = rows((0, 0, 480, 60, 90), (0, 480, 9, 62, 90)), rows((0, -16, 1, 60, 20), (0, 492, 480, 62, 99))
+    assert bar_hash(plain) == bar_hash(felt)
+    assert bar_hash(plain) != bar_hash(rows((0, 0, 480, 60, 90), (0, 520, 9, 62, 90)))
+    assert bar_hash(plain) != bar_hash(plain[:1])
+
+
+@pytest.mark.parametrize("lookback", [False, True])
+def test_a_chain_that_knows_one_bar_never_plays_eight_bars_twice(lookback: bool) -> None:
+    seen = set()
+    recent: list[bytes] = []
+    again = 0
+    for bar in islice(melody_bars(melody_bundle(np.tile(PRIMER, 12), lookback=lookback)), 300):
+        recent = [*recent[-7:], bar.notes[["onset", "pitch"]].tobytes()]
+        if len(recent) == 8:
+            window = b"|".join(recent)
+            assert window not in seen
+            seen.add(window)
+        again += bar.attempts > 1
+    assert again > 20
+
+
+def test_a_bundle_that_knows_nothing_else_says_so_instead_of_repeating() -> None:
+    playable = np.zeros(38, bool)
+    playable[0] = True
+    line = Line(np.empty(0, np.int64), 0, 16, playable)
+    with pytest.raises(InfeasibleCanvas, match="raise the temperature"):
+        list(islice(melody_bars(melody_bundle(np.tile(PRIMER, 4)), line=line), 40))
+
+
+@pytest.mark.parametrize("bundle", [melody_bundle(np.tile(PRIMER, 4)), net_bundle(), net_bundle(False, 0)])
+def test_the_same_seed_gives_the_same_bars_and_another_others(bundle: Bundle) -> None:
+    free = Sampling(temperature=1.0)
+    one, two, other = (
+        [bar.notes.tolist() for bar in islice(melody_bars(bundle, free, seed), 12)] for seed in (5, 5, 6)
+    )
+    assert one == two
+    assert one != other
+
+
+@pytest.mark.parametrize("steps_per_bar", [12, 16])
+@pytest.mark.parametrize("lookback", [False, True])
+def test_a_codec_sees_no_difference_in_a_past_that_was_trimmed(lookback: bool, steps_per_bar: int) -> None:
+    codec = MelodyCodec(lookback=lookback)
+    chance = np.random.default_rng(0)
+    whole = np.zeros(0, np.int64)
+    short = whole
+    for bar in range(40):
+        silent = bar % 20 >= 10
+        new = np.where(chance.random(steps_per_bar) < 0.5 * (not silent), chance.integers(1, 38, steps_per_bar), 0)
+        for event in new:
+            assert np.array_equal(codec.look_next(short, steps_per_bar), codec.look_next(whole, steps_per_bar))
+            assert np.array_equal(codec.allowed(short, steps_per_bar), codec.allowed(whole, steps_per_bar))
+            for label in range(codec.events, codec.labels):
+                assert codec.event(label, short, steps_per_bar) == codec.event(label, whole, steps_per_bar)
+            whole, short = np.append(whole, event), np.append(short, event)
+        short = trim(short, steps_per_bar)
+        assert len(short) < 6 * steps_per_bar
+
+
+def test_a_stream_of_a_net_is_what_the_net_would_play_in_one_go() -> None:
+    from woodshed.generation.events import play_events
+
+    bundle = net_bundle()
+    line = Line(PRIMER, 16 * 12, 16)
+    events = play_events(bundle, line, SAFE, np.random.default_rng(0))[0]
+    frame = Song(parts=(Part("Flute", 73),), length=1920)
+    whole = MelodyCodec(lookback=True).decode(np.concatenate((PRIMER, events)), frame).notes
+    whole = whole[whole["onset"] >= 1920]
+    station = tune_line(bundle, frame, line, 0)
+    heard = []
+    for _ in range(12):
+        drawn, station = station.play(SAFE, np.random.default_rng(0), 0)
+        heard.append(drawn.notes["pitch"])
+    assert np.array_equal(np.concatenate(heard), whole["pitch"])
