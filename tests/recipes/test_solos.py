@@ -123,7 +123,7 @@ def test_a_primer_that_is_too_short_or_has_no_guitar_is_refused(bundles: dict[st
 
 def test_music_without_guitars_is_counted_and_refused(tmp_path: Path) -> None:
     material = Material([solo(seed, program=0) for seed in range(3)])
-    with pytest.raises(CorpusError, match=r"no song has a part to learn from \(3 no part for 'electric guitar'\)"):
+    with pytest.raises(CorpusError, match=r"no song has a part to learn from \(3 no part for 'electric guitar' \(none"):
         train_recipe(load_recipe("deeprock", TINY), material, tmp_path / "B", steps=1)
     short = Material([solo(1, bars=1)])
     with pytest.raises(CorpusError, match=r"no part has more than 50 events.*--set model\.window"):

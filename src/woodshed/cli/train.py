@@ -26,7 +26,9 @@ def command(
     music: Annotated[
         Path, typer.Argument(readable=False, metavar="CORPUS|FOLDER", help="A built corpus, or a folder of music.")
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="BUNDLE", help="Folder for the trained model.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="BUNDLE", help="Folder for the trained model.")
+    ] = None,
     minutes: Annotated[
         float | None,
         typer.Option("--minutes", metavar="M", help="How long to train in all; the recipe's own if not given."),
@@ -40,6 +42,13 @@ def command(
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from where a stopped run was, until --minutes in all.")
+    ] = False,
+    part: Annotated[
+        str | None,
+        typer.Option("--part", metavar="NAME", help="Which part is learned, where a recipe learns one: guitar, lead."),
+    ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Only show what would be learned, and by which layers; train nothing.")
     ] = False,
     changes: Annotated[
         list[str] | None,
@@ -70,11 +79,21 @@ def command(
     as_json: Json = False,
 ) -> None:
     """Practise music: train a model on it. Ctrl-C ends early and keeps what was learned."""
+    from woodshed.recipes.part_option import part_change
     from woodshed.recipes.recipe import load_recipe
     from woodshed.recipes.runs import check_bundle_output, train_recipe
 
     talk = Talk(as_json)
     chosen = load_recipe(recipe, changes or [])
+    if part is not None:
+        chosen = load_recipe(recipe, [*(changes or []), part_change(chosen, part)])
+    if explain:
+        if resume or sweep is not None or sample_every is not None:
+            raise UsageError("--explain trains nothing; leave out --resume, --sweep and --sample-every")
+        _explain(talk, chosen, music, minutes=minutes, steps=steps, seed=seed, held_out=held_out, base=base)
+        return
+    if output is None:
+        raise UsageError("say where the trained model goes with --output (-o) BUNDLE")
     check_bundle_output(output, force=force, resume=resume)
     use_threads(threads)
     if sweep is not None:
@@ -91,6 +110,18 @@ def command(
             base=base, resume=resume, force=force, sample_every=sample_every, listener=_listener(talk, bar),
         )  # fmt: skip
     _report(talk, outcome, output, _again(context.obj or []))
+
+
+def _explain(talk: Talk, recipe: Recipe, music: Path, **options: Any) -> None:
+    """What would be learned, and how."""
+    from woodshed.recipes.explain import explain_recipe
+
+    with talk.progress("{task.fields[loss]}") as bar:
+        told = explain_recipe(recipe, music, listener=_listener(talk, bar), **options)
+    talk.facts({"kind": "explanation", **told.as_dict()})
+    if not talk.as_json:
+        for line in told.lines():
+            talk.say(line)
 
 
 def _sweep(talk: Talk, recipe: Recipe, text: str, music: Path, output: Path, **options: Any) -> None:

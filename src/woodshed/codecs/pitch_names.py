@@ -12,7 +12,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from woodshed.codecs.chord_events import PITCH_OF, REST, chord_events, chord_name, parse_event
-from woodshed.codecs.part_choice import ELECTRIC_GUITAR, is_called, notes_of_parts, only_part
+from woodshed.codecs.part_choice import ELECTRIC_GUITAR, is_called, no_part, notes_of_parts, only_part
 from woodshed.errors import CodecError, OutOfRange
 from woodshed.music import NOTE, TICKS_PER_QUARTER, Part, Song
 from woodshed.music.units import ticks_per_step
@@ -111,7 +111,7 @@ class PitchNameCodec:
         if all(part.is_drum for part in sounding):
             return "only drums"
         if not self._candidates(song):
-            return f"no part for {self.part!r}"
+            return no_part(song, self.part or "")
         return ""
 
     def lines(self, song: Song) -> list[Song]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from woodshed.codecs.part_choice import is_called, notes_of_parts, only_part
+from woodshed.codecs.part_choice import is_called, no_part, notes_of_parts, only_part
 from woodshed.errors import CodecError, OutOfRange
 from woodshed.music import NOTE, Part, Song
 from woodshed.music.key import PITCH_NAMES
@@ -72,7 +72,7 @@ class PitchStepDurationCodec:
             return "no notes"
         if all(part.is_drum for part in sounding):
             return "only drums"
-        return "" if self._candidates(song) else f"no part for {self.part!r}"
+        return "" if self._candidates(song) else no_part(song, self.part or "")
 
     def lines(self, song: Song) -> list[Song]:
         """Each part that will do as a song of its own; with no ``part`` asked for, the first one only."""

@@ -82,6 +82,11 @@ class KerasLstm(nn.Module):
     def _weights(self, layer: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         return self.from_input[layer], self.from_hidden[layer], self.bias[layer], self.no_bias
 
+    def size(self, layer: int) -> int:
+        """How many parameters a layer has."""
+        weights = self.from_input[layer], self.from_hidden[layer], self.bias[layer]
+        return sum(weight.numel() for weight in weights)
+
     def start(self, batch: int) -> CarriedState:
         """The state before anything was heard."""
         nothing = self.no_bias.new_zeros(batch, self.layers, self.width)
@@ -134,6 +139,11 @@ def _moved_on(rows: Tensor) -> Tensor:
     moved = torch.zeros_like(rows)
     moved[:, 1:] = rows[:, :-1]
     return moved.view(-1, rows.shape[-1])
+
+
+def size_of(layer: nn.Linear) -> int:
+    """How many parameters a dense layer has."""
+    return sum(weight.numel() for weight in layer.parameters())
 
 
 def initialise_dense(*layers: nn.Linear, split: tuple[int, ...] = ()) -> None:

@@ -27,6 +27,7 @@ from woodshed.models.keras_lstm import (
     initialise_dense,
     next_window,
 )
+from woodshed.models.summary import Layer
 
 PITCHES = 128
 NEGATIVE_PRESSURE = 10.0
@@ -88,6 +89,24 @@ class PitchStepDuration(nn.Module):
         weights = torch.tensor([config.pitch_weight, config.step_weight, config.duration_weight])
         self.register_buffer("weights", weights, persistent=False)
         self.weights: Tensor
+
+    @property
+    def loss_words(self) -> str:
+        """What training makes small."""
+        config = self.config
+        return (
+            f"{config.pitch_weight:g} x cross-entropy of the pitch from logits + {config.step_weight:g} x step + "
+            f"{config.duration_weight:g} x duration: squared seconds, and {NEGATIVE_PRESSURE:g} x what is below 0"
+        )
+
+    def layer_table(self) -> list[Layer]:
+        """The net as its source draws it."""
+        width = self.config.width
+        heads = [
+            Layer(name, "Linear", (size,), size * (width + 1))
+            for name, size in (("pitch", PITCHES), ("step", 1), ("duration", 1))
+        ]
+        return [Layer("lstm", "LSTM", (width,), self.lstm.size(0)), *heads]
 
     def forward(self, windows: Tensor) -> Heads:
         return self._say(self.lstm(windows)[:, -1])

@@ -42,7 +42,11 @@ from woodshed.models.keras_lstm import (
     check_window,
     initialise_dense,
     next_window,
+    size_of,
 )
+from woodshed.models.summary import Layer
+
+LOSS = "categorical cross-entropy of the next event (softmax over the V ids)"
 
 
 @dataclass(frozen=True)
@@ -112,6 +116,7 @@ class Shred(nn.Module):
     """
 
     name: ClassVar[str] = "shred"
+    loss_words: ClassVar[str] = LOSS
 
     def __init__(self, config: ShredConfig) -> None:
         super().__init__()
@@ -123,6 +128,19 @@ class Shred(nn.Module):
 
     def forward(self, windows: Tensor) -> Tensor:
         return self._say(self.lstm(windows, self.training), self.training)
+
+    def layer_table(self) -> list[Layer]:
+        """The net as its source draws it."""
+        length, width, hidden = self.config.window, self.config.width, self.config.hidden
+        return [
+            Layer("lstm 1", "LSTM", (length, width), self.lstm.size(0)),
+            Layer(f"dropout {self.config.layer_dropout:g}", "Dropout", (length, width), 0),
+            Layer("lstm 2", "LSTM", (length, width), self.lstm.size(1)),
+            Layer("flatten", "Flatten", (length * width,), 0),
+            Layer("dense", "Linear", (hidden,), size_of(self.dense)),
+            Layer(f"dropout {self.config.dropout:g}", "Dropout", (hidden,), 0),
+            Layer("out", "Linear", (self.config.vocabulary,), size_of(self.out)),
+        ]
 
     def _say(self, outputs: Tensor, drop: bool) -> Tensor:
         """Logits (B, V) for outputs (B, L, W) of the last LSTM layer."""
@@ -161,6 +179,7 @@ class DeepRock(nn.Module):
     """
 
     name: ClassVar[str] = "deeprock"
+    loss_words: ClassVar[str] = LOSS
 
     def __init__(self, config: DeepRockConfig) -> None:
         super().__init__()
@@ -172,6 +191,18 @@ class DeepRock(nn.Module):
 
     def forward(self, windows: Tensor) -> Tensor:
         return self._say(self.lstm(windows, self.training)[:, -1], self.training)
+
+    def layer_table(self) -> list[Layer]:
+        """The net as its source draws it."""
+        length, width, hidden = self.config.window, self.config.width, self.config.hidden
+        return [
+            Layer("lstm 1", "LSTM", (length, width), self.lstm.size(0)),
+            Layer(f"dropout {self.config.layer_dropout:g}", "Dropout", (length, width), 0),
+            Layer("lstm 2", "LSTM", (width,), self.lstm.size(1)),
+            Layer("dense", "Linear", (hidden,), size_of(self.dense)),
+            Layer(f"dropout {self.config.dropout:g}", "Dropout", (hidden,), 0),
+            Layer("out", "Linear", (self.config.vocabulary,), size_of(self.out)),
+        ]
 
     def _say(self, output: Tensor, drop: bool) -> Tensor:
         """Logits (B, V) for the last output (B, W) of the last LSTM layer."""

@@ -10,11 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from woodshed.codecs import EventCodec
+from woodshed.codecs.part_choice import called_by, notes_of_parts
 from woodshed.corpus import BuildOptions, BuildReport, Corpus, build_corpus
 from woodshed.corpus.store import MANIFEST
 from woodshed.errors import CodecError, CorpusError
 from woodshed.music import Song
+from woodshed.music.general_midi import PROGRAMS
 from woodshed.music.melodies import MelodyOptions, explain, extract_melodies
+
+MOST_NAMED = 8
+"""Instruments that a message names."""
 
 Progress = Callable[[str, int, int], None]
 """Called with a stage, how many are done, and how many there are."""
@@ -131,11 +136,23 @@ def parts_of(material: Material, codec: Any) -> Material:
     learned, held_out = found(material.songs), found(material.held_out)
     told = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
     if not learned:
-        remedy = "name another part with --set codec.part=NAME, or give other music"
+        remedy = f"name another with --part, or give other music; there is {_instruments(material.songs)}"
         raise CorpusError(f"{material.source}: no song has a part to learn from ({told}); {remedy}")
     line = f"{len(learned)} parts of {len(material.songs)} songs are learned, {len(held_out)} held out"
+    if codec.part is not None:
+        ways = Counter(called_by(song.parts[0], codec.part) for song in (*learned, *held_out))
+        line += f" ({codec.part!r} {', '.join(f'by {way} {count}' for way, count in ways.most_common())})"
     left_out = f"; songs left out: {told}" if told else ""
     return replace(material, songs=learned, held_out=held_out, warnings=(*material.warnings, line + left_out))
+
+
+def _instruments(songs: Sequence[Song]) -> str:
+    """The instruments that most songs have, and in how many."""
+    found: Counter[str] = Counter()
+    for song in songs:
+        parts = [part for part, count in zip(song.parts, notes_of_parts(song), strict=True) if count]
+        found.update({"drums" if part.is_drum else PROGRAMS[part.program] for part in parts})
+    return ", ".join(f"{name} ({count})" for name, count in found.most_common(MOST_NAMED)) or "none"
 
 
 def _fits(codec: EventCodec, melody: Song, reasons: Counter[str]) -> bool:
