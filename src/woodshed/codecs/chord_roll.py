@@ -179,7 +179,8 @@ class ChordRollCodec:
 
     def cell_fields(self) -> NDArray[np.int64]:
         """(25,) to which field, by its place in `field_sizes`, each cell belongs."""
-        return (np.arange(self.cells) == STRUCK).astype(np.int64)
+        fields: NDArray[np.int64] = (np.arange(self.cells) == STRUCK).astype(np.int64)
+        return fields
 
     def describe(self, field: str, symbol: int) -> str:
         """What a cell means.
@@ -214,6 +215,7 @@ def starts(roll: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """(T, 24) where notes start in a roll (T, 25)."""
     sounding = roll[:, :PITCHES]
     before = np.vstack((np.zeros((1, PITCHES), bool), sounding[:-1]))
-    fresh = sounding & ~before
+    fresh: NDArray[np.bool_] = sounding & ~before
     again = roll[:, STRUCK] & ~fresh.any(axis=1)
-    return fresh | (sounding & again[:, None])
+    fresh |= sounding & again[:, None]
+    return fresh

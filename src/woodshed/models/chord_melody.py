@@ -5,9 +5,9 @@ References:
     LSTM reads the chord rows of the eight bars before a sixteenth and its last layer is the melody's row, each cell
     with a sigmoid and binary cross-entropy. ``feedback = false`` is that: every cell's chance follows from the chords
     alone, so that the whole prediction matrix is known before anything is played.
-    We differ in carrying the state through the song instead of reading windows, in a linear layer after LSTM layers
-    with their usual tanh (there every activation is a sigmoid, and the last LSTM is as wide as the roll), and, with
-    ``feedback``, in hearing the row that was played last.
+    We differ in carrying the state through the song instead of reading windows, in LSTM layers with their usual tanh
+    and a linear layer after them, which hears the inputs too (there every activation is a sigmoid, and the last LSTM is
+    as wide as the roll), and, with ``feedback``, in hearing the row that was played last.
 
 Shape letters: B songs, T rows, G numbers given, C cells, W width.
 """
@@ -73,19 +73,18 @@ class ChordMelody(nn.Module):
         self.layers = nn.ModuleList(
             LSTMLayer(inputs if i == 0 else config.width, config.width) for i in range(config.layers)
         )
-        self.output, self.output_bias = glorot(config.width, config.cells), nn.Parameter(torch.zeros(config.cells))
+        self.output = glorot(config.width + inputs, config.cells)
+        self.output_bias = nn.Parameter(torch.zeros(config.cells))
 
     def forward(self, given: Tensor, roll: Tensor) -> Tensor:
         """Given (B, T, G) and rolls (B, T, C) of 0 and 1 -> logits (B, T, C); row t sees ``roll[:, :t]``."""
-        x = given.transpose(0, 1)
+        heard = given.transpose(0, 1)
         if self.config.feedback:
-            x = torch.cat((x, F.pad(roll, (0, 0, 1, 0))[:, :-1].transpose(0, 1)), 2)
+            heard = torch.cat((heard, F.pad(roll, (0, 0, 1, 0))[:, :-1].transpose(0, 1)), 2)
+        x = heard
         for i, layer in enumerate(self._layers()):
-            x = self._drop(x) if i else x
-            gates = torch.addmm(layer.bias, x.reshape(-1, layer.inputs), layer.kernel[: layer.inputs])
-            x = layer(gates.view(*x.shape[:2], -1))  # (T, B, W)
-        logits = torch.addmm(self.output_bias, self._drop(x).reshape(-1, self.config.width), self.output)
-        return logits.view(*x.shape[:2], -1).transpose(0, 1)
+            x = layer(layer.gates(self._drop(x) if i else x))  # (T, B, W)
+        return self._cells(x, heard).transpose(0, 1)
 
     def nats(self, given: Tensor, roll: Tensor) -> Tensor:
         """(B, T, C) nats of each cell."""
@@ -97,15 +96,19 @@ class ChordMelody(nn.Module):
 
     def step(self, given: Tensor, last: Tensor, state: State) -> tuple[Tensor, State]:
         """What is known of a row (B, G) and the row before it (B, C) -> logits (B, C) and the state after it."""
-        x = torch.cat((given, last), 1) if self.config.feedback else given
+        heard = torch.cat((given, last), 1) if self.config.feedback else given
         after: list[Tensor] = []
+        x = heard
         for i, layer in enumerate(self._layers()):
             output, cell = state[2 * i : 2 * i + 2]
-            x, cell = layer.step(
-                torch.addmm(layer.bias, torch.cat((self._drop(x) if i else x, output), 1), layer.kernel), cell
-            )
+            gates = torch.addmm(layer.bias, torch.cat((self._drop(x) if i else x, output), 1), layer.kernel)
+            x, cell = layer.step(gates, cell)
             after += [x, cell]
-        return torch.addmm(self.output_bias, self._drop(x), self.output), tuple(after)
+        return self._cells(x, heard), tuple(after)
+
+    def _cells(self, x: Tensor, heard: Tensor) -> Tensor:
+        """The top layer's outputs (..., W) and what it heard (..., inputs) -> logits (..., C)."""
+        return torch.cat((self._drop(x), heard), -1) @ self.output + self.output_bias
 
     def _layers(self) -> list[LSTMLayer]:
         return list(self.layers)  # type: ignore[arg-type]

@@ -96,7 +96,8 @@ def chord_tones(chords: NDArray[Any]) -> NDArray[np.bool_]:
         shapes[number, list(steps)] = True
     place = (np.arange(12) - chords["root"][:, None]) % 12
     tones: NDArray[np.bool_] = shapes[chords["quality"][:, None], place]
-    return tones & (chords["root"] != NO_CHORD)[:, None]
+    tones &= (chords["root"] != NO_CHORD)[:, None]
+    return tones
 
 
 def chords_at(chords: NDArray[Any], ticks: NDArray[np.int64]) -> NDArray[np.int64]:
