@@ -13,6 +13,7 @@ from woodshed.cli.talk import Talk
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from woodshed.evaluation.reconstruction import Reconstruction
     from woodshed.recipes.judge import Verdict
 
 
@@ -39,6 +40,8 @@ def command(
         verdict = judge(loaded, music, split=split, seed=seed, progress=tell)
     talk.facts(verdict.as_dict())
     talk.show(_table(verdict))
+    if verdict.reconstruction is not None:
+        talk.say(_what_comes_back(verdict.reconstruction))
     talk.say(f"{bundle}: {_summary(verdict)}")
 
 
@@ -49,6 +52,14 @@ def _summary(verdict: Verdict) -> str:
         sure = f"{found.low:.3f}-{found.high:.3f} in 95 % of draws of its {found.songs} songs"
     left_out = f"; {verdict.left_out} songs are not of that side" if verdict.left_out else ""
     return f"{found.nats_per_note:.3f} nats per note ({sure}), {found.notes:,} notes{left_out}"
+
+
+def _what_comes_back(found: Reconstruction) -> str:
+    """One line of what a latent space does to clips."""
+    parts = ", ".join(f"{part} {found.given_truth[part]:.1%} ({found.sampled[part]:.1%})" for part in found.given_truth)
+    held = f"{found.divergence_bits:.1f} bits ({found.divergence_nats:.1f} nats)"
+    used = f"{found.used_dimensions} of {found.dimensions} dimensions"
+    return f"tokens right given those before (all sampled): {parts}; {held} a clip in {used}; {found.clips:,} clips"
 
 
 def _table(verdict: Verdict) -> Table:

@@ -4,12 +4,14 @@ We differ from a library's LSTM in that the caller says what the inputs add to t
 vectors is then given rows of a table instead of a product, one that hears the same vector at every step is given that
 vector's product once, and the weights see one large product for all steps in the gradient.
 
-Shape letters: T steps, B sequences, N inputs, K of them on at once, W width.
+Shape letters: T steps, B sequences, S steps of all sequences together, N inputs, K of them on at once, W width.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from itertools import accumulate, pairwise
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -36,9 +38,14 @@ class LSTMLayer(nn.Module):
 
         ``start`` is the output and the cell (B, W) before the first step, if they are not zero.
         """
-        output, cell = start or (gates.new_zeros(gates.shape[1], self.width),) * 2
+        time, batch = gates.shape[:2]
+        start = start or (gates.new_zeros(batch, self.width),) * 2
+        return self.run(gates.reshape(time * batch, -1), start, [batch] * time).view(time, batch, -1)
+
+    def run(self, gates: Tensor, start: tuple[Tensor, Tensor], counts: Sequence[int]) -> Tensor:
+        """The same of packed gates (S, 4 W), and a start (B, W) in the order of packing -> (S, W)."""
         outputs: Tensor = Recurrence.apply(  # type: ignore[no-untyped-call]
-            gates, self.kernel[self.inputs :], output, cell
+            gates, self.kernel[self.inputs :], *start, counts
         )
         return outputs
 
@@ -54,49 +61,104 @@ class LSTMLayer(nn.Module):
 
 
 class Recurrence(torch.autograd.Function):
-    """An LSTM layer over all steps: gates (T, B, 4 W), weights (W, 4 W), output and cell before (B, W) -> outputs."""
+    """An LSTM layer over all steps of B sequences of any lengths, the longest first.
+
+    Gates (S, 4 W), first those of step 0 of all sequences, then those of step 1 of all that have it..., weights
+    (W, 4 W), output and cell before (B, W), and how many sequences have each step -> outputs (S, W).
+    """
 
     @staticmethod
-    def forward(ctx: Any, gates: Tensor, weights: Tensor, output: Tensor, cell: Tensor) -> Tensor:
+    def forward(
+        ctx: Any, gates: Tensor, weights: Tensor, output: Tensor, cell: Tensor, counts: Sequence[int]
+    ) -> Tensor:
         """Keeps the gates after their sigmoid or tanh, the outputs, the cells and their tanh."""
-        time, batch, width = gates.shape[0], gates.shape[1], weights.shape[0]
+        batch, width = output.shape
         gates = gates.clone()
-        outputs, cells = gates.new_empty(time + 1, batch, width), gates.new_empty(time + 1, batch, width)
-        outputs[0], cells[0] = output, cell
-        squashed = gates.new_empty(time, batch, width)
-        for t, gate in enumerate(gates.unbind(0)):
-            gate.addmm_(outputs[t], weights)
+        outputs, cells = (gates.new_empty(batch + len(gates), width) for _ in range(2))
+        outputs[:batch], cells[:batch] = output, cell
+        squashed = gates.new_empty(len(gates), width)
+        for now, before in _spans(counts):
+            gate, cell, after = gates[now], cells[before], slice(now.start + batch, now.stop + batch)
+            gate.addmm_(outputs[before], weights)
             into, forget, out = gate[:, : 3 * width].sigmoid_().chunk(3, 1)
-            torch.mul(forget, cells[t], out=cells[t + 1]).addcmul_(into, gate[:, 3 * width :].tanh_())
-            torch.mul(out, torch.tanh(cells[t + 1], out=squashed[t]), out=outputs[t + 1])
+            torch.mul(forget, cell, out=cells[after]).addcmul_(into, gate[:, 3 * width :].tanh_())
+            torch.mul(out, torch.tanh(cells[after], out=squashed[now]), out=outputs[after])
         ctx.save_for_backward(gates, outputs, cells, squashed, weights)
-        return outputs[1:]
+        ctx.counts = counts
+        return outputs[batch:]
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None, None]:
         """Walk back over the steps; the gradient of the weights is one product at the end."""
         gates, outputs, cells, squashed, weights = ctx.saved_tensors
-        width = weights.shape[0]
+        spans = _spans(ctx.counts)
+        before = [span for _, span in spans]
         into, forget, out, candidate = gates.chunk(4, -1)
-        from_into, from_forget = candidate * into * (1 - into), cells[:-1] * forget * (1 - forget)
-        from_out, from_candidate = squashed * out * (1 - out), into * (1 - candidate * candidate)
-        through = out * (1 - squashed * squashed)
+        from_into, from_candidate = candidate * into * (1 - into), into * (1 - candidate * candidate)
+        from_forget = _rows(cells, before) * forget * (1 - forget)
+        from_out, through = squashed * out * (1 - out), out * (1 - squashed * squashed)
         to_gates = torch.empty_like(gates)
-        to_output, to_cell = gradient[-1], torch.zeros_like(cells[0])
-        for t in range(len(gates) - 1, -1, -1):
-            to_into, to_forget, to_out, to_candidate = to_gates[t].chunk(4, 1)
-            torch.mul(to_output, from_out[t], out=to_out)
-            to_cell.addcmul_(to_output, through[t])
-            torch.mul(to_cell, from_into[t], out=to_into)
-            torch.mul(to_cell, from_forget[t], out=to_forget)
-            torch.mul(to_cell, from_candidate[t], out=to_candidate)
-            to_cell.mul_(forget[t])
-            if t:
-                to_output = torch.addmm(gradient[t - 1], to_gates[t], weights.t())
-        to_weights = outputs[:-1].reshape(-1, width).t() @ to_gates.flatten(0, 1)
-        to_start = to_gates[0] @ weights.t() if ctx.needs_input_grad[2] else None
-        return to_gates, to_weights, to_start, to_cell if ctx.needs_input_grad[3] else None
+        to_cells, later = torch.zeros_like(cells[: ctx.counts[0]]), slice(0, 0)
+        for now, _ in reversed(spans):
+            to_into, to_forget, to_out, to_candidate = to_gates[now].chunk(4, 1)
+            to_output, to_cell = gradient[now].clone(), to_cells[: now.stop - now.start]
+            to_output[: later.stop - later.start].addmm_(to_gates[later], weights.t())
+            torch.mul(to_output, from_out[now], out=to_out)
+            to_cell.addcmul_(to_output, through[now])
+            torch.mul(to_cell, from_into[now], out=to_into)
+            torch.mul(to_cell, from_forget[now], out=to_forget)
+            torch.mul(to_cell, from_candidate[now], out=to_candidate)
+            to_cell.mul_(forget[now])
+            later = now
+        to_weights = _rows(outputs, before).t() @ to_gates
+        to_start = to_gates[later] @ weights.t() if ctx.needs_input_grad[2] else None
+        return to_gates, to_weights, to_start, to_cells if ctx.needs_input_grad[3] else None, None
+
+
+def _spans(counts: Sequence[int]) -> list[tuple[slice, slice]]:
+    """Of each step the rows of its gates, and those of what was there before it, which begin with the start."""
+    stops = list(accumulate(counts))
+    starts = [0, *stops[:-1]]
+    befores = [0, *(counts[0] + start for start in starts[:-1])]
+    return [
+        (slice(start, start + count), slice(before, before + count))
+        for start, before, count in zip(starts, befores, counts, strict=True)
+    ]
+
+
+def _rows(table: Tensor, spans: Sequence[slice]) -> Tensor:
+    """These rows one after the other; no copy where they lie so already."""
+    if all(span.stop == later.start for span, later in pairwise(spans)):
+        return table[spans[0].start : spans[-1].stop]
+    return torch.cat([table[span] for span in spans])
+
+
+class Packing(NamedTuple):
+    """Where the steps of B rows (B, T) of some lengths lie in one column of S, as `Recurrence` wants them."""
+
+    order: Tensor
+    """(B,) the rows, the longest first."""
+    counts: list[int]
+    """How many rows have each step."""
+    rows: Tensor
+    """(S,) which row each step is of."""
+    steps: Tensor
+    """(S,) which step of its row it is."""
+    last: Tensor
+    """(B,) where the last step of each row is, in the rows' own order."""
+
+
+def pack(lengths: Tensor) -> Packing:
+    """How rows of these lengths (B,), each at least 1, are packed."""
+    order = lengths.argsort(descending=True, stable=True)
+    there = torch.arange(int(lengths.max()), device=lengths.device)[:, None] < lengths[order]
+    steps, place = there.nonzero(as_tuple=True)
+    counts = there.sum(1)
+    starts = counts.cumsum(0) - counts
+    last = torch.empty_like(order)
+    last[order] = starts[lengths[order] - 1] + torch.arange(len(order), device=order.device)
+    return Packing(order, counts.tolist(), order[place], steps, last)
 
 
 class Bidirectional(nn.Module):
@@ -113,6 +175,17 @@ class Bidirectional(nn.Module):
     def hear(self, active: Tensor) -> Tensor:
         """The inputs (T, B, K) that are on -> outputs (T, B, 2 W)."""
         return self._run(*(self._rows(active, layer) for layer in (self.there, self.back)))
+
+    def ends_of(self, tokens: Tensor, packing: Packing) -> Tensor:
+        """Tokens (B, T), one input each, of rows that are packed -> what `ends` gives (B, 2 W)."""
+        lengths = packing.steps[packing.last] + 1
+        places = packing.steps, lengths[packing.rows] - 1 - packing.steps
+        found = []
+        for layer, steps in zip((self.there, self.back), places, strict=True):
+            gates = F.embedding(tokens[packing.rows, steps], layer.kernel[: layer.inputs]) + layer.bias
+            start = gates.new_zeros(len(tokens), layer.width)
+            found.append(layer.run(gates, (start, start), packing.counts)[packing.last])
+        return torch.cat(found, 1)
 
     @staticmethod
     def _rows(active: Tensor, layer: LSTMLayer) -> Tensor:

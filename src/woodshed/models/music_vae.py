@@ -8,8 +8,8 @@ References:
     that has z in its start state, after a tanh, and among its inputs at every step; over many segments (bars, or the
     instruments of a band) a conductor LSTM says one vector per segment, and decoders start anew from each, so that
     nothing but z holds segments together. A band's parts share one decoder; other parts have one each.
-    We differ in a log variance instead of a softplus, and in an encoder of two levels, if asked for: first within each
-    segment, then over them (as Simon et al. have it; Roberts et al. read 256 steps in one go).
+    We differ in a log variance instead of a softplus, which starts low, and in an encoder of two levels, if asked for:
+    first within each segment, then over them (as Simon et al. have it; Roberts et al. read 256 steps in one go).
 
 Shape letters: B clips, P parts, T steps, U segments, L steps of a segment, D decoders, V tokens, Z latent, C context,
 W width.
@@ -25,7 +25,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from woodshed.models.lstm import Bidirectional, LSTMLayer, ends
+from woodshed.models.lstm import Bidirectional, LSTMLayer, Packing, ends, pack
 
 State = tuple[Tensor, ...]
 """Output and cell (B, W) of each layer."""
@@ -46,6 +46,10 @@ USUAL = {
     "steps": 32, "segments": "1, or 16 for 16 bars", "latent": "32 to 512", "encoder_width": 256, "encoder_layers": 1,
     "encoder_levels": 1, "conductor_width": 256, "decoder_width": 256, "decoder_layers": 2,
 }  # fmt: skip
+END = 0
+"""The token after which a part of a band is complete: what follows is neither heard nor scored."""
+FIRST_LOG_VARIANCE = -3.0
+"""Where learning starts: a decoder that at first hears little but noise in z learns not to listen."""
 MOST_PARTS, MOST_TOKENS = 64, 65536
 
 
@@ -97,6 +101,8 @@ class MusicVAEConfig:
             raise ValueError("model per_part allows 1 segment, and one vocabulary for all parts")
         if self.per_part and self.encoder_levels == 1:
             raise ValueError("model encoder_levels 1 cannot hear parts one by one; per_part needs 2")
+        if self.per_part and self.encoder_layers > 1:
+            raise ValueError(f"model encoder_layers {self.encoder_layers}: with per_part it must be 1")
         if self.encoder_levels == 2 and not self.per_part and self.segments == 1:
             raise ValueError("model encoder_levels 2 needs more than 1 segment; 1 is usual for flat models")
 
@@ -124,9 +130,13 @@ class Encoder(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Parts that sound together are heard together; in a band, each part is a sequence of its own."""
+        first, *rest = self.layers
+        if self.config.per_part:
+            rows = tokens.flatten(0, 1)
+            heard = first.ends_of(rows, pack(lengths_of(rows)))  # type: ignore[operator]
+            return ends(self.over(heard.view(*tokens.shape[:2], -1).transpose(0, 1)))  # type: ignore[misc]
         stretches = self._stretches(tokens)
         batch, units = stretches.shape[:2]
-        first, *rest = self.layers
         x: Tensor = first.hear(stretches.flatten(0, 1).transpose(0, 1))  # type: ignore[operator]
         for layer in rest:
             x = layer(x)
@@ -135,8 +145,6 @@ class Encoder(nn.Module):
 
     def _stretches(self, tokens: Tensor) -> Tensor:
         """The inputs (B, U, L, K) that are on in each stretch that the first level reads in one go."""
-        if self.config.per_part:
-            return tokens[..., None]
         units = self.config.segments if self.config.encoder_levels == 2 else 1
         ids = tokens + torch.tensor(self.first_ids, device=tokens.device)[:, None]
         return ids.transpose(1, 2).reshape(len(tokens), units, -1, ids.shape[1])
@@ -162,12 +170,12 @@ class Stack(nn.Module):
         first = self._layers()[0]
         return torch.addmm(first.bias, context, first.kernel[self.inputs : first.inputs])
 
-    def forward(self, gates: Tensor, context: Tensor) -> Tensor:
-        """The first layer's gates (T, B, 4 W) -> outputs (T, B, W)."""
+    def forward(self, gates: Tensor, context: Tensor, counts: Sequence[int]) -> Tensor:
+        """The first layer's gates (S, 4 W) of packed steps, and contexts in that order (B, C) -> outputs (S, W)."""
         state, (first, *rest) = self.start(context), self._layers()
-        x: Tensor = first(gates, state[:2])
+        x = first.run(gates, (state[0], state[1]), counts)
         for i, layer in enumerate(rest, 1):
-            x = layer(layer.gates(self._drop(x)), state[2 * i : 2 * i + 2])
+            x = layer.run(layer.gates(self._drop(x)), (state[2 * i], state[2 * i + 1]), counts)
         return self._drop(x)
 
     def step(self, gates: Tensor, state: State) -> State:
@@ -198,9 +206,8 @@ class Conductor(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         """It hears z all along and nothing that the decoders say, as in Magenta's models."""
-        gates = self.stack.always(z).expand(self.units, -1, -1)
-        outputs: Tensor = self.output(self.stack(gates, z))
-        return outputs.transpose(0, 1)
+        outputs: Tensor = self.output(self.stack(self.stack.always(z).repeat(self.units, 1), z, [len(z)] * self.units))
+        return outputs.view(self.units, len(z), -1).transpose(0, 1)
 
 
 class Decoder(nn.Module):
@@ -214,9 +221,18 @@ class Decoder(nn.Module):
 
     def forward(self, given: Tensor, context: Tensor) -> Tensor:
         """Tokens (B, L), of which step t is given those before it, and contexts (B, C) -> logits (B, L, V)."""
-        rows = F.embedding(given[:, :-1].t(), self._table())
-        gates = F.pad(rows, (0, 0, 0, 0, 1, 0)) + self.stack.always(context)
-        logits: Tensor = self.output(self.stack(gates, context).transpose(0, 1))
+        batch, steps = given.shape
+        rows = F.embedding(given[:, :-1].t().flatten(), self._table())
+        gates = F.pad(rows, (0, 0, batch, 0)) + self.stack.always(context).repeat(steps, 1)
+        logits: Tensor = self.output(self.stack(gates, context, [batch] * steps))
+        return logits.view(steps, batch, -1).transpose(0, 1)
+
+    def packed(self, given: Tensor, context: Tensor, packing: Packing) -> Tensor:
+        """The same of rows of different lengths -> logits (S, V)."""
+        batch = len(given)
+        rows = F.embedding(given[packing.rows[batch:], packing.steps[batch:] - 1], self._table())
+        gates = F.pad(rows, (0, 0, batch, 0)) + self.stack.always(context).index_select(0, packing.rows)
+        logits: Tensor = self.output(self.stack(gates, context[packing.order], packing.counts))
         return logits
 
     def sample(self, context: Tensor, uniforms: Tensor, temperature: float, allowed: Tensor | None) -> Tensor:
@@ -253,6 +269,7 @@ class MusicVAE(nn.Module):
         self.config = config
         self.encoder = Encoder(config)
         self.gaussian = nn.Linear(2 * config.encoder_width, 2 * config.latent)
+        nn.init.constant_(self.gaussian.bias.data[config.latent :], FIRST_LOG_VARIANCE)
         self.conductor = Conductor(config) if config.units > 1 else None
         vocabularies = config.vocabulary[:1] if config.per_part else config.vocabulary
         self.decoders = nn.ModuleList(Decoder(config, size) for size in vocabularies)
@@ -272,15 +289,28 @@ class MusicVAE(nn.Module):
             logits = self.decoders[0](given.flatten(0, 1), contexts.flatten(0, 1))
             return tuple(logits.view(batch, parts, steps, -1).unbind(1))
         return tuple(
-            decoder(given[:, part].reshape(batch * self.config.segments, -1), contexts.flatten(0, 1)).view(
+            decoder(given[:, part].reshape(batch * self.config.segments, -1), contexts.flatten(0, 1)).reshape(
                 batch, steps, -1
             )
             for part, decoder in enumerate(self.decoders)
         )
 
     def nats(self, z: Tensor, tokens: Tensor, given: Tensor | None = None) -> Tensor:
-        """(B, P, T) nats of each token, given z and the tokens before it, or those of ``given`` (B, P, T) instead."""
-        return nats_of(self(z, tokens if given is None else given), tokens)
+        """(B, P, T) nats of each token, given z and the tokens before it, or those of ``given`` (B, P, T) instead.
+
+        In a band, what comes after a part's end costs nothing.
+        """
+        given = tokens if given is None else given
+        if not self.config.per_part:
+            return nats_of(self(z, given), tokens)
+        rows = tokens.flatten(0, 1)
+        packing = pack(lengths_of(rows))
+        logits = self.decoders[0].packed(  # type: ignore[operator]
+            given.flatten(0, 1), self._contexts(z).flatten(0, 1), packing
+        )
+        place = packing.rows, packing.steps
+        found = F.cross_entropy(logits, rows[place], reduction="none")
+        return torch.zeros_like(rows, dtype=found.dtype).index_put(place, found).view(tokens.shape)
 
     @torch.inference_mode()
     def sample(
@@ -335,6 +365,12 @@ class MusicVAE(nn.Module):
         """(B, U, C) what each unit starts from and hears all along."""
         contexts: Tensor = z[:, None] if self.conductor is None else self.conductor(z)
         return contexts
+
+
+def lengths_of(rows: Tensor) -> Tensor:
+    """(B,) how many tokens rows (B, T) have until their first `END` and with it."""
+    ended = rows == END
+    return torch.where(ended.any(1), ended.int().argmax(1) + 1, rows.shape[1])
 
 
 def nats_of(logits: Sequence[Tensor], tokens: Tensor) -> Tensor:

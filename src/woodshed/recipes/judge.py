@@ -8,11 +8,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from woodshed.bundle import Bundle
+from woodshed.bundle import LATENT, Bundle, kind_of
 from woodshed.corpus import BuildOptions, Corpus, build_corpus
 from woodshed.errors import CorpusError, UnknownName
 from woodshed.evaluation.likelihood import Likelihood, measure_likelihood
 from woodshed.evaluation.metrics import Spread, summarise
+from woodshed.evaluation.reconstruction import Reconstruction, measure_reconstruction
 from woodshed.music import Song
 from woodshed.recipes.material import is_corpus
 
@@ -29,11 +30,14 @@ class Verdict:
     """Figures of the music itself, to hold a clip against."""
     left_out: int
     """Songs not asked about because the bundle learned from them."""
+    reconstruction: Reconstruction | None = None
+    """Of a bundle with a latent space: what comes back from it."""
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         metrics = {name: asdict(spread) for name, spread in self.metrics.items()}
-        return {**self.likelihood.as_dict(), "left_out": self.left_out, "metrics": metrics}
+        back = {"reconstruction": self.reconstruction.as_dict()} if self.reconstruction else {}
+        return {**self.likelihood.as_dict(), "left_out": self.left_out, **back, "metrics": metrics}
 
 
 def judge(
@@ -54,7 +58,8 @@ def judge(
     if not songs:
         raise CorpusError(f"{source}: no song is {split}; give other music, or --split all to include what was learned")
     likelihood = measure_likelihood(bundle, songs, seed=seed, on_song=lambda done, total: tell("measure", done, total))
-    return Verdict(likelihood, summarise(songs), left_out)
+    back = measure_reconstruction(bundle, songs, seed=seed) if kind_of(bundle) == LATENT else None
+    return Verdict(likelihood, summarise(songs), left_out, back)
 
 
 def _songs(bundle: Bundle, source: Path, split: str, tell: Told) -> tuple[list[Song], int]:

@@ -34,7 +34,9 @@ class Progress:
     notes: int = 0
     """Notes trained on, repeats counted."""
     best: float | None = None
-    """Lowest held-out loss, nats per note."""
+    """Held-out loss of the weights that are kept, nats per note."""
+    aim: float | None = None
+    """The lowest of what a run makes low on held-out songs: that loss, unless beta weighs a part of it."""
     best_step: int = 0
     best_seconds: float = 0.0
     """Training time at which the best was reached."""

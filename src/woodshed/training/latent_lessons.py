@@ -27,11 +27,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from woodshed.errors import CorpusError, OutOfRange
-from woodshed.models.music_vae import divergence, nats_of
+from woodshed.models.music_vae import divergence
 from woodshed.music import Song
 from woodshed.training.examples import Augmentation
 from woodshed.training.lessons import Loss
 
+NO_SHARE = 0.005
+"""So small a share of sampled tokens is not worth a second pass."""
 SIGMOID_SPAN = math.log(1000)
 """How steeply scheduled sampling sets in: as Magenta's inverse sigmoid of rate 1000."""
 
@@ -82,14 +84,14 @@ class LatentBatch(NamedTuple):
 
 
 class LatentLessons:
-    """Clips, each as likely as the other, in a key that may be moved by ``vary.transpose`` semitones."""
+    """Arranged clips, each as likely as the other, in a key that may be moved by ``vary.transpose`` semitones."""
 
     def __init__(
         self, codec: Any, clips: Sequence[Song], batch: int, vary: Augmentation, options: LatentOptions | None = None
     ) -> None:
         self.codec, self.batch, self.transpose = codec, batch, vary.transpose
         self.options = options or LatentOptions()
-        self.clips = [codec.arrange(clip) for clip in clips if len(clip)]
+        self.clips = [clip for clip in clips if len(clip)]
         if not self.clips:
             raise CorpusError("there is no clip to learn from; look at the files with `woodshed doctor`")
         self.tokens = np.stack([codec.encode(clip) for clip in self.clips]).astype(np.int32)
@@ -123,8 +125,8 @@ class LatentLessons:
         tokens, scored = (torch.from_numpy(array).to(device) for array in (batch.tokens, batch.scored))
         mean, log_variance = model.encode(tokens)
         z = mean + (log_variance / 2).exp() * torch.randn_like(mean)
-        given = own_words(model, z, tokens, batch.sampled) if batch.sampled else tokens
-        nats = (nats_of(model(z, given), tokens) * scored).sum((1, 2))
+        given = own_words(model, z, tokens, batch.sampled) if batch.sampled > NO_SHARE else tokens
+        nats = (model.nats(z, tokens, given) * scored).sum((1, 2))
         paid = paid_divergence(divergence(mean, log_variance), self.options.free_bits)
         return Loss((nats + batch.beta * paid).sum(), int(batch.scored.sum()), batch.notes)
 

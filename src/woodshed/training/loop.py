@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from woodshed.bundle import Bundle, save_bundle
+from woodshed.bundle import LATENT, Bundle, save_bundle
 from woodshed.errors import OutOfRange
 from woodshed.music import Song
 from woodshed.training.checkpoints import (
@@ -268,10 +268,15 @@ class _Run:
         total = sum(fields.values())
         self._check_number(total)
         self.progress.since_best += 1
-        if self.progress.best is None or total < self.progress.best:
-            self.progress.since_best = 0
+        aim = self._aim(fields)
+        if self.progress.aim is None or aim < self.progress.aim:
+            self.progress.since_best, self.progress.aim = 0, aim
             self.save_best(total)
         self.tell("evaluation", train_nats=train_nats, held_out_nats=total, fields=fields)
+
+    def _aim(self, fields: dict[str, float]) -> float:
+        """What is to be low: the held-out nats, of which those of a latent space weigh as they do in training."""
+        return sum(nats * (self.options.latent.beta if name == LATENT else 1) for name, nats in fields.items())
 
     def save_best(self, nats: float | None) -> None:
         self.progress.best, self.progress.best_step = nats, self.progress.step
