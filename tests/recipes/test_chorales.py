@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +19,10 @@ from woodshed.evaluation.voice_leading import voice_leading
 from woodshed.formats import write_midi
 from woodshed.generation.filters import Sampling
 from woodshed.generation.harmonise import OPEN, Score, find_voices
-from woodshed.music import Key, Marker, Meter, Part, Song
+from woodshed.music import METER, Key, Marker, Meter, Part, Song
 from woodshed.recipes.api import Band
 from woodshed.recipes.chorale_material import chorales_of
-from woodshed.recipes.chorales import harmonise_song, parse_voices, read_given
+from woodshed.recipes.chorales import _places, harmonise_song, parse_voices, read_given
 from woodshed.recipes.material import Material
 from woodshed.recipes.play import continue_song, generate
 from woodshed.recipes.recipe import load_recipe
@@ -94,13 +95,17 @@ def test_the_recipe_trains_and_plays_the_bars_asked_for(bundle: Bundle) -> None:
     clip = generate(bundle, Wish(bars=3, meter=Meter(3, 4), bpm=70), seed=3, candidates=2)[0]
     assert [part.name for part in clip.song.parts] == ["Soprano", "Alto", "Tenor", "Bass"]
     assert (clip.song.bars, clip.song.length, str(clip.song.meter), clip.song.bpm) == (3, 3 * 1440, "3/4", 70)
-    assert set(clip.findings) == {"voice_leading", "nats_per_frame"}
+    assert set(clip.findings) == {"voice_leading", "nats_per_frame", "fermatas"}
+    assert clip.settings["parallels"] == 0.005
     assert "parallel fifths" in clip.summary()
     again = generate(bundle, Wish(bars=3, meter=Meter(3, 4), bpm=70), seed=3, candidates=2)[0]
     assert clip.song == again.song
 
 
-@pytest.mark.parametrize("given", [("soprano",), ("bass",), ("alto", "tenor"), ("soprano", "tenor", "bass")])
+SUBSETS = [some for count in (1, 2, 3) for some in itertools.combinations(VOICE_NAMES, count)]
+
+
+@pytest.mark.parametrize("given", SUBSETS, ids=", ".join)
 def test_given_voices_come_back_exactly_and_the_rest_keeps_to_the_grammar(
     bundle: Bundle, given: tuple[str, ...]
 ) -> None:
@@ -109,7 +114,8 @@ def test_given_voices_come_back_exactly_and_the_rest_keeps_to_the_grammar(
     notes = whole.notes[np.isin(whole.notes["part"], kept)].copy()
     notes["part"] = np.searchsorted(kept, notes["part"])
     song = Song.make(notes, [whole.parts[part] for part in kept], meters=[(0, 4, 4)], length=whole.length)
-    for clip in harmonise_song(bundle, song, given, seed=1, count=6, candidates=2):
+    assert len(SUBSETS) == 14
+    for clip in harmonise_song(bundle, song, given, seed=1, count=2, candidates=2):
         found = clip.song
         assert len(found.parts) == 4
         assert np.array_equal(found.notes[found.notes["part"] < len(kept)], song.notes)
@@ -208,6 +214,37 @@ def test_any_length_and_meter_will_do(bundle: Bundle, meter: tuple[int, int], ba
     encoded(found, ("soprano",), CODEC.transposition(song, ("soprano",)))
 
 
+def test_one_note_is_a_melody_and_an_upbeat_and_meters_that_change_will_do(bundle: Bundle) -> None:
+    for song in (
+        melody([(60, 1)], (4, 4)),
+        melody([(67, 4), *[(60 + n, 4) for n in range(7)]], (3, 4), rest=8).replace(
+            meters=np.array([(0, 3, 4), (2 * 1440, 7, 8), (2 * 1440 + 1680, 2, 4)], METER)
+        ),
+    ):
+        found = harmonise_song(bundle, song, seed=1, candidates=1)[0].song
+        assert np.array_equal(found.notes[found.notes["part"] == 0], song.notes)
+        assert np.array_equal(found.meters, song.meters)
+        encoded(found, ("soprano",), CODEC.transposition(song, ("soprano",)))
+
+
+def test_places_are_counted_from_the_bar_line_before_whatever_the_meter() -> None:
+    song = Song(meters=np.array([(0, 3, 8), (720, 2, 8), (720 + 2 * 480, 4, 4)], METER), length=720 + 960 + 1920)
+    assert _places(song, 19).tolist() == [*range(6), *range(4), *range(4), *range(5)]
+
+
+def test_fermatas_are_those_given_else_at_long_notes_and_rests_and_it_says_which(bundle: Bundle) -> None:
+    song = melody([(67, 2), (69, 2), (71, 8), (72, 4), (71, 4), (69, 4), (67, 8)], (4, 4))
+    found = harmonise_song(bundle, song, seed=1, candidates=1)[0]
+    assert [mark.onset for mark in found.song.markers] == [4 * 120, 24 * 120]
+    assert found.findings["fermatas"] == {"count": 2, "from": "phrase ends"}
+    assert "fermatas at 2 phrase ends, since none are marked" in found.summary()
+    marked = song.replace(markers=(Marker(0, "Verse"), Marker(12 * 120, "fermata")))
+    found = harmonise_song(bundle, marked, seed=1, candidates=1)[0]
+    assert found.song.markers == marked.markers
+    assert found.findings["fermatas"] == {"count": 1, "from": "given"}
+    assert "fermata" not in found.summary()
+
+
 def test_bars_of_silence_before_a_melody_stay_silent(bundle: Bundle) -> None:
     song = melody([(60, 4), (64, 4), (62, 8)], (4, 4), rest=16 * 5 + 4)
     found = harmonise_song(bundle, song, seed=1, candidates=1)[0].song
@@ -237,6 +274,7 @@ def test_key_and_ranges_hold_over_many_draws(bundle: Bundle) -> None:
     assert 42 <= bass.min() <= bass.max() <= 54
 
 
+THREE = Song.make([(part, 0, 480, 70 - 5 * part, 90) for part in range(3)], [Part()] * 3)
 SOPRANO = melody([(60, 4), (64, 4)], (4, 4))
 
 
@@ -248,6 +286,7 @@ SOPRANO = melody([(60, 4), (64, 4)], (4, 4))
         (SOPRANO, (), UnknownName, "voices none"),
         (SOPRANO, ("soprano", "bass"), CodecError, "1 pitched parts sound, but 2 voices are given"),
         (chorale(1), ("soprano",), CodecError, "4 pitched parts sound, but 1 voices are given"),
+        (THREE, ("soprano", "alto", "tenor", "bass"), UsageError, "3 pitched parts sound, and four voices are named"),
         (melody([(40, 4), (90, 4)], (4, 4)), ("soprano",), CodecError, "is outside 50-86"),
         (Song.make([(0, 0, 9, 36, 99)], [Part("Drums", 0, True)]), ("soprano",), CodecError, "only drums sound"),
         (Song(), ("soprano",), CodecError, "there are no notes"),

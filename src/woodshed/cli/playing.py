@@ -47,7 +47,7 @@ Parallels = Annotated[
     typer.Option(
         "--parallels",
         metavar="ODDS",
-        help="Of a chorale: odds of each parallel fifth or octave, 1 as learned, 0 never; 0.02 if not given.",
+        help="Of a chorale: odds of each parallel fifth or octave, 1 as learned, 0 never; 0.005 if not given.",
     ),
 ]
 TopP = Annotated[

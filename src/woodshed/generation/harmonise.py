@@ -45,7 +45,7 @@ from woodshed.generation.filters import Sampling, draw
 OPEN = -1
 """In `Score.tokens`: a voice that is to be found."""
 PARTICLES = 16
-PARALLELS = 0.02
+PARALLELS = 0.005
 """Odds of a parallel fifth or octave where nothing else is asked for."""
 MOST_STREAMS = 4096
 _NEVER = 1e-9
@@ -60,10 +60,13 @@ class Score:
     tokens: NDArray[np.int64]
     """(T, 4) token of each voice on each sixteenth, as in `Frames`, or `OPEN`."""
     steps_per_bar: int
+    """Sixteenths of a bar."""
     fermata: NDArray[np.bool_] | None = None
     """(T,) where notes with fermatas start; None leaves that to the model."""
     playable: NDArray[np.bool_] | None = None
     """(4, 120) which tokens each free voice may have; None: all. Rests always may be."""
+    place: NDArray[np.int64] | None = None
+    """(T,) the sixteenth of its bar that each is, where the meter changes; None counts bars of one length."""
 
 
 class Draws(NamedTuple):
@@ -109,6 +112,46 @@ def find_voices(
     return swarm.draws()
 
 
+class Sung(NamedTuple):
+    """Where one chorale stands at a bar line."""
+
+    state: tuple[Any, ...]
+    """The model's, of one stream."""
+    believed: NDArray[np.float64]
+    """(1, 120) log-probabilities of the token to come."""
+    latest: NDArray[np.int64]
+    """(1, 4) what the voices did last."""
+
+    @property
+    def chance_of_end(self) -> float:
+        """How likely the model finds it that the chorale ends here."""
+        return float(np.exp(self.believed[0, END]))
+
+
+def sing_on(
+    bundle: Bundle,
+    score: Score,
+    sampling: Sampling,
+    rng: np.random.Generator,
+    since: Sung | None,
+    *,
+    particles: int = PARTICLES,
+    parallels: float = 1.0,
+) -> tuple[Frames, Sung]:
+    """A bar (or other score) from a bar line on, None being where a chorale begins; and where that leads to."""
+    import torch
+
+    with torch.inference_mode():
+        swarm = _Swarm(bundle, score, sampling, rng, 1, particles, parallels, since)
+        for frame in range(len(score.tokens)):
+            swarm.sing(frame)
+        chosen = int(rng.choice(particles, p=_shares(swarm.weight))) if particles > 1 else 0
+        state = swarm.model.select(swarm.state, torch.tensor([chosen]))
+    at = slice(chosen, chosen + 1)
+    frames = Frames(swarm.tokens[chosen].astype(np.int64), swarm.fermata[chosen])
+    return frames, Sung(state, swarm.believed[at], swarm.latest[at])
+
+
 class _Swarm:
     """B particles in the making, island by island."""
 
@@ -121,7 +164,10 @@ class _Swarm:
         islands: int,
         particles: int,
         parallels: float,
+        since: Sung | None = None,
     ) -> None:
+        import torch
+
         self.model: Any
         self.model, codec = event_model(bundle)
         assert isinstance(codec, ChoraleCodec)
@@ -132,8 +178,13 @@ class _Swarm:
         self.latest = np.full((count, VOICES), -1)
         self.penalty = float(np.log(max(parallels, _NEVER)))
         self.weight, self.likelihood = np.zeros(count), np.zeros(count)
-        self.state = self.model.start(count)
-        self.feed(np.full(count, START), 0, 0)
+        if since is None:
+            self.state = self.model.start(count)
+            self.feed(np.full(count, START), 0, 0)
+        else:
+            alike = np.zeros(count, np.int64)
+            self.state = self.model.select(since.state, torch.from_numpy(alike))
+            self.believed, self.latest = since.believed[alike], since.latest[alike]
 
     def sing(self, frame: int) -> None:
         """The four voices of a sixteenth and its end, then judge."""
@@ -143,7 +194,7 @@ class _Swarm:
             if voice == 0:
                 self._mark(frame, mask)
             forced = bool(self.score.tokens[frame, voice] != OPEN)
-            tilt = self.penalty * _parallels(before, self.latest, voice) if voice and self.penalty and frame else None
+            tilt = self.penalty * _parallels(before, self.latest, voice) if voice and self.penalty else None
             self.latest[:, voice] = self.tokens[:, frame, voice] = token = self.play(mask, forced=forced, tilt=tilt)
             self.feed(token, voice + 1, frame)
         self.feed(self.play(_only(FRAME), forced=True), 0, frame + 1)
@@ -168,7 +219,7 @@ class _Swarm:
         import torch
 
         which = slice(None) if who is None else who
-        rows = self.codec.rows(token, slot, frame % self.score.steps_per_bar, self.latest[which])
+        rows = self.codec.rows(token, slot, self._place(frame), self.latest[which])
         state = self.state if who is None else self.model.select(self.state, torch.from_numpy(who))
         logits, state = self.model.step(torch.from_numpy(rows), state)
         believed = torch.log_softmax(logits.double(), -1).numpy()
@@ -179,6 +230,11 @@ class _Swarm:
         self.state = tuple(all_.index_copy(0, index, some) for all_, some in zip(self.state, state, strict=True))
         self.believed = self.believed.copy()
         self.believed[who] = believed
+
+    def _place(self, frame: int) -> int:
+        """The sixteenth of its bar."""
+        place = self.score.place
+        return frame % self.score.steps_per_bar if place is None or frame >= len(place) else int(place[frame])
 
     def _allowed(self, frame: int, voice: int) -> NDArray[np.bool_]:
         """(B or 1, 120) what the voice may do."""
@@ -284,6 +340,6 @@ def _only(token: int) -> NDArray[np.bool_]:
 
 def _shares(weight: NDArray[np.float64]) -> NDArray[np.float64]:
     """Rows of log-weights as shares of 1."""
-    weights = np.exp(weight - weight.max(1, keepdims=True))
-    shares: NDArray[np.float64] = weights / weights.sum(1, keepdims=True)
+    weights = np.exp(weight - weight.max(-1, keepdims=True))
+    shares: NDArray[np.float64] = weights / weights.sum(-1, keepdims=True)
     return shares

@@ -24,13 +24,16 @@ from woodshed.codecs.chorale_frames import (
     flatten,
 )
 from woodshed.codecs.chorale_frames import song_frames as frames_of
-from woodshed.codecs.chorale_voices import STEPS_PER_QUARTER, VOICE_NAMES
+from woodshed.codecs.chorale_voices import STEPS_PER_QUARTER, VOICE_NAMES, steps
 from woodshed.errors import CodecError, InfeasibleCanvas, UnknownName, UsageError
-from woodshed.evaluation.voice_leading import voice_leading
+from woodshed.evaluation.voice_leading import VoiceLeading, voice_leading
 from woodshed.generation.canvas import Canvas, check_bars, check_bpm
 from woodshed.generation.filters import Sampling
 from woodshed.generation.harmonise import OPEN, PARALLELS, PARTICLES, Score, find_voices
-from woodshed.music import METER, TEMPO, TICKS_PER_QUARTER, Meter, Part, Song, melody_song, parse_melody
+from woodshed.generation.stream import last_bar
+from woodshed.generation.stream_voices import VoiceStation
+from woodshed.music import METER, TEMPO, TICKS_PER_QUARTER, Marker, Meter, Part, Song, melody_song, parse_melody
+from woodshed.music.phrases import phrase_ends
 from woodshed.music.segments import pitched_notes
 from woodshed.music.song import FERMATA_MARK
 from woodshed.music.units import DEFAULT_BPM
@@ -44,7 +47,6 @@ DRAWS = 8
 """How many harmonies are found side by side for each that is kept."""
 STEP_TICKS = TICKS_PER_QUARTER // STEPS_PER_QUARTER
 Findings = dict[str, Any]
-TOLD = ("parallel_fifths", "parallel_octaves", "crossings")
 
 
 class _Request(NamedTuple):
@@ -60,6 +62,8 @@ class _Request(NamedTuple):
     """Semitones from the pitches that the model sings to those that are heard."""
     given: dict[int, int]
     """Voice number -> part of ``song``."""
+    phrases: int = 0
+    """So many fermatas were put where a phrase seems to end, since none were given."""
 
     def heard(self, frames: Frames) -> Song:
         """An answer as a song of four voices in the key that is heard."""
@@ -207,7 +211,8 @@ def _clips(
         kept = 1 if request.given else candidates
         heard = [request.heard(frames) for frames in draws.frames[:kept]]
         songs = [request.answer(voices) for voices in heard]
-        made.append((songs, [_findings(*pair) for pair in zip(heard, draws.nats_per_frame[:kept], strict=True)]))
+        nats = draws.nats_per_frame[:kept]
+        made.append((songs, [_findings(request, *pair) for pair in zip(heard, nats, strict=True)]))
         return songs, Canvas(songs[0], 0, tuple(range(len(request.song.parts), len(songs[0].parts))))
 
     clips = make_clips(
@@ -216,15 +221,27 @@ def _clips(
     return [_told(clip, *own) for clip, own in zip(clips, made, strict=True)]
 
 
-def _findings(heard: Song, nats_per_frame: float) -> Findings:
-    return {"voice_leading": voice_leading(heard).as_dict(), "nats_per_frame": round(float(nats_per_frame), 4)}
+def _findings(request: _Request, heard: Song, nats_per_frame: float) -> Findings:
+    marks = sum(mark.text == FERMATA_MARK for mark in heard.markers)
+    source = "phrase ends" if request.phrases else "given" if request.given else "model"
+    return {
+        "voice_leading": voice_leading(heard).as_dict(),
+        "nats_per_frame": round(float(nats_per_frame), 4),
+        "fermatas": {"count": marks, "from": source},
+    }
 
 
 def _told(clip: Clip, songs: list[Song], findings: list[Findings]) -> Clip:
     """The clip with what was found in it."""
     own = findings[next(number for number, song in enumerate(songs) if song is clip.song)]
-    counts = own["voice_leading"]
-    return replace(clip, findings=own, remark=", ".join(f"{counts[name]} {name.replace('_', ' ')}" for name in TOLD))
+    counts = VoiceLeading(**own["voice_leading"])
+    remark = (
+        f"parallel fifths {counts.parallel_fifths}, octaves {counts.parallel_octaves}; crossings {counts.crossings}, "
+        f"notes out of range {counts.out_of_range}"
+    )
+    if own["fermatas"]["from"] == "phrase ends":
+        remark += f"; fermatas at {own['fermatas']['count']} phrase ends, since none are marked"
+    return replace(clip, findings=own, remark=remark)
 
 
 def _codec(bundle: Bundle) -> ChoraleCodec:
@@ -256,13 +273,20 @@ def _blank(bundle: Bundle, codec: ChoraleCodec, wish: Wish) -> _Request:
 
 def _around(codec: ChoraleCodec, song: Song, voices: Sequence[str]) -> _Request:
     """The song's parts are given. Before the first note and after the last one nobody sings."""
-    if len(set(voices) & set(VOICE_NAMES)) == len(VOICE_NAMES):
-        raise UsageError("all four voices are given, so none is left to find; give one, two or three of them")
     notes = pitched_notes(song.notes, song.parts)
+    if set(VOICE_NAMES) <= set(voices):
+        sounding = len(np.unique(notes["part"]))
+        if sounding == len(VOICE_NAMES):
+            raise UsageError("all four voices are given, so none is left to find; give one, two or three of them")
+        raise UsageError(f"{sounding} pitched parts sound, and four voices are named; name only those that are given")
     if not len(notes):
         why = "only drums sound" if len(song) else "there are no notes"
         raise CodecError(f"{song.title or 'song'}: {why}, and a voice needs pitches; give music with a melody")
     arranged, move = codec.arrange(song, voices), -codec.transposition(song, voices)
+    ends: list[int] = []
+    if not any(mark.text == FERMATA_MARK for mark in song.markers):
+        ends = phrase_ends(arranged.notes[arranged.notes["part"] == arranged.notes["part"].min()]).tolist()
+        arranged = arranged.replace(markers=tuple(Marker(onset, FERMATA_MARK) for onset in ends))
     frames, bar = frames_of(arranged), codec.steps_per_bar(arranged)
     sounds = np.flatnonzero((frames.tokens != REST).any(1))
     first, stop = int(sounds[0]) // bar * bar, int(sounds[-1]) + 1
@@ -270,10 +294,18 @@ def _around(codec: ChoraleCodec, song: Song, voices: Sequence[str]) -> _Request:
     tokens = np.full_like(frames.tokens, OPEN)
     tokens[:, numbers] = frames.tokens[:, numbers]
     tokens[: sounds[0]] = REST
-    fermata = frames.fermata[first:stop] if frames.fermata.any() else None
-    score = Score(tokens[first:stop], bar, fermata, _playable(move, Wish()))
+    place = _places(song, len(tokens))[first:stop]
+    score = Score(tokens[first:stop], bar, frames.fermata[first:stop], _playable(move, Wish()), place)
     given = dict(zip(numbers, np.unique(notes["part"]).tolist(), strict=True))
-    return _Request(codec, song, score, first, move, given)
+    return _Request(codec, song, score, first, move, given, len(ends))
+
+
+def _places(song: Song, count: int) -> NDArray[np.int64]:
+    """(count,) the sixteenth of its bar that each is, whatever the meters."""
+    lines = steps(song.bar_lines())
+    at = np.arange(count)
+    place: NDArray[np.int64] = at - lines[np.searchsorted(lines, at, side="right") - 1]
+    return place
 
 
 def _playable(move: int, wish: Wish) -> NDArray[np.bool_] | None:
@@ -308,3 +340,16 @@ def _named(parts: Sequence[Part], given: dict[int, int]) -> list[Part]:
     """The parts; a given voice that has no name gets that of its voice."""
     names = {part: VOICES[voice].name for voice, part in given.items()}
     return [replace(part, name=part.name or names.get(index, "")) for index, part in enumerate(parts)]
+
+
+def voice_station(bundle: Bundle, wish: Wish) -> VoiceStation:
+    """Chorales without end, from nothing.
+
+    Raises:
+        As `play_chorale`.
+    """
+    request = _blank(bundle, _codec(bundle), wish)
+    particles = 1 if request.score.playable is None else PARTICLES
+    parallels = PARALLELS if wish.parallels is None else wish.parallels
+    frame = last_bar(request.song, VOICES)
+    return VoiceStation(frame, bundle, request.score, particles, parallels, request.move)
