@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from woodshed.bundle import Bundle, load_bundle
-from woodshed.errors import BundleError, CodecError, CorpusError, OutOfRange, UsageError
+from woodshed.errors import BundleError, CodecError, CorpusError, OutOfRange, UnknownName, UsageError
 from woodshed.generation.filters import Sampling
 from woodshed.music import Key, Part, Song
 from woodshed.recipes.material import Material
@@ -140,3 +140,19 @@ def test_a_damaged_passage_is_refused(folder: Path, tmp_path: Path) -> None:
         (copy / "config.json").write_text(json.dumps(config))
         with pytest.raises(BundleError, match="damaged"):
             generate(load_bundle(copy), Wish(bars=1), seed=1)
+
+
+@pytest.mark.parametrize("name", ["deeprock", "pitch-step-duration"])
+def test_states_may_be_carried_and_that_is_in_the_settings(bundles: dict[str, Bundle], name: str) -> None:
+    clip = generate(bundles[name], Wish(bars=4, mode="carried"), seed=3, candidates=2)[0]
+    assert clip.settings["mode"] == "carried"
+    assert clip.song.notes["onset"].max() > 3 * 1920
+
+
+def test_a_mode_that_a_recipe_does_not_have_is_refused(bundles: dict[str, Bundle], tiny_bundle: Path) -> None:
+    with pytest.raises(UsageError, match="recipe shred cannot carry a state"):
+        generate(bundles["shred"], Wish(mode="carried"), seed=1)
+    with pytest.raises(UnknownName, match="mode 'fast' is not one of windowed, carried"):
+        continue_song(bundles["deeprock"], solo(1), Wish(mode="fast"), seed=1)
+    with pytest.raises(UsageError, match="--mode is for deeprock and pitch-step-duration, not for band"):
+        generate(load_bundle(tiny_bundle), Wish(mode="carried"), seed=1)

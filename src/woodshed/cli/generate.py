@@ -38,6 +38,12 @@ def command(
     beam: playing.BeamSize = 1,
     branch_factor: playing.BranchFactor = 1,
     parallels: playing.Parallels = None,
+    mode: Annotated[
+        str | None,
+        typer.Option(
+            "--mode", metavar="NAME", help="Of a window net: windowed, or carried: faster, and nearly as good."
+        ),
+    ] = None,
     primer: Annotated[
         Path | None, typer.Option("--primer", metavar="FILE", help="Go on from this music, as `continue` does.")
     ] = None,
@@ -107,7 +113,7 @@ def command(
         parallels=parallels,
     )
     wish = wishes.over_chords(wish, chords, chords_from, bars is not None)
-    wish = replace(wish, binariser=binarise, threshold=threshold)
+    wish = replace(wish, binariser=binarise, threshold=threshold, mode=mode)
     warmth = {} if temperature is None else wishes.parse_temperature(temperature)
     read_config(bundle)
     use_threads(threads)

@@ -1,4 +1,10 @@
-"""Playing on from a window of events, as the Keras systems do: the latest events are read, the next is drawn."""
+"""Playing on from a window of events, as the Keras systems do: the latest events are read, the next is drawn.
+
+There are two modes. ``"windowed"`` is what the nets were trained for: each event is drawn after just the last L, the
+length of the window. ``"carried"`` lets states run on from event to event instead of reading a window anew: the state
+that is asked has heard between L and L + L / `RENEWALS` events, then a younger one that has heard L takes its place. It
+costs a few rows of one step; what it costs in nats is measured in ``benchmarks/argmax_decay``.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +16,29 @@ from numpy.typing import NDArray
 
 from woodshed.bundle import Bundle, window_model
 from woodshed.codecs.pitch_step_duration import PitchStepDurationCodec
+from woodshed.errors import UnknownName, UsageError
 from woodshed.generation.filters import Sampling, draw
+
+MODES = ("windowed", "carried")
+RENEWALS = 2
+"""How many states begin while one window passes, in the mode ``"carried"``."""
+
+
+def check_mode(bundle: Bundle, mode: str) -> None:
+    """Whether the bundle can be played so.
+
+    Raises:
+        UnknownName: for a mode that there is not.
+        UsageError: if its net can not carry a state.
+    """
+    if mode not in MODES:
+        raise UnknownName(f"mode {mode!r} is not one of {', '.join(MODES)}")
+    model, _ = window_model(bundle)
+    if mode == "carried" and not hasattr(model, "step"):
+        raise UsageError(
+            f"recipe {bundle.recipe} cannot carry a state: its dense layer sees each of the last "
+            f"{model.config.window} outputs by its place; use --mode windowed"
+        )
 
 
 def play_windows(
@@ -21,29 +49,26 @@ def play_windows(
     *,
     count: int = 1,
     playable: NDArray[np.bool_] | None = None,
+    mode: str = "windowed",
 ) -> Iterator[NDArray[Any]]:
     """``count`` streams side by side after ``passage``, whose last events fill the window. Without end.
 
     Each item is the next event of every stream: (count,) ids, or (count, 3) rows. ``playable`` says which ids, or
-    pitches, may be drawn; None: all.
+    pitches, may be drawn; None: all. ``mode`` is one of `MODES`.
 
     Of pitch-step-duration the pitch is drawn, and step and duration are what the net says, not below 0, as in its
     source; the generator is the only source of chance.
 
     Raises:
         BundleError: if the bundle has no window.
+        UsageError: for a mode that the net has not.
     """
     import torch
 
-    from woodshed.models.keras_lstm import select
-
     model, codec = window_model(bundle)
-    window = codec.scale(passage[-model.config.window :])[None]
-    said: Any
-    said, state = model.read(torch.from_numpy(np.ascontiguousarray(window)))
-    index = torch.zeros(count, dtype=torch.int64)
-    state = select(state, index)
-    said = type(said)(*(head[index] for head in said)) if isinstance(said, tuple) else said[index]
+    check_mode(bundle, mode)
+    reader = (_Carried if mode == "carried" else _Windowed)(model, count)
+    said = reader.begin(torch.from_numpy(np.ascontiguousarray(codec.scale(passage[-model.config.window :]))))
     seconds = isinstance(codec, PitchStepDurationCodec)
     while True:
         logits = (said.pitch if seconds else said).double().numpy()
@@ -55,4 +80,49 @@ def play_windows(
             told = [np.maximum(head.double().numpy(), 0.0) for head in (said.step, said.duration)]
             events = np.stack((drawn.astype(np.float64), *told), axis=-1)
         yield events
-        said, state = model.slide(torch.from_numpy(codec.scale(events)), state)
+        said = reader.hear(torch.from_numpy(codec.scale(events)))
+
+
+class _Windowed:
+    """B streams that read the last L events for each new one."""
+
+    def __init__(self, model: Any, count: int) -> None:
+        self.model, self.count = model, count
+
+    def begin(self, passage: Any) -> Any:
+        """What the net says (B) after ``passage`` (L, I), heard by all streams."""
+        said, self.state = self.model.read(passage.expand(self.count, -1, -1))  # how it goes on depends on how many
+        return said
+
+    def hear(self, event: Any) -> Any:
+        """What the net says (B) after one more ``event`` (B, I)."""
+        said, self.state = self.model.slide(event, self.state)
+        return said
+
+
+class _Carried:
+    """B streams, each with a few states of different ages, oldest first; the oldest is asked."""
+
+    def __init__(self, model: Any, count: int, renewals: int = RENEWALS) -> None:
+        self.model, self.count = model, count
+        self.every = -(-model.config.window // renewals)
+        self.ages: list[int] = []
+        self.states: list[Any] = []
+
+    def begin(self, passage: Any) -> Any:
+        """As in `_Windowed`."""
+        said = None
+        for event in passage:
+            said = self.hear(event[None].repeat(self.count, 1))
+        return said
+
+    def hear(self, event: Any) -> Any:
+        """As in `_Windowed`."""
+        if not self.ages or self.ages[-1] == self.every:
+            self.states.append(self.model.start(self.count))
+            self.ages.append(0)
+        told = [self.model.step(event, state) for state in self.states]
+        self.ages = [age + 1 for age in self.ages]
+        old = int(len(self.ages) > 1 and self.ages[1] >= self.model.config.window)
+        self.ages, self.states = self.ages[old:], [state for _, state in told[old:]]
+        return told[old][0]

@@ -156,6 +156,7 @@ def settings_of(
         "meter": None if wish.meter is None else str(wish.meter),
         "polyphony": wish.polyphony,
         "steps": wish.steps,
+        "mode": wish.mode,
         "beam": None if wish.beam.size == 1 == wish.beam.branch_factor else asdict(wish.beam),
         "parallels": wish.parallels,
         "ranges": {name: list(span) for name, span in wish.ranges.items()} or None,

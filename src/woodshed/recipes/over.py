@@ -21,6 +21,7 @@ from woodshed.errors import BundleError, InfeasibleCanvas, OutOfRange, UsageErro
 from woodshed.generation.canvas import Canvas, melody_program, until
 from woodshed.generation.events import Line, play_events
 from woodshed.generation.filters import Sampling
+from woodshed.generation.windows import MODES, check_mode
 from woodshed.music import TEMPO, TICKS_PER_QUARTER, Key, Marker, Part, Song
 from woodshed.music.general_midi import family
 from woodshed.music.key_finding import find_key
@@ -208,6 +209,12 @@ def _check(wish: Wish) -> None:
         raise UsageError(f"a solo keeps to the backing's own tempo and meter; leave out {' and '.join(named)}")
     if wish.steps is not None or wish.polyphony is not None:
         raise UsageError("--steps and --polyphony do not go with --over; --bars says how long the solo is")
+    others = {
+        "--chords": wish.chords, "--chords-from": wish.sheet, "--binarise": wish.binariser,
+        "--threshold": wish.threshold, "--parallels": wish.parallels,
+    }  # fmt: skip
+    if named := [name for name, value in others.items() if value is not None]:
+        raise UsageError(f"{' and '.join(named)} and --over do not go together; leave one of them out")
     if wish.parts is not None and (len(wish.parts) != 1 or wish.parts[0].is_drum):
         raise UsageError("a solo is one pitched part; name one with --parts, or leave that out")
     if len(wish.ranges) > 1:
@@ -236,13 +243,16 @@ def _window_solos(
 ) -> _Draw:
     """Solos that go on from a passage."""
     refuse_beam(bundle, wish)
+    check_mode(bundle, wish.mode or MODES[0])
     _, codec = window_model(bundle)
     passages = passages_in(bundle) if primer is None else [passage_of(bundle, primer)]
     requests = [_request(codec, place, passage) for passage in passages]
 
     def draw(rng: np.random.Generator, count: int, tell: Told | None) -> tuple[list[Song], dict[str, Any]]:
         request = requests[int(rng.integers(len(requests)))]
-        solos = [request.answer(events) for events in play_request(bundle, request, sampling, rng, count, tell)]
+        solos = [
+            request.answer(events) for events in play_request(bundle, request, sampling, rng, count, tell, wish.mode)
+        ]
         what = f"a passage of {request.source.title}" if primer is None else request.source.title or "the primer"
         return solos, {"from": what, "from_key": str(request.found), "semitones": request.move}
 
@@ -272,6 +282,8 @@ def _line_solos(
     bundle: Bundle, over: Over, place: _Place, wish: Wish, sampling: Sampling, primer: Song | None
 ) -> _Draw:
     """Melodies; those of a recipe that knows its key are moved, the others keep to the key."""
+    if wish.mode is not None:
+        raise UsageError(f"--mode is for deeprock and pitch-step-duration, not for {bundle.recipe}; leave it out")
     if primer is not None:
         raise UsageError(f"--primer and --over do not go together for {bundle.recipe}; leave one of them out")
     codec: MelodyCodec

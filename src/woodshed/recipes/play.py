@@ -58,6 +58,7 @@ def generate(
 
         return play_rolls(bundle, wish, sampling, seed=seed, count=count, candidates=candidates, on_step=on_step)
     _no_roll_wishes(bundle, wish)
+    _no_window_wishes(bundle, wish)
     if kind_of(bundle) == WINDOWS:
         from woodshed.recipes.solos import play_solo
 
@@ -110,6 +111,7 @@ def continue_song(
     check_verb(bundle, "continue")
     _no_roll_wishes(bundle, wish or Wish())
     wish, sampling = wish or Wish(), sampling or default_sampling(bundle)
+    _no_window_wishes(bundle, wish)
     own = {"parts": wish.parts, "tempo": wish.bpm, "meter": wish.meter}
     if named := [name for name, value in own.items() if value is not None]:
         raise UsageError(f"a continuation keeps the song's own {' and '.join(named)}; leave that out")
@@ -132,6 +134,11 @@ def continue_song(
     return make_clips(
         "continue", bundle, wish, sampling, answer, seed=seed, count=count, candidates=candidates, on_step=on_step
     )
+
+
+def _no_window_wishes(bundle: Bundle, wish: Wish) -> None:
+    if wish.mode is not None and kind_of(bundle) != WINDOWS:
+        raise UsageError(f"--mode is for deeprock and pitch-step-duration, not for {bundle.recipe}; leave it out")
 
 
 def _no_line_wishes(bundle: Bundle, wish: Wish) -> None:

@@ -13,7 +13,7 @@ from woodshed.bundle import Bundle, window_model
 from woodshed.errors import BundleError, CodecError, OutOfRange, UsageError
 from woodshed.generation.canvas import Canvas, check_bars, melody_program, part_of, until
 from woodshed.generation.filters import Sampling
-from woodshed.generation.windows import play_windows
+from woodshed.generation.windows import MODES, check_mode, play_windows
 from woodshed.music import METER, TEMPO, Marker, Meter, Song
 from woodshed.music.units import DEFAULT_BPM
 from woodshed.recipes.clip import Clip, make_clips
@@ -117,7 +117,7 @@ def play_solo(
 
     def answer(rng: np.random.Generator, tell: Told | None) -> tuple[list[Song], Canvas]:
         request = requests[int(rng.integers(len(requests)))]
-        played = play_request(bundle, request, sampling, rng, candidates, tell)
+        played = play_request(bundle, request, sampling, rng, candidates, tell, wish.mode)
         return [request.answer(events) for events in played], request.canvas
 
     verb = "generate" if primer is None else "continue"
@@ -141,11 +141,19 @@ class Request(Protocol):
 
 
 def play_request(
-    bundle: Bundle, request: Request, sampling: Sampling, rng: np.random.Generator, count: int, tell: Told | None
+    bundle: Bundle,
+    request: Request,
+    sampling: Sampling,
+    rng: np.random.Generator,
+    count: int,
+    tell: Told | None,
+    mode: str | None = None,
 ) -> list[NDArray[Any]]:
     """As many events as are wanted, of ``count`` streams; or enough to last as long as is wanted."""
     heard: list[NDArray[Any]] = []
-    for events in play_windows(bundle, request.passage, sampling, rng, count=count, playable=request.playable):
+    mode = MODES[0] if mode is None else mode
+    stream = play_windows(bundle, request.passage, sampling, rng, count=count, playable=request.playable, mode=mode)
+    for events in stream:
         heard.append(events)
         if request.events is not None:
             share = len(heard) / request.events
@@ -168,6 +176,7 @@ def _check(bundle: Bundle, wish: Wish) -> None:
     if wish.parts is not None and (len(wish.parts) != 1 or wish.parts[0].is_drum):
         raise UsageError("this bundle plays one pitched part; name one with --parts, or leave that out")
     refuse_beam(bundle, wish)
+    check_mode(bundle, wish.mode or MODES[0])
     unknown = {"--key": wish.key, "--range": wish.ranges or None, "--polyphony": wish.polyphony}
     if asked := [name for name, value in unknown.items() if value is not None]:
         raise UsageError(

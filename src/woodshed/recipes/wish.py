@@ -45,6 +45,8 @@ class Wish:
     """The chance from which a cell is on, for the binariser of that name."""
     beam: Beam = field(default_factory=Beam)
     """Of a melody: how widely to search."""
+    mode: str | None = None
+    """Of a window net: whether a window is read anew for each event, or states are carried; one of `MODES` there."""
     parallels: float | None = None
     """Of a chorale: odds of each parallel fifth or octave, 0-1; 1 is as learned."""
 
