@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 from tables import table
 
 from woodshed.codecs import FIELDS, NoteStepCodec
+from woodshed.codecs.chord_roll import ChordRollCodec
 from woodshed.codecs.melody import MelodyCodec
 from woodshed.codecs.pitch_names import PitchNameCodec
 from woodshed.codecs.pitch_step_duration import PitchStepDurationCodec
 from woodshed.errors import WoodshedError
 from woodshed.music import NOTE, Meter, Part, Song, melody_song, parse_melody
+from woodshed.music.chord_sheet import chord_rows, parse_chords
 from woodshed.music.melodies import STEP_TICKS
 from woodshed.recipes.recipe import Recipe
 from woodshed.recipes.runs import recipe_codec
@@ -56,6 +58,10 @@ def as_seen(recipe: Recipe) -> str:
         return as_names(replace(codec, part=None))
     if isinstance(codec, PitchStepDurationCodec):
         return as_seconds(codec)
+    if isinstance(codec, ChordRollCodec):
+        return as_chords(codec)
+    if hasattr(codec, "clips"):
+        return as_clips(codec)
     try:
         return as_voices(codec) if codec.name == "chorale" else in_words(codec)
     except (WoodshedError, AttributeError) as error:
@@ -160,6 +166,78 @@ def chorale() -> Song:
     for column, values in zip(("onset", "duration", "pitch", "velocity", "part"), zip(*rows, strict=True), strict=True):
         notes[column] = values
     return found.replace(parts=parts, notes=notes[:0]).with_notes(notes)
+
+
+def trio(times: int = 1) -> Song:
+    """The tune with a bass on roots and fifths and a plain drum beat; again and again, if asked."""
+    lead, bars = tune(), BARS * times
+    bar = STEPS * STEP_TICKS
+    drums = [(bar_start + beat * QUARTER * STEP_TICKS, (36, 38)[beat % 2]) for bar_start in range(0, bars * bar, bar)
+             for beat in range(4)]  # fmt: skip
+    hats = [(onset, 42) for onset in range(0, bars * bar, EIGHTH * STEP_TICKS)]
+    roots, onset = [], 0
+    for pitch, length in NOTES * times:
+        if onset % (2 * QUARTER) == 0:
+            roots.append((onset * STEP_TICKS, BELOW[pitch][2] - 12))
+        onset += length
+    notes = [(0, *row[1:]) for row in _rows(lead, times)]
+    notes += [(1, onset, 2 * QUARTER * STEP_TICKS, pitch, 90) for onset, pitch in roots]
+    notes += [(2, onset, STEP_TICKS, pitch, 100) for onset, pitch in drums + hats]
+    parts = [Part("Lead", 27, False, "lead"), Part("Bass", 33, False, "bass"), Part("Drums", 0, True, "drums")]
+    return Song.make(notes, parts, tempos=[(0, 120.0)], meters=[(0, 4, 4)], length=bars * bar)
+
+
+def _rows(song: Song, times: int) -> list[tuple[int, int, int, int, int]]:
+    return [
+        (0, int(note["onset"]) + turn * song.length, int(note["duration"]), int(note["pitch"]), 100)
+        for turn in range(times)
+        for note in song.notes
+    ]
+
+
+def as_clips(codec: Any) -> str:
+    """Tokens of the first clip of the eight bars, part by part."""
+    whole = tune() if tuple(codec.parts) == ("melody",) else trio(-(-codec.bars // BARS))
+    clip = codec.clips(whole)[0]
+    tokens, scored = codec.encode(clip), codec.scored(codec.encode(clip))
+    rows = []
+    for part, own, kept in zip(codec.field_sizes(), tokens, scored, strict=True):
+        own = own[kept]
+        if len(own) > 1:  # a part that is not there is one end token
+            shown = own[: SHOWN_BARS * STEPS]
+            rows.append([part, code(shown) + (" ..." if len(own) > len(shown) else ""), str(len(own))])
+    seen = [
+        [part, str(symbol), codec.describe(part, int(symbol))]
+        for part, own, kept in zip(codec.field_sizes(), tokens, scored, strict=True) if kept.sum() > 1
+        for symbol in np.unique(own[kept][: SHOWN_BARS * STEPS])
+    ]  # fmt: skip
+    return (
+        f"*Ode to Joy* with a bass and a plain beat, as far as this system hears it; a clip is {codec.bars} "
+        f"bar{'s' if codec.bars > 1 else ''} of 4/4, {tokens.shape[0]} row{'s' if len(tokens) > 1 else ''} of "
+        f"{tokens.shape[1]} tokens. The first clip:\n\n{table(['part', 'tokens', 'tokens in all'], rows)}\n"
+        f"{table(['part', 'token', 'meaning'], seen)}"
+    )
+
+
+def as_chords(codec: ChordRollCodec) -> str:
+    """The roll as signs, a bar on a line, with the chord of each."""
+    names = ["C", "C", "G", "C", "C", "C", "G", "C"]
+    chords = chord_rows(parse_chords(" ".join(names)), BARS, STEPS * STEP_TICKS)
+    song = codec.arrange(tune().replace(chords=chords))
+    roll = codec.encode(song)
+    used = np.flatnonzero(roll[:, :-1].any(axis=0))[::-1]
+    lines = [f"{'':8s} " + " ".join(f"{name:16s}" for name in names)]
+    for cell in [*used.tolist(), roll.shape[1] - 1]:
+        label = "struck" if cell == roll.shape[1] - 1 else codec.describe("pitch", cell).split()[0]
+        signs = ["".join("#" if on else "." for on in roll[bar * STEPS :][:STEPS, cell]) for bar in range(BARS)]
+        lines.append(f"{label:8s} " + " ".join(signs))
+    text = "\n".join(lines)
+    return (
+        f"*Ode to Joy* over a chord for each bar. The roll has {roll.shape[1]} cells each sixteenth (24 pitches, and "
+        f"one that says where a note is struck: the last line) and {codec.given} that are known beforehand (the "
+        f"chord, the next chord, the place in the bar). Rows without a cell that is on are left out:\n\n"
+        f"```\n{text}\n```\n"
+    )
 
 
 def in_words(codec: Any) -> str:

@@ -18,6 +18,7 @@ FOLDERS = {
     "nottingham": "folk/nottingham/melody",
     "freedoom": "band/freedoom",
     "chorales": "chorales/js-fakes",
+    "groove": "groove",
 }
 """Name of a set -> its folder below WOODSHED_DATA."""
 TITLES = {
@@ -25,18 +26,25 @@ TITLES = {
     "nottingham": "Nottingham folk tunes (GPL-3: for comparison only)",
     "freedoom": "Freedoom, rock and metal for games (BSD-3)",
     "chorales": "JS Fake Chorales (CC BY 4.0: for comparison only)",
+    "groove": "Groove, human drummers (CC BY 4.0)",
 }
 LESSONS: dict[str, dict[str, float]] = {
     "attention-rnn": {"openewld": 3, "nottingham": 1},
     "band": {"freedoom": 3},
     "basic-rnn": {"openewld": 3, "nottingham": 1},
     "chorale": {"chorales": 3},
+    "chord-melody": {"openewld": 2},
     "deeprock": {"freedoom": 1.5},
     "lookback-rnn": {"openewld": 3, "nottingham": 1},
     "markov": {"openewld": 0, "nottingham": 0},
     "mono-rnn": {"openewld": 3, "nottingham": 1},
+    "pianoroll": {"freedoom": 4},
     "pitch-step-duration": {"freedoom": 1.5},
     "shred": {"freedoom": 1.5},
+    "vae-band-1bar": {"freedoom": 5},
+    "vae-drums-2bar": {"groove": 4},
+    "vae-melody-2bar": {"openewld": 4},
+    "vae-trio-16bar": {"freedoom": 6},
 }
 """Recipe -> set -> minutes. The first set is the one whose pieces are drawn on the recipe's page. A chain counts in a
 second however many minutes are given."""

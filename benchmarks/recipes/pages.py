@@ -10,7 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from eight_bars import BARS, as_seen
+from eight_bars import as_seen
+from pieces import CHOSEN
 from tables import figure, nats_table, table
 
 from music import BY_CODEC, LESSONS, OTHERS, TITLES, Lesson, lessons, material_of
@@ -41,12 +42,14 @@ ROLLS = 2
 """Pieces drawn on a page: the first ones, not chosen."""
 MOST_NOTES = 300
 """If two pieces have more, only one is drawn: the picture would be too large a file."""
-FETCH = {"openewld": "openewld", "freedoom": "freedoom", "chorales": "js-fakes", "nottingham": "nottingham"}
+FETCH = {"openewld": "openewld", "freedoom": "freedoom", "chorales": "js-fakes", "nottingham": "nottingham",
+         "groove": "groove"}  # fmt: skip
 WHERE = {
     "openewld": "leadsheets/openewld",
     "freedoom": "band/freedoom",
     "chorales": "chorales/js-fakes",
     "nottingham": "folk/nottingham/melody",
+    "groove": "groove",
 }
 
 
@@ -59,7 +62,7 @@ def write_pages(options: argparse.Namespace, results: list[dict[str, str]], musi
         recipe = load_recipe(name)
         data = next(iter(LESSONS.get(name) or BY_CODEC.get(recipe.codec_name, OTHERS)))
         own = [row for row in results if (row["recipe"], row["data"]) == (name, data)]
-        pieces = [row for row in music if (row["recipe"], row["data"], row["bars"]) == (name, data, str(BARS))]
+        pieces = [row for row in music if (row["recipe"], row["data"], row["drawn"]) == (name, data, CHOSEN)]
         picture = draw(recipe, data, options)
         put(docs / f"{name}.md", page(recipe, data, own, pieces, picture, options.work))
     put(docs / "README.md", index(names, results))
@@ -95,7 +98,16 @@ def commands(recipe: Recipe, data: str) -> str:
     if recipe.codec_name == "chorale":
         lines[3:] = ["woodshed harmonise my.shed melody.mid -o four.mid           # three voices to a melody"]
     if recipe.material["kind"] == "parts":
-        lines.pop()
+        lines[-1] = "woodshed generate my.shed -o song.mid --over backing.mid   # a solo over a backing track"
+    if recipe.material["kind"] == "lead-sheets":
+        lines[3:] = ['woodshed generate my.shed -o song.mid --chords "Am F C G"']
+    if recipe.material["kind"] == "rolls":
+        lines[3:] = []
+    if recipe.material["kind"] == "clips":
+        lines[3:] = [
+            "woodshed interpolate my.shed one.mid other.mid --steps 9 -o path.mid",
+            "woodshed vary my.shed one.mid --by 0.3 -o varied.mid",
+        ]
     if recipe.codec_name == "melody":
         lines[-1] += " --steps 128"
         lines.append("woodshed generate my.shed -o wide.mid --temperature 1.1 --beam 2 --branch-factor 4")
@@ -162,18 +174,24 @@ def played(pieces: list[dict[str, str]], picture: str) -> str:
     if made is None or real is None:
         return "Not measured yet: `make recipes`.\n"
     cells = [[words, shown(made, name), shown(real, name)] for name, words in SHOWN.items()]
-    heads = [f"mean over pieces of {BARS} bars", f"generated ({made['pieces']})", f"held out ({real['pieces']})"]
+    heads = [
+        f"mean over pieces of {made['bars']} bars",
+        f"generated ({made['pieces']})",
+        f"held out ({real['pieces']})",
+    ]
     return f"The first of {made['pieces']} pieces, not chosen:\n\n{picture}\n\n{table(heads, cells)}"
 
 
 def shown(row: dict[str, str], name: str) -> str:
-    return f"{100 * float(row[name]):.0f} %" if name in PERCENT else figure(row, name)
+    if name in PERCENT:
+        return f"{100 * float(row[name]):.0f} %" if row[name] else "–"
+    return figure(row, name)
 
 
 def draw(recipe: Recipe, data: str, options: argparse.Namespace) -> str:
     """The picture of the first pieces, as Markdown; nothing if there are none."""
     name = Lesson(recipe, data, 0).name
-    files = [options.work / "pieces" / f"{name}-generated-{BARS}" / f"{number:02d}.mid" for number in range(ROLLS)]
+    files = [options.work / "pieces" / f"{name}-generated-{CHOSEN}" / f"{number:02d}.mid" for number in range(ROLLS)]
     if not all(file.exists() for file in files):
         return ""
     songs = [read_midi(file) for file in files]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from music import Lesson
-from woodshed.bundle import WINDOWS, Bundle, kind_of
-from woodshed.bundle.likelihood import song_nats
+from woodshed.bundle import EVENTS, LATENT, ROLLS, WINDOWS, Bundle, kind_of
 from woodshed.codecs.melody import LOOKBACK_BARS, NO_EVENT
 from woodshed.evaluation.copying import CopyIndex
 from woodshed.evaluation.metrics import excerpts, measure
+from woodshed.evaluation.reconstruction import measure_reconstruction
 from woodshed.formats import write_midi
 from woodshed.music import Meter, Song
 from woodshed.music.meter import bar_of
@@ -23,6 +24,7 @@ from woodshed.recipes.material import Material
 from woodshed.recipes.play import generate
 from woodshed.recipes.wish import Wish
 
+CHOSEN, FREE = "chosen", "free"
 BARS, LONG_BARS = 8, 16
 """Of the pieces as a user gets them, and of those in which repetition is counted."""
 FIGURES = (
@@ -30,28 +32,51 @@ FIGURES = (
     "empty_bar_rate", "mean_note_quarters",
 )  # fmt: skip
 OWN_FIGURES = ("copied", "copied_8", "bars_again_1", "bars_again_2", "notes_again_1", "notes_again_2", "drones")
-"""Worked out here; ``drones``: fewer than 3 pitches, a note struck 8 times running, or half of the bars empty."""
+"""Worked out here; ``drones``: fewer than 3 pitches (of drums: 2), a note struck 8 times running, or half of the bars
+empty."""
 SHORT_RUN = 8
 
 
 def scored(bundle: Bundle, songs: Sequence[Song]) -> tuple[list[Song], int]:
     """The songs of which a model predicts a note, and how many things it predicts in them: events, the rows of a band
-    (its end is one), or the events that have a whole window before them."""
+    (its end is one) or of a roll, the tokens of clips, or the events that have a whole window before them."""
     window = bundle.model.config.window if kind_of(bundle) == WINDOWS else 0
     kept, events = [], 0
     for song in songs:
-        size = len(bundle.codec.encode(bundle.codec.arrange(song))) if len(song) else 0
+        size = predicted_in(bundle, song) if len(song) else 0
         if size > window:
             kept.append(song)
             events += size - window
     return kept, events
 
 
-def either_way(bundle: Bundle, songs: Sequence[Song]) -> float:
-    """Nats of all songs when an event that can be said by several labels is charged with the sum of their chances."""
+def predicted_in(bundle: Bundle, song: Song) -> int:
+    """How many things the codec writes of a song."""
     codec = bundle.codec
-    if not getattr(codec, "lookback", False):
-        return sum(sum(song_nats(bundle, codec.arrange(song))[0].values()) for song in songs if len(song))
+    if kind_of(bundle) == LATENT:
+        return sum(int(codec.scored(codec.encode(clip)).sum()) for clip in codec.clips(song))
+    heard = codec.arrange(song)
+    return len(codec.rows(heard)[1] if kind_of(bundle) == ROLLS else codec.encode(heard))
+
+
+def comes_back(bundle: Bundle, songs: Sequence[Song], seed: int) -> dict[str, Any]:
+    """Of a latent space: the share of tokens that come back, over all parts alike, and what the space holds."""
+    if kind_of(bundle) != LATENT:
+        return {}
+    found = measure_reconstruction(bundle, songs, seed=seed)
+    return {
+        "right_given_truth": round(float(np.mean(list(found.given_truth.values()))), 4),
+        "right_sampled": round(float(np.mean(list(found.sampled.values()))), 4),
+        "bits": round(found.divergence_bits, 2), "used_dimensions": found.used_dimensions,
+    }  # fmt: skip
+
+
+def either_way(bundle: Bundle, songs: Sequence[Song]) -> float | None:
+    """Nats of all songs when an event that can be said by several labels is charged with the sum of their chances;
+    None where each can be said in one way."""
+    codec = bundle.codec
+    if kind_of(bundle) != EVENTS or not getattr(codec, "lookback", False):
+        return None
     import torch
 
     nats = 0.0
@@ -76,14 +101,17 @@ def measure_music(
     """A row for the real pieces and one for the generated, of either length.
 
     The short ones are what a user gets who asks for nothing (the best of several candidates); the long ones are drawn
-    without a choice, so that repetition is the model's own. Real ones are in the meter of the generated.
+    without a choice, so that repetition is the model's own. Clips of a latent space are as long as they are, and
+    have no long ones. Real pieces are in the meter of the generated.
     """
     learned = [(song.title, bundle.codec.arrange(song)) for song in material.songs if len(song)]
     indices = CopyIndex(learned), CopyIndex(learned, SHORT_RUN)
     meter = Meter.parse(next(iter(bundle.style.get("meters", {})), "4/4"))
     tested = [bundle.codec.arrange(song) for song in material.held_out if len(song)]
+    latent = kind_of(bundle) == LATENT
+    lengths = [(CHOSEN, bundle.codec.bars if latent else BARS, CANDIDATES), (FREE, LONG_BARS, 1)]
     rows = []
-    for bars, candidates in ((BARS, CANDIDATES), (LONG_BARS, 1)):
+    for drawn, bars, candidates in lengths[: 1 if latent else 2]:
         real = choose(tested, meter, bars, options.pieces)
         made = []
         for piece in range(options.pieces):
@@ -92,8 +120,8 @@ def measure_music(
             if (piece + 1) % 25 == 0:
                 tell(f"{lesson.name}: {piece + 1} of {options.pieces} pieces of {bars} bars")
         for source, songs in (("generated", made), ("real", real)):
-            keep(songs, options.work / "pieces" / f"{lesson.name}-{source}-{bars}")
-            row = {"recipe": lesson.recipe.name, "data": lesson.data, "source": source, "bars": bars}
+            keep(songs, options.work / "pieces" / f"{lesson.name}-{source}-{drawn}")
+            row = {"recipe": lesson.recipe.name, "data": lesson.data, "source": source, "drawn": drawn, "bars": bars}
             row |= {"candidates": candidates if source == "generated" else "", "meter": str(meter)}
             rows.append(row | summary([figures(song, indices) for song in songs]))
     return rows
@@ -119,12 +147,13 @@ def keep(songs: Sequence[Song], folder: Path) -> None:
 def figures(song: Song, indices: tuple[CopyIndex, CopyIndex]) -> dict[str, float]:
     """The figures of one piece."""
     found = measure(song)
-    row = {name: float(getattr(found, name)) for name in FIGURES}
+    row = {name: float(getattr(found, name)) if found.is_defined(name) else math.nan for name in FIGURES}
     row["copied"], row["copied_8"] = (index.check(song).share for index in indices)
     for lag in (1, 2):
         row[f"bars_again_{lag}"] = bars_again(song, lag)
         row[f"notes_again_{lag}"] = float(getattr(found, f"self_similarity_{lag}"))
-    drone = found.distinct_pitches < 3 or found.longest_repeated_note_run >= 8 or found.empty_bar_rate >= 0.5
+    few = found.distinct_pitches < 3 if found.pitched_notes else len(np.unique(song.notes["pitch"])) < 2
+    drone = few or found.longest_repeated_note_run >= 8 or found.empty_bar_rate >= 0.5
     return row | {"drones": float(drone)}
 
 
@@ -146,7 +175,7 @@ def summary(rows: Sequence[dict[str, float]]) -> dict[str, Any]:
     """Mean of each figure over the pieces, and its standard error."""
     found: dict[str, Any] = {"pieces": len(rows)}
     for name in (*FIGURES, *OWN_FIGURES):
-        values = np.array([row[name] for row in rows])
+        values = np.array([row[name] for row in rows if math.isfinite(row[name])])
         found[name] = round(float(values.mean()), 4) if len(values) else ""
         found[f"{name}_error"] = round(float(values.std(ddof=1) / len(values) ** 0.5), 4) if len(values) > 1 else ""
     return found

@@ -167,7 +167,7 @@ def measure(lesson: Lesson, options: argparse.Namespace) -> None:
 
 def predicted(bundle: Any, material: Any) -> dict[str, Any]:
     """Held-out nats, per note and per event; see `pieces.scored`."""
-    from pieces import either_way, scored
+    from pieces import comes_back, either_way, scored
 
     from woodshed.evaluation.likelihood import measure_likelihood
 
@@ -181,7 +181,9 @@ def predicted(bundle: Any, material: Any) -> dict[str, Any]:
         "parameters": parameters, "counts": stored, "songs_train": len(material.songs), "notes_train": material.notes,
         "songs_held_out": found.songs, "notes_held_out": found.notes, "events_held_out": events,
         "nats_per_note": round(found.nats_per_note, 4), "low": round(found.low, 4), "high": round(found.high, 4),
-        "nats_per_event": round(whole / events, 4), "nats_per_note_either_way": round(either / found.notes, 4),
+        "nats_per_event": round(whole / events, 4),
+        "nats_per_note_either_way": "" if either is None else round(either / found.notes, 4),
+        **comes_back(bundle, songs, seed=0),
     }  # fmt: skip
 
 

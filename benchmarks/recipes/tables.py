@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from pieces import BARS, FIGURES, LONG_BARS, OWN_FIGURES
+from pieces import CHOSEN, FIGURES, FREE, OWN_FIGURES
 
 from music import REPOSITORY, TITLES, lessons
 from woodshed.recipes.recipe import recipe_names
@@ -20,14 +20,15 @@ from woodshed.recipes.recipe import recipe_names
 RESULTS = [
     "recipe", "data", "size", "minutes", "seconds", "steps", "best_seconds", "end", "threads", "seed", "parameters",
     "counts", "songs_train", "notes_train", "songs_held_out", "notes_held_out", "events_held_out", "nats_per_note",
-    "low", "high", "nats_per_event", "nats_per_note_either_way",
+    "low", "high", "nats_per_event", "nats_per_note_either_way", "right_given_truth", "right_sampled", "bits",
+    "used_dimensions",
 ]  # fmt: skip
 MUSIC = [
-    "recipe", "data", "source", "bars", "candidates", "meter", "pieces",
+    "recipe", "data", "source", "drawn", "bars", "candidates", "meter", "pieces",
     *(column for name in (*FIGURES, *OWN_FIGURES) for column in (name, f"{name}_error")),
 ]  # fmt: skip
 COLUMNS = {"results.csv": RESULTS, "music.csv": MUSIC}
-KEYS = {"results.csv": ("data", "recipe"), "music.csv": ("data", "recipe", "bars", "source")}
+KEYS = {"results.csv": ("data", "recipe"), "music.csv": ("data", "recipe", "drawn", "source")}
 WORDS = {
     "longest_repeated_note_run": "longest note run",
     "distinct_pitches": "pitches",
@@ -72,8 +73,10 @@ def write_tables(options: argparse.Namespace) -> None:
     fill(path, "lessons", table(["recipe", "learns", "minutes"], plan()))
     sets = list(dict.fromkeys(row["data"] for row in results))
     fill(path, "nats", "\n".join(f"**{TITLES[data]}**\n\n{nats_table(results, data)}" for data in sets))
+    fill(path, "latent", latent_table(results))
     fill(path, "music", "\n".join(f"**{TITLES[data]}**\n\n{music_table(music, data)}" for data in sets))
-    fill(path, "repetition", "\n".join(f"**{TITLES[data]}**\n\n{again_table(music, data)}" for data in sets))
+    again = [(data, again_table(music, data)) for data in sets]
+    fill(path, "repetition", "\n".join(f"**{TITLES[data]}**\n\n{found}" for data, found in again if found))
     fill(path, "machine", machine(options.threads))
     from pages import write_pages
 
@@ -119,7 +122,7 @@ def nats_table(results: list[dict[str, str]], data: str) -> str:
         [
             f"[`{row['recipe']}`](../../docs/recipes/{row['recipe']}.md)",
             f"{float(row['nats_per_note']):.3f} ({float(row['low']):.2f}-{float(row['high']):.2f})",
-            f"{float(row['nats_per_note_either_way']):.3f}", f"{float(row['nats_per_event']):.3f}",
+            either(row), f"{float(row['nats_per_event']):.3f}",
             size_of(row), f"{int(row['steps']):,}",
             f"{float(row['seconds']) / 60:.2f}", f"{float(row['best_seconds']):.0f}",
         ]
@@ -140,6 +143,25 @@ def nats_table(results: list[dict[str, str]], data: str) -> str:
     return f"{table(heads, cells)}\n{fine}({int(first['notes_held_out']):,} notes).\n"
 
 
+def either(row: dict[str, str]) -> str:
+    """Nats per note, of what can be said in several ways charged so."""
+    found = row["nats_per_note_either_way"]
+    return f"{float(found):.3f}" if found else ""
+
+
+def latent_table(results: list[dict[str, str]]) -> str:
+    """What comes back of clips that went through a latent space."""
+    rows = [row for row in results if row["bits"]]
+    cells = [
+        [
+            f"`{row['recipe']}`", f"{100 * float(row['right_given_truth']):.1f} %",
+            f"{100 * float(row['right_sampled']):.1f} %", f"{float(row['bits']):.1f}", row["used_dimensions"],
+        ]
+        for row in rows
+    ]  # fmt: skip
+    return table(["recipe", "given the tokens before", "all sampled", "bits a clip", "dimensions in use"], cells)
+
+
 def size_of(row: dict[str, str]) -> str:
     """Parameters of a net, counts of a chain."""
     parameters, counts = int(row["parameters"]), int(row["counts"] or 0)
@@ -148,7 +170,7 @@ def size_of(row: dict[str, str]) -> str:
 
 def music_table(music: list[dict[str, str]], data: str) -> str:
     """What a user gets, beside real music."""
-    rows = [row for row in music if row["data"] == data and int(row["bars"]) == BARS]
+    rows = [row for row in music if row["data"] == data and row["drawn"] == CHOSEN]
     chosen = real_last(rows)
     cells = [[label(row), *(figure(row, name) for name in WORDS)] for row in chosen]
     return table(["pieces", *WORDS.values()], cells)
@@ -156,14 +178,14 @@ def music_table(music: list[dict[str, str]], data: str) -> str:
 
 def again_table(music: list[dict[str, str]], data: str) -> str:
     """Repetition in pieces drawn without a choice."""
-    rows = [row for row in music if row["data"] == data and int(row["bars"]) == LONG_BARS]
+    rows = [row for row in music if row["data"] == data and row["drawn"] == FREE]
     names = ("bars_again_1", "bars_again_2", "notes_again_1", "notes_again_2")
     heads = ["bars as 1 before", "bars as 2 before", "notes as 1 bar before", "notes as 2 bars before"]
     cells = [
         [label(row), *(f"{100 * float(row[name]):.1f} % ± {100 * float(row[name + '_error']):.1f}" for name in names)]
         for row in real_last(rows)
     ]
-    return table(["pieces", *heads], cells)
+    return table(["pieces", *heads], cells) if cells else ""
 
 
 def real_last(rows: list[dict[str, str]]) -> list[dict[str, str]]:
@@ -178,6 +200,8 @@ def label(row: dict[str, str]) -> str:
 
 
 def figure(row: dict[str, str], name: str) -> str:
+    if not row[name]:
+        return "–"
     value = float(row[name])
     return f"{100 * value:.0f} %" if name in SHARES else f"{value:.2f}"
 
