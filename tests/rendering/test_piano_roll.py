@@ -155,3 +155,20 @@ def test_ten_thousand_notes_become_one_collection(tmp_path: Path) -> None:
     rows["pitch"], rows["velocity"] = 40 + np.arange(10_000) % 40, 90
     draw_piano_roll(Song.make(rows, [Part("Piano")]), tmp_path / "long.png")
     assert image_of(tmp_path / "long.png").shape[1] < 4000
+
+
+def test_markers_are_written_where_there_is_room_for_them() -> None:
+    from woodshed.music import Marker
+
+    notes = [(0, 480 * beat, 480, 60, 90) for beat in range(32)]
+    texts = (
+        Marker(0, "Intro"),
+        Marker(1920, "solo in $F$ minor"),
+        Marker(11520, "crowded"),
+        Marker(11600, "Outro by all"),
+    )
+    song = Song.make(notes, [Part("Lead", 30)], markers=texts)
+    drawn = piano_roll_svg(song)
+    for text in ("Intro", "minor", "Outro"):
+        assert f"<!-- {text}" in drawn or text in drawn
+    assert "crowded" not in drawn

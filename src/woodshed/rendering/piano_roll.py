@@ -30,6 +30,8 @@ MOST_BARS = 3000
 """More would be a grey field, and take minutes to draw."""
 DRUM_ROW, LANE_GAP = 0.17, 0.1
 """Height of a drum's row and the gap above the drum lane, in inches."""
+MARKER_SIGN, SHORTEST_MARKER = 0.062, 6
+"""Width of a sign of a marker's text in inches, and with how many signs of room it is written."""
 _BLACK_KEYS = (1, 3, 6, 8, 10)
 
 
@@ -186,6 +188,7 @@ def _draw_panel(figure: Figure, panel: _Panel, top: float, paint: Style) -> None
     for axes in lanes:
         _draw_bars(axes, panel, paint, width)
     _number_bars(lanes[0], panel, paint, width)
+    _draw_markers(lanes[0], panel, paint, width)
     _draw_legend(figure, panel, top - TOP, LEFT + width + 0.2, paint)
 
 
@@ -300,6 +303,22 @@ def _number_bars(axes: Axes, panel: _Panel, paint: Style, width: float) -> None:
         axes.annotate(
             str(bar + panel.first_bar + 1), (float(panel.lines[bar]), top), (1, 3), textcoords="offset points",
             fontsize=7, color=paint.faint, annotation_clip=False,
+        )  # fmt: skip
+
+
+def _draw_markers(axes: Axes, panel: _Panel, paint: Style, width: float) -> None:
+    """What is said at a place, such as where a solo begins: as much of it as fits before the next."""
+    start, end = int(panel.lines[0]), int(panel.lines[-1])
+    markers = [marker for marker in panel.song.markers if start <= marker.onset < end and marker.text.strip()]
+    places = [marker.onset for marker in markers] + [end]
+    for marker, place, following in zip(markers, places, places[1:], strict=False):
+        room = int((following - place) / (end - start) * width / MARKER_SIGN)
+        if room < SHORTEST_MARKER:
+            continue
+        axes.axvline(place, color=paint.faint, lw=0.8, ls=":", zorder=2.2)
+        axes.annotate(
+            _short(marker.text, room), (place, axes.get_ylim()[1]), (3, -3), textcoords="offset points", va="top",
+            fontsize=6.5, color=paint.text, zorder=4, style="italic",
         )  # fmt: skip
 
 
