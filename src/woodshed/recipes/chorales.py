@@ -45,6 +45,8 @@ from woodshed.recipes.wish import Wish
 
 DRAWS = 8
 """How many harmonies are found side by side for each that is kept."""
+FREE_PARTICLES = 8
+"""Streams for each draw from nothing: enough to drop those that run into parallels, or that do not come to an end."""
 STEP_TICKS = TICKS_PER_QUARTER // STEPS_PER_QUARTER
 Findings = dict[str, Any]
 
@@ -115,7 +117,7 @@ def play_chorale(
         InfeasibleCanvas: if the key and the ranges leave a voice nothing to sing.
     """
     request = _blank(bundle, _codec(bundle), wish)
-    particles = 1 if request.score.playable is None else PARTICLES
+    particles = FREE_PARTICLES if request.score.playable is None else PARTICLES
     return _clips("generate", bundle, request, wish, sampling, seed, count, candidates, particles, on_step)
 
 
