@@ -7,8 +7,20 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
+
+from woodshed.models.lstm_steps import (
+    Array,
+    DenseWeights,
+    Memory,
+    PlayingWeights,
+    carry,
+    layer_weights,
+    nothing,
+    slide,
+)
 
 SIZE_LIMITS = {"vocabulary": 1 << 20, "window": 4096, "width": 4096, "hidden": 4096}
 """No size may be larger: a damaged config must not ask for all memory."""
@@ -20,26 +32,24 @@ MOST_SLIDING = 2
 class CarriedState(NamedTuple):
     """What an LSTM remembers of all that it has heard."""
 
-    hidden: Tensor
-    """(B, K, W)"""
-    cell: Tensor
-    """(B, K, W)"""
+    weights: PlayingWeights
+    memory: tuple[Memory, ...]
+    """(B, W) of each layer."""
 
 
 class WindowState(NamedTuple):
-    """The window itself, for nets and numbers of streams that do best to read it anew for each event."""
+    """The window itself, for numbers of streams that do best to read it anew for each event."""
 
     events: Tensor
     """(B, L, I), the latest last."""
 
 
 class SlidingState(NamedTuple):
-    """What all windows that the next event belongs to remember; row l has read its first l + 1 events."""
+    """What all windows that the next event belongs to remember; see `woodshed.models.lstm_steps.slide`."""
 
-    hidden: Tensor
-    """(B, K, L, W)"""
-    cell: Tensor
-    """(B, K, L, W)"""
+    weights: PlayingWeights
+    memory: tuple[Memory, ...]
+    """(B, L + 1, W) of each layer."""
 
 
 class KerasLstm(nn.Module):
@@ -87,58 +97,44 @@ class KerasLstm(nn.Module):
         weights = self.from_input[layer], self.from_hidden[layer], self.bias[layer]
         return sum(weight.numel() for weight in weights)
 
-    def start(self, batch: int) -> CarriedState:
+    def playing_weights(self, *dense: nn.Linear) -> PlayingWeights:
+        """A snapshot of all layers, and of the dense ones that follow, for `woodshed.models.lstm_steps`."""
+        layers = (
+            layer_weights(*(weight.detach().cpu().numpy() for weight in self._weights(layer)[:3]))
+            for layer in range(self.layers)
+        )
+        return PlayingWeights(tuple(layers), tuple(map(dense_weights, dense)))
+
+    def start(self, batch: int, *dense: nn.Linear) -> CarriedState:
         """The state before anything was heard."""
-        nothing = self.no_bias.new_zeros(batch, self.layers, self.width)
-        return CarriedState(nothing, nothing)
+        return CarriedState(self.playing_weights(*dense), (nothing(batch, self.width),) * self.layers)
 
-    def step(self, event: Tensor, state: CarriedState) -> tuple[Tensor, CarriedState]:
-        """Output (B, W) of the last layer after ``event`` (B, I); nothing is dropped."""
-        if self.layers == 1:  # saves two copies, a tenth of the time
-            now = torch.lstm_cell(event, (state.hidden[:, 0], state.cell[:, 0]), *self._weights(0))
-            return now[0], CarriedState(now[0][:, None], now[1][:, None])
-        hidden, cell, output = [], [], event
-        for layer in range(self.layers):
-            before = state.hidden[:, layer], state.cell[:, layer]
-            output, memory = torch.lstm_cell(output, before, *self._weights(layer))
-            hidden.append(output)
-            cell.append(memory)
-        return output, CarriedState(torch.stack(hidden, 1), torch.stack(cell, 1))
-
-    def read(self, windows: Tensor) -> tuple[Tensor, SlidingState]:
-        """Output (B, W) of the last layer at the end of the windows (B, L, I), and the state for `slide`."""
+    def read(self, windows: Tensor, *dense: nn.Linear) -> tuple[Array, SlidingState]:
+        """Output (B, W) of the last layer at the end of the windows (B, L, I), and the state for `slide_on`."""
         batch, length, _ = windows.shape
-        nothing = windows.new_zeros(batch, self.layers, length, self.width)
-        state = SlidingState(nothing, nothing)
+        empty = (nothing(batch, length + 1, self.width),) * self.layers
+        state = SlidingState(self.playing_weights(*dense), empty)
         for event in windows.unbind(1):  # what comes out before the end is of windows that are not full yet
-            output, state = self.slide(event, state)
+            output, state = slide_on(event, state)
         return output, state
 
-    def slide(self, event: Tensor, state: SlidingState) -> tuple[Tensor, SlidingState]:
-        """Output (B, W) at the end of the window that ends with ``event`` (B, I).
 
-        The event is number l + 1 of the window that was in row l - 1 of the state, and the first of a new one in row
-        0; the window in the last row was full and goes.
-        """
-        hidden, cell = state
-        batch, layers, length, width = hidden.shape
-        new_hidden, new_cell = torch.empty_like(hidden), torch.empty_like(cell)
-        output = event[:, None].expand(-1, length, -1).reshape(batch * length, -1)
-        for layer in range(layers):
-            before = _moved_on(hidden[:, layer]), _moved_on(cell[:, layer])
-            output, memory = torch.lstm_cell(output, before, *self._weights(layer))
-            new_hidden[:, layer], new_cell[:, layer] = (
-                output.view(batch, length, width),
-                memory.view(batch, length, width),
-            )
-        return new_hidden[:, -1, -1], SlidingState(new_hidden, new_cell)
+def step_on(event: Tensor, state: CarriedState) -> tuple[Array, CarriedState]:
+    """Output (B, W) of the last layer after ``event`` (B, I); nothing is dropped."""
+    output, memory = carry(state.weights.layers, event.numpy(), state.memory)
+    return output, CarriedState(state.weights, memory)
 
 
-def _moved_on(rows: Tensor) -> Tensor:
-    """(B, L, W) one row down, zeros in the first: (B L, W)."""
-    moved = torch.zeros_like(rows)
-    moved[:, 1:] = rows[:, :-1]
-    return moved.view(-1, rows.shape[-1])
+def slide_on(event: Tensor, state: SlidingState) -> tuple[Array, SlidingState]:
+    """Output (B, W) of the last layer at the end of the window that ends with ``event`` (B, I)."""
+    outputs, memory = slide(state.weights.layers, event.numpy(), state.memory)
+    return outputs[:, -1], SlidingState(state.weights, memory)
+
+
+def dense_weights(layer: nn.Linear) -> DenseWeights:
+    """A snapshot of one dense layer."""
+    weight, bias = (tensor.detach().cpu().numpy() for tensor in (layer.weight, layer.bias))
+    return DenseWeights(np.array(weight.T, order="C"), bias.copy())
 
 
 def size_of(layer: nn.Linear) -> int:
@@ -155,12 +151,21 @@ def initialise_dense(*layers: nn.Linear, split: tuple[int, ...] = ()) -> None:
             layer.bias.zero_()
 
 
-State = TypeVar("State", CarriedState, SlidingState, WindowState)
+State = TypeVar("State")
 
 
 def select(state: State, index: Tensor) -> State:
-    """The streams ``index`` (B',) of a state, in that order; one may be taken many times."""
-    return type(state)(*(tensor[index] for tensor in state))
+    """The streams ``index`` (B',) of a net's state, in that order; one may be taken many times."""
+    old: Any = state
+    which, new = index.numpy(), {}
+    if hasattr(old, "events"):
+        new["events"] = old.events[index]
+    if hasattr(old, "memory"):
+        new["memory"] = tuple(Memory(hidden[which], cell[which]) for hidden, cell in old.memory)
+    if hasattr(old, "sums"):
+        new["sums"] = old.sums[:, which]
+    chosen: State = old._replace(**new)
+    return chosen
 
 
 def check_window(windows: Tensor, length: int) -> None:

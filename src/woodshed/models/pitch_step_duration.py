@@ -26,7 +26,10 @@ from woodshed.models.keras_lstm import (
     check_window,
     initialise_dense,
     next_window,
+    slide_on,
+    step_on,
 )
+from woodshed.models.lstm_steps import Array, dense
 from woodshed.models.summary import Layer
 
 PITCHES = 128
@@ -112,8 +115,7 @@ class PitchStepDuration(nn.Module):
         return self._say(self.lstm(windows)[:, -1])
 
     def _say(self, output: Tensor) -> Heads:
-        said = self.heads(output)
-        return Heads(said[:, :PITCHES], said[:, PITCHES], said[:, PITCHES + 1])
+        return _heads(self.heads(output))
 
     def losses(self, windows: Tensor, targets: Tensor) -> Tensor:
         """(B, 3), not weighted: nats of the pitch, and squared seconds of step and duration with positive pressure,
@@ -133,8 +135,8 @@ class PitchStepDuration(nn.Module):
         check_window(windows, self.config.window)
         if len(windows) > MOST_SLIDING:
             return self._say(self.lstm(windows)[:, -1]), WindowState(windows)
-        output, state = self.lstm.read(windows)
-        return self._say(output), state
+        output, sliding = self.lstm.read(windows, self.heads)
+        return _tell(output, sliding), sliding
 
     @torch.inference_mode()
     def slide(self, event: Tensor, state: SlidingState | WindowState) -> tuple[Heads, SlidingState | WindowState]:
@@ -142,19 +144,29 @@ class PitchStepDuration(nn.Module):
         if isinstance(state, WindowState):
             state = next_window(state, event)
             return self._say(self.lstm(state.events)[:, -1]), state
-        output, state = self.lstm.slide(event, state)
-        return self._say(output), state
+        output, sliding = slide_on(event, state)
+        return _tell(output, sliding), sliding
 
     @torch.inference_mode()
     def start(self, batch: int) -> CarriedState:
         """The state before anything was heard."""
-        return self.lstm.start(batch)
+        return self.lstm.start(batch, self.heads)
 
     @torch.inference_mode()
     def step(self, event: Tensor, state: CarriedState) -> tuple[Heads, CarriedState]:
         """`Heads` after all notes up to ``event`` (B, 3)."""
-        output, state = self.lstm.step(event, state)
-        return self._say(output), state
+        output, state = step_on(event, state)
+        return _tell(output, state), state
+
+
+def _heads(said: Tensor) -> Heads:
+    """Of what stands side by side (B, 130)."""
+    return Heads(said[:, :PITCHES], said[:, PITCHES], said[:, PITCHES + 1])
+
+
+def _tell(output: Array, state: CarriedState | SlidingState) -> Heads:
+    """What the heads make of the last output (B, W) of the LSTM."""
+    return _heads(torch.from_numpy(dense(state.weights.dense[0], output)))
 
 
 def squared_with_positive_pressure(predicted: Tensor, true: Tensor) -> Tensor:

@@ -15,9 +15,9 @@ No dense layer has an activation: with dropout off, two of them in a row are one
 code, and in the Keras tutorial (Skúli 2017) that shred's net follows.
 
 Each net can play in up to three ways. `forward` reads a whole window for each event, as the sources do. ``read`` and
-``slide`` say the same and remember what they can: one or two streams of DeepRock or of `PitchStepDuration` advance all
-windows that the next event belongs to together, so that L steps one after another become one step of L rows, while more
-streams, and Shred, do best to read the window anew. ``step`` carries one state from the first event on and never
+``slide`` say the same and remember what they can: one or two streams advance all windows that the next event belongs to
+together, so that L steps one after another become one step of L rows, while more streams do best to read the window
+anew. ``step`` carries one state from the first event on and never
 forgets; a net trained on windows has not heard such states, so it is another player, though a much faster one.
 
 Shape letters: B windows (or streams), L events in a window, I inputs per event, V ids, W width, K layers, H hidden.
@@ -26,8 +26,9 @@ Shape letters: B windows (or streams), L events in a window, I inputs per event,
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -43,7 +44,10 @@ from woodshed.models.keras_lstm import (
     initialise_dense,
     next_window,
     size_of,
+    slide_on,
+    step_on,
 )
+from woodshed.models.lstm_steps import Array, DenseWeights, Memory, PlayingWeights, dense, nothing, slide
 from woodshed.models.summary import Layer
 
 LOSS = "categorical cross-entropy of the next event (softmax over the V ids)"
@@ -97,6 +101,17 @@ class DeepRockConfig:
     def as_dict(self) -> dict[str, Any]:
         """The sizes as JSON."""
         return asdict(self)
+
+
+class ShredState(NamedTuple):
+    """A `SlidingState`, and what the dense layer has summed up of each window so far."""
+
+    weights: PlayingWeights
+    """With one matrix (L, W, H) of the dense layer for each place in the window."""
+    memory: tuple[Memory, ...]
+    """(B, L + 1, W) of each LSTM layer."""
+    sums: Array
+    """(L + 1, B, H), row l of l outputs, the bias included."""
 
 
 class Shred(nn.Module):
@@ -157,15 +172,37 @@ class Shred(nn.Module):
         return self.losses(windows, targets).mean()
 
     @torch.inference_mode()
-    def read(self, windows: Tensor) -> tuple[Tensor, WindowState]:
+    def read(self, windows: Tensor) -> tuple[Tensor, ShredState | WindowState]:
         """Logits (B, V) after the windows (B, L, 1), and the state from which `slide` goes on. Nothing is dropped."""
         check_window(windows, self.config.window)
-        return self._say(self.lstm(windows), drop=False), WindowState(windows)
+        if len(windows) > MOST_SLIDING:
+            return self._say(self.lstm(windows), drop=False), WindowState(windows)
+        state: ShredState | WindowState = self._begin(len(windows))
+        for event in windows.unbind(1):  # what is said before the end is of windows that are not full yet
+            said, state = self.slide(event, state)
+        return said, state
+
+    def _begin(self, batch: int) -> ShredState:
+        """The state before anything was heard."""
+        size = self.config
+        layers, (dense, out) = self.lstm.playing_weights(self.dense, self.out)
+        by_place = DenseWeights(dense.matrix.reshape(size.window, size.width, size.hidden), dense.bias)
+        memory = (nothing(batch, size.window + 1, size.width),) * self.lstm.layers
+        sums = np.broadcast_to(dense.bias, (size.window + 1, batch, size.hidden))
+        return ShredState(PlayingWeights(layers, (by_place, out)), memory, sums)
 
     @torch.inference_mode()
-    def slide(self, event: Tensor, state: WindowState) -> tuple[Tensor, WindowState]:
+    def slide(self, event: Tensor, state: ShredState | WindowState) -> tuple[Tensor, ShredState | WindowState]:
         """Logits (B, V) after the window that ends with ``event`` (B, 1)."""
-        return self.read(next_window(state, event).events)
+        if isinstance(state, WindowState):
+            return self.read(next_window(state, event).events)
+        by_place, out = state.weights.dense
+        outputs, memory = slide(state.weights.layers, event.numpy(), state.memory)
+        sums = np.empty_like(state.sums)
+        sums[0] = by_place.bias
+        np.matmul(outputs.transpose(1, 0, 2), by_place.matrix, out=sums[1:])
+        sums[1:] += state.sums[:-1]
+        return torch.from_numpy(dense(out, sums[-1])), ShredState(state.weights, memory, sums)
 
 
 class DeepRock(nn.Module):
@@ -223,8 +260,8 @@ class DeepRock(nn.Module):
         check_window(windows, self.config.window)
         if len(windows) > MOST_SLIDING:
             return self._say(self.lstm(windows)[:, -1], drop=False), WindowState(windows)
-        output, state = self.lstm.read(windows)
-        return self._say(output, drop=False), state
+        output, sliding = self.lstm.read(windows, self.dense, self.out)
+        return _tell(output, sliding), sliding
 
     @torch.inference_mode()
     def slide(self, event: Tensor, state: SlidingState | WindowState) -> tuple[Tensor, SlidingState | WindowState]:
@@ -232,16 +269,22 @@ class DeepRock(nn.Module):
         if isinstance(state, WindowState):
             state = next_window(state, event)
             return self._say(self.lstm(state.events)[:, -1], drop=False), state
-        output, state = self.lstm.slide(event, state)
-        return self._say(output, drop=False), state
+        output, sliding = slide_on(event, state)
+        return _tell(output, sliding), sliding
 
     @torch.inference_mode()
     def start(self, batch: int) -> CarriedState:
         """The state before anything was heard."""
-        return self.lstm.start(batch)
+        return self.lstm.start(batch, self.dense, self.out)
 
     @torch.inference_mode()
     def step(self, event: Tensor, state: CarriedState) -> tuple[Tensor, CarriedState]:
         """Logits (B, V) after all events up to ``event`` (B, 1). Nothing is dropped."""
-        output, state = self.lstm.step(event, state)
-        return self._say(output, drop=False), state
+        output, state = step_on(event, state)
+        return _tell(output, state), state
+
+
+def _tell(output: Array, state: CarriedState | SlidingState) -> Tensor:
+    """What the dense layers make of the last output (B, W) of the last LSTM layer."""
+    first, last = state.weights.dense
+    return torch.from_numpy(dense(last, dense(first, output)))
