@@ -138,7 +138,7 @@ def test_one_named_part_is_learned_and_files_without_it_are_counted(tmp_path: Pa
     assert bundle.codec.part == "guitar"
     assert bundle.training["songs"] == 4
     with pytest.raises(
-        CorpusError, match=r"\(5 no part for 'tuba'\); name another with --part, or.*there is drums \(5\)"
+        CorpusError, match=r"\(5 no part for 'tuba'\); name another with --part, or.*there is Acou.*drums \(5\)"
     ):
         explain("shred", part_change(recipe, "tuba"), material=Material(songs))
     assert explain("shred", part_change(recipe, "30"), material=Material(songs)).songs == 4

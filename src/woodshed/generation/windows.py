@@ -3,7 +3,7 @@
 There are two modes. ``"windowed"`` is what the nets were trained for: each event is drawn after just the last L, the
 length of the window. ``"carried"`` lets states run on from event to event instead of reading a window anew: the state
 that is asked has heard between L and L + L / `RENEWALS` events, then a younger one that has heard L takes its place. It
-costs a few rows of one step; what it costs in nats is measured in ``benchmarks/argmax_decay``.
+costs a few rows of one step; what it costs in nats is measured in ``benchmarks/carried_state``.
 """
 
 from __future__ import annotations

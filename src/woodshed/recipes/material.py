@@ -151,7 +151,7 @@ def _instruments(songs: Sequence[Song]) -> str:
     found: Counter[str] = Counter()
     for song in songs:
         parts = [part for part, count in zip(song.parts, notes_of_parts(song), strict=True) if count]
-        found.update({"drums" if part.is_drum else PROGRAMS[part.program] for part in parts})
+        found.update(sorted({"drums" if part.is_drum else PROGRAMS[part.program] for part in parts}))
     return ", ".join(f"{name} ({count})" for name, count in found.most_common(MOST_NAMED)) or "none"
 
 

@@ -19,7 +19,7 @@ from woodshed.recipes.latent_material import clips_of
 from woodshed.recipes.lead_sheets import lead_sheets_of, progressions_of
 from woodshed.recipes.material import Material, Progress, melodies_of, open_material, parts_of
 from woodshed.recipes.recipe import Recipe
-from woodshed.recipes.solos import passages_of
+from woodshed.recipes.solos import begin_with_shares, passages_of
 
 if TYPE_CHECKING:
     from woodshed.training.loop import Event, Outcome, TrainingOptions
@@ -201,6 +201,8 @@ def blank_bundle(recipe: Recipe, material: Material, seed: int, device: str, bas
     if recipe.material["kind"] == "chorales":
         training["four_note_combinations"] = combinations_of(material.songs, codec)
     if recipe.material["kind"] == "parts":
+        if base is None and material.songs:
+            begin_with_shares(model, codec, material.songs)
         training["passages"] = passages_of(codec, material.songs, model.config.window)
     if recipe.material["kind"] == "lead-sheets":
         training["progressions"] = progressions_of(codec, material.songs)

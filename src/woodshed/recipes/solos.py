@@ -93,6 +93,21 @@ def passages_of(codec: Any, songs: Sequence[Song], window: int) -> list[dict[str
     return found[::step][:PASSAGES]
 
 
+def begin_with_shares(model: Any, codec: Any, songs: Sequence[Song]) -> None:
+    """Let an untrained net say how often each event (of pitch-step-duration each pitch) comes, whatever it hears.
+
+    Without that, most of a run of minutes goes by until it does.
+    """
+    import torch
+
+    (size,) = codec.field_sizes().values()
+    ids = np.concatenate([codec.encode(song).reshape(len(codec.encode(song)), -1)[:, 0] for song in songs])
+    counts = np.bincount(ids.astype(np.int64), minlength=size) + 0.5
+    layer = model.out if hasattr(model, "out") else model.heads
+    with torch.no_grad():
+        layer.bias[:size] = torch.from_numpy(np.log(counts / counts.sum()))
+
+
 def play_solo(
     bundle: Bundle,
     wish: Wish,
