@@ -5,19 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from woodshed.bundle import Bundle
+from woodshed.bundle import Bundle, load_bundle
 from woodshed.codecs.melody import MelodyCodec
 from woodshed.errors import InfeasibleCanvas
-from woodshed.generation.events import Line
+from woodshed.generation import stream_notes
+from woodshed.generation.canvas import blank_canvas
+from woodshed.generation.events import Line, play_events
+from woodshed.generation.fill import fill
 from woodshed.generation.filters import Sampling
-from woodshed.generation.stream import BARS_HELD, EARLY_TICKS, Bar, Drawn, endless
+from woodshed.generation.stream import BARS_HELD, EARLY_TICKS, Bar, Drawn, endless, last_bar
 from woodshed.generation.stream_lines import trim, tune_line
+from woodshed.generation.stream_notes import tune_notes
 from woodshed.generation.unheard import Unheard, bar_hash
 from woodshed.models import build_model
 from woodshed.music import METER, NOTE, TEMPO, Part, Song
@@ -201,8 +206,6 @@ def test_a_codec_sees_no_difference_in_a_past_that_was_trimmed(lookback: bool, s
 
 
 def test_a_stream_of_a_net_is_what_the_net_would_play_in_one_go() -> None:
-    from woodshed.generation.events import play_events
-
     bundle = net_bundle()
     line = Line(PRIMER, 16 * 12, 16)
     events = play_events(bundle, line, SAFE, np.random.default_rng(0))[0]
@@ -215,3 +218,38 @@ def test_a_stream_of_a_net_is_what_the_net_would_play_in_one_go() -> None:
         drawn, station = station.play(SAFE, np.random.default_rng(0), 0)
         heard.append(drawn.notes["pitch"])
     assert np.array_equal(np.concatenate(heard), whole["pitch"])
+
+
+def test_a_band_plays_on_the_air_what_it_plays_on_a_canvas(tiny_bundle: Path) -> None:
+    bundle = load_bundle(tiny_bundle)
+    canvas = blank_canvas(bundle, 6, np.random.default_rng(3))
+    whole = fill(bundle, canvas, SAFE, np.random.default_rng(0))[0].notes
+    station: Any = tune_notes(bundle, canvas, last_bar(canvas.song))
+    heard = []
+    for bar in range(6):
+        drawn, station = station.play(SAFE, np.random.default_rng(0), 0)
+        notes = drawn.notes.copy()
+        notes["onset"] += bar * canvas.song.meter.bar_ticks
+        heard.append(notes)
+    found = np.sort(np.concatenate(heard), order=("onset", "part", "pitch"))
+    assert len(whole)
+    for column in ("part", "pitch", "velocity"):
+        assert np.array_equal(found[column], whole[column])
+    assert np.array_equal(np.maximum(found["onset"], 0), whole["onset"])
+
+
+def test_what_a_band_remembers_does_not_grow(tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream_notes, "ROWS_REMEMBERED", 20)
+    monkeypatch.setattr(stream_notes, "MOST_POSITIONS", 70)
+    bundle = load_bundle(tiny_bundle)
+    canvas = blank_canvas(bundle, 1, np.random.default_rng(3))
+    station: Any = tune_notes(bundle, canvas, last_bar(canvas.song))
+    rows = 0
+    for bar in range(200):
+        drawn, station = station.play(Sampling(temperature=1.2, temperatures={"time_shift": 0.5}), np.random.default_rng(bar), 0)
+        rows += len(drawn.notes)
+        song = station.song
+        assert song.memory.count < 40 + len(drawn.notes) + 5
+        assert max(map(len, song.memory._latest)) <= song.memory.count + 1
+        assert song.cache.seen < 70 + len(drawn.notes) + 5
+    assert rows > 80

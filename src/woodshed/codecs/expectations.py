@@ -201,7 +201,7 @@ class Memory:
         """The row is decided."""
         if self.count == len(self._rows):
             self._grow()
-        self._hits = np.roll(self._hits, 1, axis=0)
+        self._hits[1:] = self._hits[:-1]
         self._hits[0] = self._expected == row[:, None]
         at = self.count
         self._rows[at], self._onsets[at] = row, onset_step

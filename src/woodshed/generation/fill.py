@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,10 +23,6 @@ from woodshed.music import Part, Song
 
 NOTES_PER_BAR_LIMIT = 512
 """Hard cap on what a stream may play in a bar, on average, before it is stopped."""
-ROWS_REMEMBERED = 4 * NOTES_PER_BAR_LIMIT
-"""Of a song without end, the pointers see at least so many of the last rows."""
-MOST_POSITIONS = 1 << 16
-"""Of a song without end, rows are numbered anew after so many."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +62,7 @@ def fill(
     """
     view = view_of(bundle, canvas)
     rules = rules_of(bundle, canvas, view)
-    streams = Streams(bundle, view, canvas.first_bar, count)
+    streams = _Streams(bundle, view, canvas.first_bar, count)
     streams.read_past()
     open_bars = int(((view.bar_lines >= view.begin) & (view.bar_lines < view.end)).sum())
     limit = NOTES_PER_BAR_LIMIT * open_bars
@@ -83,14 +79,12 @@ def fill(
     return [_finish(bundle, canvas, view, *streams.notes_of(b)) for b in range(count) if streams.done[b]]
 
 
-class Streams:
+class _Streams:
     """B songs in the making, stepped together through one cache."""
 
     def __init__(self, bundle: Bundle, view: View, first_bar: int, count: int) -> None:
         self.model, self.codec = note_model(bundle)
         self.view, self.first_bar = view, first_bar
-        self.begin = view.begin
-        """No note may start before this step."""
         self.count = count
         self.row = np.repeat(START_ROW[None], count, 0)
         self.onset = np.zeros(count, np.int64)
@@ -100,26 +94,6 @@ class Streams:
         self.memories = [Memory()]
         self.pitches = [PitchMemory(view.programs)]
         self.history: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]] = []
-        self.heard: tuple[Any, NDArray[np.int64]] | None = None
-        """What the model makes of all rows up to the last, and that row's place; None until it is asked."""
-
-    def copy(self) -> Streams:
-        """The same songs, that go their own way from here; what was played so far is left out."""
-        other = copy.copy(self)
-        other.started, other.done, other.history = self.started.copy(), self.done.copy(), []
-        other.cache = replace(self.cache, keys=list(self.cache.keys), values=list(self.cache.values))
-        other.memories = [memory.copy() for memory in self.memories]
-        other.pitches = [pitches.copy() for pitches in self.pitches]
-        return other
-
-    def stay_small(self) -> None:
-        """Forget what is long past, so that a song without end needs no more room and time than this."""
-        self.history.clear()
-        for memory in self.memories:
-            if memory.count >= 2 * ROWS_REMEMBERED:
-                memory.forget(ROWS_REMEMBERED)
-        if self.cache.seen >= MOST_POSITIONS:
-            self.model.wind_back(self.cache)
 
     def read_past(self) -> None:
         """Take in the fixed notes once, then split into streams."""
@@ -149,8 +123,8 @@ class Streams:
             memory.symbols(field, row)
         memory.add(row, onset)
 
-    def _listen(self) -> tuple[Any, NDArray[np.int64]]:
-        """Tell the model the last row."""
+    def play_one(self, rules: Rules, sampling: Sampling, rng: np.random.Generator) -> None:
+        """Add one row to every stream; those that are done play on, unheard."""
         import torch
 
         places = self._places(self.onset)
@@ -159,17 +133,9 @@ class Streams:
             hidden = self.model.head_in(states)
         for memory, place in zip(self.memories, places, strict=True):
             memory.next(int(place[2]))
-        return hidden, places
-
-    def play_one(self, rules: Rules, sampling: Sampling, rng: np.random.Generator, stop: int | None = None) -> bool:
-        """Add one row to every stream; those that are done play on, unheard.
-
-        With ``stop``, rows that would all lie at or after that step are not added, and the answer is False.
-        """
-        self.heard = hidden, places = self.heard or self._listen()
         next_row = np.zeros_like(self.row)
         onset, next_places = self.onset, places
-        soonest = np.maximum(self.begin - self.onset, 0)
+        soonest = np.maximum(self.view.begin - self.onset, 0)
         is_note = np.ones(self.count, bool)
         for field in range(len(FIELDS)):
             expected = np.stack([m.symbols(field, r) for m, r in zip(self.memories, next_row, strict=True)])
@@ -181,12 +147,9 @@ class Streams:
             next_row[:, field] = np.where(is_note, symbol, 0)
             if field == TIME_SHIFT:
                 onset = self.onset + symbol
-                if stop is not None and onset.min() >= stop:
-                    return False
                 next_places = self._places(onset)
                 is_note = symbol <= LONGEST_SHIFT
         self._add(next_row, onset, is_note)
-        return True
 
     def _add(self, row: NDArray[np.int64], onset: NDArray[np.int64], is_note: NDArray[np.bool_]) -> None:
         self.done |= onset >= self.view.end
@@ -198,7 +161,7 @@ class Streams:
             memory.add(new, int(at))
         for pitches, new in zip(self.pitches, row, strict=True):
             pitches.add(new)
-        self.row, self.onset, self.heard = row, onset, None
+        self.row, self.onset = row, onset
 
     def share_done(self) -> float:
         """How much of the open region the slowest stream has filled."""

@@ -8,6 +8,7 @@ top-p, min-p; then it draws.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,6 +122,42 @@ def choose(
     """(B,) one symbol each: all filters in order, then one uniform number per row from ``rng``."""
     logits = weigh_expected(logits, expected, sampling.repetition)
     return draw(logits, sampling, sampling.temperature_of(field_index), rng)
+
+
+def draw_one(
+    logits: NDArray[Any],
+    mask: NDArray[np.bool_],
+    expected: NDArray[np.int64],
+    field_index: int,
+    sampling: Sampling,
+    rng: np.random.Generator,
+) -> int:
+    """What `choose` draws, for one row (V,) of which only ``mask`` may be drawn: the filters see those symbols alone,
+    the likeliest first."""
+    symbols = np.flatnonzero(mask)
+    among: Logits = logits[symbols].astype(np.float64)
+    if sampling.repetition != 1:
+        named = np.isin(symbols, expected)
+        if sampling.repetition > 0 or not named.all():
+            with np.errstate(divide="ignore"):
+                among = np.where(named, among + np.log(sampling.repetition), among)
+    temperature = sampling.temperature_of(field_index)
+    if not temperature:
+        return int(symbols[among.argmax()])
+    order = np.argsort(-among, kind="stable")
+    with np.errstate(over="ignore", under="ignore"):
+        chances = np.exp((among[order] - among[order[0]]) / temperature)
+    kept = len(order)
+    if 0 < sampling.top_k < kept:
+        kept = int(np.searchsorted(-chances, -chances[sampling.top_k - 1], side="right"))
+    sums = np.cumsum(chances[:kept])
+    if sampling.top_p < 1:
+        kept = int(np.searchsorted(sums, sampling.top_p * sums[-1])) + 1
+    if sampling.min_p > 0:
+        kept = min(kept, int(np.searchsorted(-chances, -sampling.min_p, side="right")))
+    kept = max(min(kept, len(sums)), 1)
+    place = int(np.searchsorted(sums[:kept], rng.random() * sums[kept - 1], side="right"))
+    return int(symbols[order[min(place, kept - 1)]])
 
 
 def draw(logits: Logits, sampling: Sampling, temperature: float, rng: np.random.Generator) -> NDArray[np.int64]:

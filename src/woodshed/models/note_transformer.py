@@ -222,16 +222,6 @@ class NoteTransformer(nn.Module):
         nothing = [torch.empty(0)] * self.config.layers
         return Cache(list(nothing), list(nothing))
 
-    def wind_back(self, cache: Cache) -> None:
-        """Number the remembered rows from 0 again: attention only sees how far rows lie apart.
-
-        Angles are 32-bit numbers, so positions of millions could no longer be told from their neighbours.
-        """
-        kept, size = cache.keys[0].shape[2], self.config.width // self.config.heads
-        turn = rotary(kept - cache.seen, 1, size, cache.keys[0].device, cache.keys[0].dtype)
-        cache.keys = [rotate(keys, turn) for keys in cache.keys]
-        cache.seen = kept
-
     def _embed(self, rows: Tensor, places: Tensor, programs: Tensor) -> Tensor:
         shift, part, pitch, *rest = rows.unbind(-1)
         program, occurrence = part_features(programs, part)

@@ -12,7 +12,7 @@ from typing import Any, Protocol, TextIO
 
 import numpy as np
 
-from woodshed.bundle import EVENTS, NOTES, Bundle, kind_of
+from woodshed.bundle import EVENTS, NOTES, WINDOWS, Bundle, kind_of
 from woodshed.errors import BundleError, OutOfRange, UnknownName, UsageError
 from woodshed.formats.midi_stream import MidiStream
 from woodshed.generation.filters import Sampling
@@ -108,7 +108,21 @@ def _line(bundle: Bundle, wish: Wish, rng: np.random.Generator, primer: Song | N
     return line_station(bundle, wish, primer)
 
 
-TUNERS: dict[str, Tuner] = {NOTES: _band, EVENTS: _line}
+def _voices(bundle: Bundle, wish: Wish, rng: np.random.Generator, primer: Song | None) -> Station:
+    from woodshed.recipes.chorales import voice_station
+
+    if primer is not None:
+        raise UsageError("chorales begin from nothing; leave the primer out, or use `woodshed harmonise`")
+    return voice_station(bundle, wish)
+
+
+def _solo(bundle: Bundle, wish: Wish, rng: np.random.Generator, primer: Song | None) -> Station:
+    from woodshed.recipes.solos import window_station
+
+    return window_station(bundle, wish, rng, primer)
+
+
+TUNERS: dict[str, Tuner] = {NOTES: _band, EVENTS: _line, "chorales": _voices, WINDOWS: _solo}
 """Kind of bundle -> who finds a station in it."""
 
 

@@ -13,6 +13,8 @@ from woodshed.bundle import Bundle, window_model
 from woodshed.errors import BundleError, CodecError, OutOfRange, UsageError
 from woodshed.generation.canvas import Canvas, check_bars, melody_program, part_of, until
 from woodshed.generation.filters import Sampling
+from woodshed.generation.stream import last_bar
+from woodshed.generation.stream_windows import WindowStation, tune_window
 from woodshed.generation.windows import MODES, check_mode, play_windows
 from woodshed.music import METER, TEMPO, Marker, Meter, Song
 from woodshed.music.units import DEFAULT_BPM
@@ -287,3 +289,19 @@ def _on_from(bundle: Bundle, codec: Any, primer: Song, wish: Wish) -> _Request:
     frame = frame.replace(markers=(*frame.markers, Marker(start, "new from here")))
     part = next((index for index, part in enumerate(primer.parts) if part == heard.parts[0]), 0)
     return _Request(codec, frame, part, start, passage.events, wish.steps)
+
+
+def window_station(bundle: Bundle, wish: Wish, rng: np.random.Generator, primer: Song | None) -> WindowStation:
+    """A solo without end, from one of the real passages in the bundle, or from the end of the primer.
+
+    Raises:
+        As `play_solo`.
+    """
+    _, codec = window_model(bundle)
+    _check(bundle, wish)
+    if primer is None:
+        requests = _starts(bundle, codec, wish)
+        request = requests[int(rng.integers(len(requests)))]
+    else:
+        request = _on_from(bundle, codec, primer, wish)
+    return tune_window(bundle, last_bar(request.frame, (request.frame.parts[request.part],)), request.passage)
