@@ -16,6 +16,7 @@ from woodshed.models.event_rnn import EventRNNConfig
 from woodshed.models.markov import MarkovConfig
 from woodshed.models.music_vae import MusicVAEConfig
 from woodshed.models.note_transformer import NoteTransformerConfig
+from woodshed.models.piano_roll import PianoRollConfig
 from woodshed.models.pitch_step_duration import PitchStepDurationConfig
 from woodshed.models.window_rnn import DeepRockConfig, ShredConfig
 from woodshed.music.melodies import MelodyOptions
@@ -46,7 +47,7 @@ batch = 2
 
 SIZES = {
     "shred": ShredConfig, "deeprock": DeepRockConfig, "pitch-step-duration": PitchStepDurationConfig,
-    "chord-melody": ChordMelodyConfig,
+    "chord-melody": ChordMelodyConfig, "piano-roll": PianoRollConfig,
     "music-vae": MusicVAEConfig,
     "note-transformer": NoteTransformerConfig, "event-rnn": EventRNNConfig, "markov": MarkovConfig,
 }  # fmt: skip

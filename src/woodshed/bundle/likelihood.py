@@ -136,7 +136,7 @@ def _roll_nats(bundle: Bundle, song: Song) -> tuple[dict[str, float], int]:
     device, training = next(model.parameters()).device, model.training
     model.eval()
     with torch.no_grad():
-        rows = [torch.from_numpy(part.astype(np.float32))[None].to(device) for part in (given, roll)]
+        rows = [torch.from_numpy(part)[None].to(device) for part in (given.astype(np.float32), roll)]
         nats = model.nats(*rows)[0].double().sum(0).cpu().numpy()
     model.train(training)
     names = list(codec.field_sizes())

@@ -9,12 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from woodshed.bundle import Bundle, roll_model
+from woodshed.codecs.piano_roll import STEPS_PER_FRAME
 from woodshed.errors import InfeasibleCanvas
-from woodshed.generation.binarise import BERNOULLI, MONOPHONIC, THRESHOLD, at_least, bernoulli, monophonic
+from woodshed.generation.binarise import BERNOULLI, MONOPHONIC, THRESHOLD, at_least, bernoulli, chances, monophonic
 from woodshed.generation.filters import Logits, Sampling
 
 MELODY_BINARISERS = (MONOPHONIC, BERNOULLI, THRESHOLD)
 """The first is the default."""
+TRACK_BINARISERS = (BERNOULLI, THRESHOLD)
+"""The same for piano rolls of many tracks."""
+STAY = 0.5
+"""By threshold, a cell that is on stays on if it is likelier than not: an end is drawn, not a beginning."""
 
 
 @dataclass(frozen=True)
@@ -72,3 +77,108 @@ def _binarise(
     if binariser.name == BERNOULLI:
         return bernoulli(logits, sampling.temperature, rng)
     return monophonic(logits, before, sampling, rng)
+
+
+def play_tracks(
+    bundle: Bundle,
+    given: NDArray[np.bool_],
+    binariser: Binariser,
+    temperature: float,
+    rng: np.random.Generator,
+    *,
+    count: int = 1,
+    playable: NDArray[np.bool_] | None = None,
+    primer: NDArray[np.uint8] | None = None,
+    on_step: Callable[[float], None] | None = None,
+) -> NDArray[np.uint8]:
+    """(count, F, C) frames beside what is given (F, G), drawn side by side; only ``playable`` (C,) cells come on.
+
+    ``primer`` (P, C) are the first frames, which are kept. The generator is the only source of chance.
+
+    Raises:
+        InfeasibleCanvas: if no cell may come on.
+    """
+    import torch
+
+    from woodshed.models.piano_roll import LOOKBACKS
+
+    model, codec = roll_model(bundle)
+    if playable is not None and not playable.any():
+        raise InfeasibleCanvas("no pitch may be played; widen the range or the key")
+    fixed = np.zeros((0, codec.cells), np.uint8) if primer is None else primer[: len(given)]
+    oldest = LOOKBACKS[-1] + 1
+    frames = np.zeros((count, oldest + len(given), codec.cells), np.uint8)  # silence before the first
+    frames[:, oldest : oldest + len(fixed)] = fixed
+    known, state = torch.from_numpy(given.astype(np.float32)), model.start(count)
+    net = _Net(*(part.double().numpy() for part in (model.beside.detach().triu(1), model.since.detach())))
+    with torch.inference_mode():
+        for row in range(len(given)):
+            at = oldest + row
+            past = np.stack([frames[:, at - back - 1 : at - back + 1] for back in (1, *LOOKBACKS)])
+            logits, state = model.step(known[row].expand(count, -1), torch.from_numpy(past), state)
+            if row >= len(fixed):
+                before = (frames[:, at - 1] >> (STEPS_PER_FRAME - 1)).astype(bool)
+                start, stay = (part.double().numpy() for part in logits)
+                if playable is not None:
+                    start = np.where(playable, start, -np.inf)
+                frames[:, at] = _draw_frame(start, stay, before, net, binariser, temperature, rng)
+            if on_step is not None:
+                on_step((row + 1) / len(given))
+    return frames[:, oldest:]
+
+
+@dataclass(frozen=True)
+class _Net:
+    """What a note that starts does to the logits of other starts in its frame, (C, C) each."""
+
+    beside: NDArray[np.float64]
+    since: NDArray[np.float64]
+
+
+def _draw_frame(
+    start: Logits,
+    stay: Logits,
+    before: NDArray[np.bool_],
+    net: _Net,
+    binariser: Binariser,
+    temperature: float,
+    rng: np.random.Generator,
+) -> NDArray[np.uint8]:
+    """Logits (B, K, C) of a frame and the cells (B, C) that were on before it -> bytes (B, C)."""
+    frame = np.zeros(before.shape, np.uint8)
+    sounding, moved = before, np.zeros(before.shape)
+    for step in range(start.shape[1]):
+        if binariser.name == THRESHOLD or temperature == 0:
+            least = binariser.threshold if binariser.name == THRESHOLD else 0.5
+            tickets, stays = np.full(before.shape, least), np.full(before.shape, STAY)
+            warmth = 1.0
+        else:
+            tickets = stays = np.maximum(rng.random(before.shape), np.finfo(float).tiny)
+            warmth = temperature
+        begun = _draw_starts(start[:, step] + moved, ~sounding, net.beside, tickets, warmth)
+        sounding = begun | (sounding & (chances(stay[:, step] / warmth) >= stays))
+        moved = moved + begun @ net.since
+        frame |= (sounding << step).astype(np.uint8)
+    return frame
+
+
+def _draw_starts(
+    logits: Logits, off: NDArray[np.bool_], beside: NDArray[np.float64], tickets: NDArray[np.float64], warmth: float
+) -> NDArray[np.bool_]:
+    """(B, C) which cells come on: from the first to the last, each moving the logits of those after it.
+
+    A round finds the first cell of each stream that comes on; there are as many rounds as notes start together.
+    """
+    begun = np.zeros(off.shape, bool)
+    place = np.arange(off.shape[1])
+    reached = np.full(len(off), -1)
+    while True:
+        on = off & (chances(logits / warmth) >= tickets) & (place > reached[:, None])
+        more = np.flatnonzero(on.any(axis=1))
+        if not len(more):
+            return begun
+        first = on[more].argmax(axis=1)
+        begun[more, first], reached[more] = True, first
+        logits = logits.copy()
+        logits[more] += beside[first]
+        reached[np.setdiff1d(np.arange(len(off)), more)] = off.shape[1]

@@ -80,7 +80,7 @@ class ChordMelody(nn.Module):
         """Given (B, T, G) and rolls (B, T, C) of 0 and 1 -> logits (B, T, C); row t sees ``roll[:, :t]``."""
         heard = given.transpose(0, 1)
         if self.config.feedback:
-            heard = torch.cat((heard, F.pad(roll, (0, 0, 1, 0))[:, :-1].transpose(0, 1)), 2)
+            heard = torch.cat((heard, F.pad(roll.float(), (0, 0, 1, 0))[:, :-1].transpose(0, 1)), 2)
         x = heard
         for i, layer in enumerate(self._layers()):
             x = layer(layer.gates(self._drop(x) if i else x))  # (T, B, W)
@@ -89,6 +89,11 @@ class ChordMelody(nn.Module):
     def nats(self, given: Tensor, roll: Tensor) -> Tensor:
         """(B, T, C) nats of each cell."""
         return F.binary_cross_entropy_with_logits(self(given, roll).float(), roll.float(), reduction="none")
+
+    def start_chances(self, given: Tensor, roll: Tensor) -> tuple[Tensor, Tensor]:
+        """Of all cells that were off: the chance to come on (N,), and whether they did."""
+        off = ~F.pad(roll.bool(), (0, 0, 1, 0))[:, :-1]
+        return self(given, roll)[off].sigmoid(), roll.bool()[off]
 
     def start(self, batch: int) -> State:
         """The state of B songs before anything was heard."""

@@ -56,7 +56,7 @@ def generate(
     if kind_of(bundle) == ROLLS:
         from woodshed.recipes.rolls import play_rolls
 
-        return play_rolls(bundle, wish, sampling, seed=seed, count=count, candidates=candidates, on_step=on_step)
+        return play_rolls(bundle, wish, sampling, None, seed=seed, count=count, candidates=candidates, on_step=on_step)
     _no_roll_wishes(bundle, wish)
     _no_window_wishes(bundle, wish)
     if kind_of(bundle) == WINDOWS:
@@ -109,13 +109,17 @@ def continue_song(
         InfeasibleCanvas: if the song has no note.
     """
     check_verb(bundle, "continue")
-    _no_roll_wishes(bundle, wish or Wish())
     wish, sampling = wish or Wish(), sampling or default_sampling(bundle)
     _no_window_wishes(bundle, wish)
     own = {"parts": wish.parts, "tempo": wish.bpm, "meter": wish.meter}
     if named := [name for name, value in own.items() if value is not None]:
         raise UsageError(f"a continuation keeps the song's own {' and '.join(named)}; leave that out")
 
+    if kind_of(bundle) == ROLLS:
+        from woodshed.recipes.rolls import play_rolls
+
+        return play_rolls(bundle, wish, sampling, song, seed=seed, count=count, candidates=candidates, on_step=on_step)
+    _no_roll_wishes(bundle, wish)
     if kind_of(bundle) == WINDOWS:
         from woodshed.recipes.solos import play_solo
 

@@ -34,6 +34,7 @@ CODECS: dict[str, dict[str, type]] = {
     "pitch-names": {"chords": str, "step_quarters": float, "part": str, "standardise": bool},
     "pitch-step-duration": {"part": str},
     "chord-roll": {"low": int},
+    "piano-roll": {"tracks": int, "parts": str, "most_empty": float, "transpose": bool},
     "clip-melody": {"low": int, "high": int},
     "clip-drums": {},
     "clip-trio": {"low": int, "high": int},
@@ -56,11 +57,12 @@ MODELS: dict[str, dict[str, type]] = {
         "decoder_width": int, "decoder_layers": int, "dropout": float,
     },
     "chord-melody": {"width": int, "layers": int, "dropout": float, "feedback": bool},
+    "piano-roll": {"width": int, "embedding": int, "layers": int, "dropout": float},
 }  # fmt: skip
 """The same for the section ``model``; what follows from the codec is not asked for."""
-KINDS = ("songs", "melodies", "lead-sheets", "chorales", "parts", "clips")
-"""What may be learned from: whole songs, the melodies that are found in them, these with their chords, chorales for
-four voices, the parts that a codec hears, or the clips of a few bars that one finds."""
+KINDS = ("songs", "melodies", "lead-sheets", "rolls", "chorales", "parts", "clips")
+"""What may be learned from: whole songs, the melodies that are found in them, these with their chords, songs as
+piano rolls, chorales for four voices, the parts that a codec hears, or the clips of a few bars that one finds."""
 
 
 @dataclass(frozen=True)

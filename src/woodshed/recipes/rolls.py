@@ -1,4 +1,4 @@
-"""Play a bundle that knows binary rolls: a melody over chords."""
+"""Play a bundle that knows binary rolls: a melody over chords, or the tracks of a band."""
 
 from __future__ import annotations
 
@@ -66,6 +66,29 @@ class _Request:
 
 
 def play_rolls(
+    bundle: Bundle,
+    wish: Wish,
+    sampling: Sampling,
+    primer: Song | None,
+    *,
+    seed: int,
+    count: int,
+    candidates: int,
+    on_step: Told | None,
+) -> list[Clip]:
+    """New clips of a bundle of rolls, or continuations of ``primer`` where it can.
+
+    Raises:
+        As `play_over` and `woodshed.recipes.tracks.play_band`.
+    """
+    if isinstance(bundle.codec, ChordRollCodec):
+        return play_over(bundle, wish, sampling, seed=seed, count=count, candidates=candidates, on_step=on_step)
+    from woodshed.recipes.tracks import play_band
+
+    return play_band(bundle, wish, sampling, primer, seed=seed, count=count, candidates=candidates, on_step=on_step)
+
+
+def play_over(
     bundle: Bundle, wish: Wish, sampling: Sampling, *, seed: int, count: int, candidates: int, on_step: Told | None
 ) -> list[Clip]:
     """New melodies over the chords of the wish, else over those of learned songs; the chords sound in a second part.

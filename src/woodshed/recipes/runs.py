@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from woodshed.bundle import Bundle, load_bundle
+from woodshed.bundle import ROLLS, Bundle, kind_of, load_bundle, save_bundle
 from woodshed.bundle.bundle import CONFIG_FILE, MODEL_FILE
 from woodshed.codecs import NoteStepCodec, build_codec
 from woodshed.errors import BundleError, CorpusError, OutOfRange, OutputExists, UsageError, WoodshedError
@@ -19,6 +19,7 @@ from woodshed.recipes.latent_material import clips_of
 from woodshed.recipes.lead_sheets import lead_sheets_of, progressions_of
 from woodshed.recipes.material import Material, Progress, melodies_of, open_material, parts_of
 from woodshed.recipes.recipe import Recipe
+from woodshed.recipes.roll_material import line_ups_of, rolls_of
 from woodshed.recipes.solos import begin_with_shares, passages_of
 
 if TYPE_CHECKING:
@@ -92,7 +93,19 @@ def train_recipe(
             return count_songs(blank, material.songs, material.held_out, out, on_event=on_event)
         if sample_every is not None:
             on_event = _Sampler(blank, out, sample_every, seed, listener)
-        return train(blank, material.songs, material.held_out, out, options, resume=resume, on_event=on_event)
+        outcome = train(blank, material.songs, material.held_out, out, options, resume=resume, on_event=on_event)
+        return _with_threshold(outcome, material, out) if kind_of(blank) == ROLLS else outcome
+
+
+def _with_threshold(outcome: Outcome, material: Material, out: Path) -> Outcome:
+    """With a threshold in the bundle that lets as many cells come on as in held-out songs."""
+    from woodshed.training.thresholds import find_threshold
+
+    bundle = outcome.bundle
+    threshold = find_threshold(bundle, material.held_out or material.songs)
+    measured = replace(bundle, training={**bundle.training, "threshold": threshold})
+    save_bundle(measured, out)
+    return replace(outcome, bundle=measured)
 
 
 def check_bundle_output(out: Path, *, force: bool, resume: bool = False) -> None:
@@ -141,6 +154,8 @@ def as_learned(recipe: Recipe, material: Material) -> Material:
         return parts_of(material, recipe_codec(recipe))
     if recipe.material["kind"] == "clips":
         return clips_of(material, recipe_codec(recipe))
+    if recipe.material["kind"] == "rolls":
+        return rolls_of(material, recipe_codec(recipe))
     if recipe.material["kind"] == "chorales":
         return chorales_of(material, recipe_codec(recipe))
     options = {key: value for key, value in recipe.material.items() if key != "kind"}
@@ -206,6 +221,8 @@ def blank_bundle(recipe: Recipe, material: Material, seed: int, device: str, bas
         training["passages"] = passages_of(codec, material.songs, model.config.window)
     if recipe.material["kind"] == "lead-sheets":
         training["progressions"] = progressions_of(codec, material.songs)
+    if recipe.material["kind"] == "rolls":
+        training["line_ups"] = line_ups_of(codec, material.songs)
     if base:
         training |= _heritage(base)
     return Bundle(model, codec, recipe.name, describe_style(NoteStepCodec(), material.songs), training)
@@ -240,8 +257,10 @@ def _model_config(recipe: Recipe, codec: Any, base: Bundle | None) -> dict[str, 
         config["vocabulary"] = max(codec.events, 1)
     if recipe.model_name == "event-rnn":
         config["inputs"] = codec.inputs
-    if recipe.model_name == "chord-melody":
+    if recipe.model_name in ("chord-melody", "piano-roll"):
         config |= {"given": codec.given, "cells": codec.cells}
+    if recipe.model_name == "piano-roll":
+        config["tracks"] = len(codec.names)
     if recipe.model_name == "music-vae":
         config |= {name: getattr(codec, name) for name in ("vocabulary", "steps", "segments", "per_part")}
     if recipe.model_name in ("event-rnn", "markov"):

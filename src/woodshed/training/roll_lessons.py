@@ -22,8 +22,8 @@ class RollBatch(NamedTuple):
 
     given: NDArray[np.float32]
     """(B, T, G) what is known beside each row."""
-    roll: NDArray[np.float32]
-    """(B, T, C) cells, 0 or 1."""
+    roll: NDArray[Any]
+    """(B, T, C) cells, as the codec gives them."""
     scored: NDArray[np.float32]
     """(B, T) 0 where a short window was padded."""
     notes: int
@@ -51,7 +51,8 @@ class RollLessons:
         """One batch; the generator is the only source of chance."""
         shape, notes = (self.batch, self.length), 0
         given = np.zeros((*shape, self.codec.given), np.float32)
-        roll, scored = np.zeros((*shape, self.codec.cells), np.float32), np.zeros(shape, np.float32)
+        roll = np.zeros((*shape, self.codec.cells), self.rolls[0].dtype)
+        scored = np.zeros(shape, np.float32)
         for row, song in enumerate(rng.choice(len(self.rolls), self.batch, p=self.chances)):
             start = self._start(song, rng)
             span = slice(start, start + self.length)
