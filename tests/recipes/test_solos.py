@@ -15,7 +15,7 @@ from woodshed.music import Key, Part, Song
 from woodshed.recipes.material import Material
 from woodshed.recipes.play import continue_song, generate
 from woodshed.recipes.recipe import load_recipe, recipe_names
-from woodshed.recipes.runs import blank_bundle, train_recipe
+from woodshed.recipes.runs import as_learned, blank_bundle, train_recipe
 from woodshed.recipes.wish import Wish
 
 SOLOS = [name for name in recipe_names() if load_recipe(name).material["kind"] == "parts"]
@@ -160,11 +160,11 @@ def test_a_mode_that_a_recipe_does_not_have_is_refused(bundles: dict[str, Bundle
 
 @pytest.mark.parametrize("name", SOLOS)
 def test_an_untrained_net_says_how_often_each_event_comes(name: str) -> None:
-    material = Material([solo(seed) for seed in range(4)])
-    bundle = blank_bundle(load_recipe(name, TINY), material, 0, "cpu")
-    heard = [bundle.codec.arrange(song) for song in material.songs]
+    recipe = load_recipe(name, TINY)
+    material = as_learned(recipe, Material([solo(seed) for seed in range(4)]))
+    bundle = blank_bundle(recipe, material, 0, "cpu")
     ids = np.concatenate(
-        [bundle.codec.encode(song).reshape(-1, 3 if name.startswith("pitch") else 1) for song in heard]
+        [bundle.codec.encode(song).reshape(-1, 3 if name.startswith("pitch") else 1) for song in material.songs]
     )
     (size,) = bundle.codec.field_sizes().values()
     shares = np.bincount(ids[:, 0].astype(int), minlength=size) / len(ids)
