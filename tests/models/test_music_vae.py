@@ -19,6 +19,9 @@ SHAPES: dict[str, dict[str, Any]] = {
     "trio": {"vocabulary": [7, 7, 9], "steps": 12, "segments": 3, "encoder_levels": 2},
     "trio, read in one go": {"vocabulary": [7, 7, 9], "steps": 12, "segments": 3},
     "band": {"vocabulary": [11] * 4, "steps": 6, "per_part": True, "encoder_levels": 2},
+    "with places": {"vocabulary": [7], "steps": 8, "places": 2},
+    "trio with places": {"vocabulary": [7, 7, 9], "steps": 12, "segments": 3, "encoder_levels": 2, "places": 2},
+    "band with places": {"vocabulary": [11] * 4, "steps": 6, "per_part": True, "encoder_levels": 2, "places": 2},
 }
 
 

@@ -172,17 +172,22 @@ class Bidirectional(nn.Module):
         """(T, B, N) -> outputs (T, B, 2 W)."""
         return self._run(self.there.gates(x), self.back.gates(x))
 
-    def hear(self, active: Tensor) -> Tensor:
-        """The inputs (T, B, K) that are on -> outputs (T, B, 2 W)."""
-        return self._run(*(self._rows(active, layer) for layer in (self.there, self.back)))
+    def hear(self, active: Tensor, places: Tensor | None = None) -> Tensor:
+        """The inputs (T, B, K) that are on -> outputs (T, B, 2 W); ``places`` (T, 8 W) are added to both's gates."""
+        there, back = (self._rows(active, layer) for layer in (self.there, self.back))
+        if places is not None:
+            there, back = (part + own[:, None] for part, own in zip((there, back), places.chunk(2, 1), strict=True))
+        return self._run(there, back)
 
-    def ends_of(self, tokens: Tensor, packing: Packing) -> Tensor:
+    def ends_of(self, tokens: Tensor, packing: Packing, places: Tensor | None = None) -> Tensor:
         """Tokens (B, T), one input each, of rows that are packed -> what `ends` gives (B, 2 W)."""
         lengths = packing.steps[packing.last] + 1
-        places = packing.steps, lengths[packing.rows] - 1 - packing.steps
+        order = packing.steps, lengths[packing.rows] - 1 - packing.steps
         found = []
-        for layer, steps in zip((self.there, self.back), places, strict=True):
+        for side, (layer, steps) in enumerate(zip((self.there, self.back), order, strict=True)):
             gates = F.embedding(tokens[packing.rows, steps], layer.kernel[: layer.inputs]) + layer.bias
+            if places is not None:
+                gates = gates + places.chunk(2, 1)[side][steps]
             start = gates.new_zeros(len(tokens), layer.width)
             found.append(layer.run(gates, (start, start), packing.counts)[packing.last])
         return torch.cat(found, 1)

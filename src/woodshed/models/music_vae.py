@@ -8,8 +8,10 @@ References:
     that has z in its start state, after a tanh, and among its inputs at every step; over many segments (bars, or the
     instruments of a band) a conductor LSTM says one vector per segment, and decoders start anew from each, so that
     nothing but z holds segments together. A band's parts share one decoder; other parts have one each.
-    We differ in a log variance instead of a softplus, which starts low, and in an encoder of two levels, if asked for:
-    first within each segment, then over them (as Simon et al. have it; Roberts et al. read 256 steps in one go).
+    We differ in a log variance instead of a softplus, in where learning starts, and in an encoder of two levels, if asked
+    for: first within each segment, then over them (as Simon et al. have it; Roberts et al. read 256 steps in one go).
+    With ``places`` the nets need not count: each step of a segment has rows of its own, a decoder weighs z anew at each,
+    and an encoder says what it heard on average beside what it heard last. A small model then learns in minutes.
 
 Shape letters: B clips, P parts, T steps, U segments, L steps of a segment, D decoders, V tokens, Z latent, C context,
 W width.
@@ -25,7 +27,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from woodshed.models.lstm import Bidirectional, LSTMLayer, Packing, ends, pack
+from woodshed.models.lstm import Bidirectional, LSTMLayer, Packing, ends, glorot, pack
 
 State = tuple[Tensor, ...]
 """Output and cell (B, W) of each layer."""
@@ -40,16 +42,18 @@ SIZE_LIMITS = {
     "conductor_width": (1, 4096),
     "decoder_width": (1, 4096),
     "decoder_layers": (1, 8),
+    "places": (0, 1024),
 }
 """No size may be larger: a damaged config must not ask for all memory."""
 USUAL = {
     "steps": 32, "segments": "1, or 16 for 16 bars", "latent": "32 to 512", "encoder_width": 256, "encoder_layers": 1,
-    "encoder_levels": 1, "conductor_width": 256, "decoder_width": 256, "decoder_layers": 2,
+    "encoder_levels": 1, "conductor_width": 256, "decoder_width": 256, "decoder_layers": 2, "places": "0 or 32",
 }  # fmt: skip
 END = 0
 """The token after which a part of a band is complete: what follows is neither heard nor scored."""
 FIRST_LOG_VARIANCE = -3.0
-"""Where learning starts: a decoder that at first hears little but noise in z learns not to listen."""
+"""Where learning starts. A decoder that at first hears little but noise in z learns not to listen, so the means are
+started wide apart too: by tokens that matter to the encoder's gates, and by wide weights from its last outputs."""
 MOST_PARTS, MOST_TOKENS = 64, 65536
 
 
@@ -78,6 +82,9 @@ class MusicVAEConfig:
     decoder_layers: int = 2
     dropout: float = 0.0
     """On what the decoder's layers hand on."""
+    places: int = 0
+    """R, through how many numbers of their own for each step of a segment the nets hear z there; 0: as in the papers,
+    where they must count to know where they are."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "vocabulary", tuple(self.vocabulary))  # JSON knows lists alone
@@ -126,21 +133,25 @@ class Encoder(nn.Module):
         self.first_ids = [0] * len(sizes) if config.per_part else [sum(sizes[:i]) for i in range(len(sizes))]
         inputs = (sizes[0] if config.per_part else sum(sizes), *[2 * width] * (config.encoder_layers - 1))
         self.layers = nn.ModuleList(Bidirectional(size, width) for size in inputs)
+        for layer in (self.layers[0].there, self.layers[0].back):
+            nn.init.normal_(layer.kernel.data[: inputs[0]])  # type: ignore[union-attr,index]
         self.over = Bidirectional(2 * width, width) if config.encoder_levels == 2 else None
+        units = config.segments if config.encoder_levels == 2 else 1
+        self.places = nn.Parameter(torch.zeros(config.steps // units, 8 * width)) if config.places else None
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Parts that sound together are heard together; in a band, each part is a sequence of its own."""
         first, *rest = self.layers
         if self.config.per_part:
             rows = tokens.flatten(0, 1)
-            heard = first.ends_of(rows, pack(lengths_of(rows)))  # type: ignore[operator]
+            heard = first.ends_of(rows, pack(lengths_of(rows)), self.places)  # type: ignore[operator]
             return ends(self.over(heard.view(*tokens.shape[:2], -1).transpose(0, 1)))  # type: ignore[misc]
         stretches = self._stretches(tokens)
         batch, units = stretches.shape[:2]
-        x: Tensor = first.hear(stretches.flatten(0, 1).transpose(0, 1))  # type: ignore[operator]
+        x: Tensor = first.hear(stretches.flatten(0, 1).transpose(0, 1), self.places)  # type: ignore[operator]
         for layer in rest:
             x = layer(x)
-        heard = ends(x)  # (B U, 2 W)
+        heard = ends(x) if self.places is None else ends(x) + x.mean(0)  # (B U, 2 W)
         return heard if self.over is None else ends(self.over(heard.view(batch, units, -1).transpose(0, 1)))
 
     def _stretches(self, tokens: Tensor) -> Tensor:
@@ -210,6 +221,26 @@ class Conductor(nn.Module):
         return outputs.view(self.units, len(z), -1).transpose(0, 1)
 
 
+class Places(nn.Module):
+    """What z means at each step of a segment: R numbers of it, each weighed anew at each step, and the step itself."""
+
+    def __init__(self, config: MusicVAEConfig) -> None:
+        super().__init__()
+        steps, size, gates = config.steps // config.segments, config.places, 4 * config.decoder_width
+        self.ask, self.tell = glorot(config.latent, size), glorot(size, gates)
+        self.weights = nn.Parameter(torch.randn(steps, size))
+        self.bias = nn.Parameter(torch.zeros(steps, gates))
+
+    def forward(self, context: Tensor, rows: Tensor, steps: Tensor) -> Tensor:
+        """Contexts (B, C), and of each of S steps which of them it has and which step it is (S,) -> gates (S, 4 W)."""
+        asked = (context @ self.ask).index_select(0, rows) * self.weights.index_select(0, steps)
+        return asked @ self.tell + self.bias.index_select(0, steps)
+
+    def at(self, context: Tensor, step: int) -> Tensor:
+        """Contexts (B, C) -> gates (B, 4 W) of one step."""
+        return torch.addmm(self.bias[step], (context @ self.ask) * self.weights[step], self.tell)
+
+
 class Decoder(nn.Module):
     """One part's tokens, each given those before it in its segment and the segment's context (C = Z)."""
 
@@ -218,12 +249,16 @@ class Decoder(nn.Module):
         self.vocabulary = vocabulary
         self.stack = Stack(vocabulary, config.latent, config.decoder_width, config.decoder_layers, config.dropout)
         self.output = nn.Linear(config.decoder_width, vocabulary)
+        self.places = Places(config) if config.places else None
 
     def forward(self, given: Tensor, context: Tensor) -> Tensor:
         """Tokens (B, L), of which step t is given those before it, and contexts (B, C) -> logits (B, L, V)."""
         batch, steps = given.shape
         rows = F.embedding(given[:, :-1].t().flatten(), self._table())
         gates = F.pad(rows, (0, 0, batch, 0)) + self.stack.always(context).repeat(steps, 1)
+        if self.places is not None:
+            every, own = torch.arange(steps, device=given.device), torch.arange(batch, device=given.device)
+            gates = gates + self.places(context, own.repeat(steps), every.repeat_interleave(batch))
         logits: Tensor = self.output(self.stack(gates, context, [batch] * steps))
         return logits.view(steps, batch, -1).transpose(0, 1)
 
@@ -232,6 +267,8 @@ class Decoder(nn.Module):
         batch = len(given)
         rows = F.embedding(given[packing.rows[batch:], packing.steps[batch:] - 1], self._table())
         gates = F.pad(rows, (0, 0, batch, 0)) + self.stack.always(context).index_select(0, packing.rows)
+        if self.places is not None:
+            gates = gates + self.places(context, packing.rows, packing.steps)
         logits: Tensor = self.output(self.stack(gates, context[packing.order], packing.counts))
         return logits
 
@@ -242,6 +279,8 @@ class Decoder(nn.Module):
         forbidden = None if allowed is None else ~allowed
         gates = always
         for t in range(tokens.shape[1]):
+            if self.places is not None:
+                gates = gates + self.places.at(context, t)
             state = self.stack.step(gates, state)
             logits = self.output(state[-2])
             if forbidden is not None:
@@ -269,6 +308,7 @@ class MusicVAE(nn.Module):
         self.config = config
         self.encoder = Encoder(config)
         self.gaussian = nn.Linear(2 * config.encoder_width, 2 * config.latent)
+        nn.init.normal_(self.gaussian.weight.data[: config.latent], std=5 / (2 * config.encoder_width) ** 0.5)
         nn.init.constant_(self.gaussian.bias.data[config.latent :], FIRST_LOG_VARIANCE)
         self.conductor = Conductor(config) if config.units > 1 else None
         vocabularies = config.vocabulary[:1] if config.per_part else config.vocabulary

@@ -54,7 +54,7 @@ MODELS: dict[str, dict[str, type]] = {
     "markov": {"order": int},
     "music-vae": {
         "latent": int, "encoder_width": int, "encoder_layers": int, "encoder_levels": int, "conductor_width": int,
-        "decoder_width": int, "decoder_layers": int, "dropout": float,
+        "decoder_width": int, "decoder_layers": int, "dropout": float, "places": int,
     },
     "chord-melody": {"width": int, "layers": int, "dropout": float, "feedback": bool},
     "piano-roll": {"width": int, "embedding": int, "layers": int, "dropout": float},
