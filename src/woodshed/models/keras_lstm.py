@@ -34,7 +34,7 @@ class CarriedState(NamedTuple):
 
     weights: PlayingWeights
     memory: tuple[Memory, ...]
-    """(B, W) of each layer."""
+    """B columns of each layer."""
 
 
 class WindowState(NamedTuple):
@@ -49,7 +49,7 @@ class SlidingState(NamedTuple):
 
     weights: PlayingWeights
     memory: tuple[Memory, ...]
-    """(B, L + 1, W) of each layer."""
+    """Of each layer, L + 1 places of B columns."""
 
 
 class KerasLstm(nn.Module):
@@ -107,34 +107,35 @@ class KerasLstm(nn.Module):
 
     def start(self, batch: int, *dense: nn.Linear) -> CarriedState:
         """The state before anything was heard."""
-        return CarriedState(self.playing_weights(*dense), (nothing(batch, self.width),) * self.layers)
+        weights = self.playing_weights(*dense)
+        return CarriedState(weights, tuple(nothing(layer, batch) for layer in weights.layers))
 
     def read(self, windows: Tensor, *dense: nn.Linear) -> tuple[Array, SlidingState]:
-        """Output (B, W) of the last layer at the end of the windows (B, L, I), and the state for `slide_on`."""
+        """Output (W, B) of the last layer at the end of the windows (B, L, I), and the state for `slide_on`."""
         batch, length, _ = windows.shape
-        empty = (nothing(batch, length + 1, self.width),) * self.layers
-        state = SlidingState(self.playing_weights(*dense), empty)
+        weights = self.playing_weights(*dense)
+        state = SlidingState(weights, tuple(nothing(layer, length + 1, batch) for layer in weights.layers))
         for event in windows.unbind(1):  # what comes out before the end is of windows that are not full yet
             output, state = slide_on(event, state)
         return output, state
 
 
 def step_on(event: Tensor, state: CarriedState) -> tuple[Array, CarriedState]:
-    """Output (B, W) of the last layer after ``event`` (B, I); nothing is dropped."""
-    output, memory = carry(state.weights.layers, event.numpy(), state.memory)
+    """Output (W, B) of the last layer after ``event`` (B, I); nothing is dropped."""
+    output, memory = carry(state.weights.layers, event.numpy().T, state.memory)
     return output, CarriedState(state.weights, memory)
 
 
 def slide_on(event: Tensor, state: SlidingState) -> tuple[Array, SlidingState]:
-    """Output (B, W) of the last layer at the end of the window that ends with ``event`` (B, I)."""
-    outputs, memory = slide(state.weights.layers, event.numpy(), state.memory)
-    return outputs[:, -1], SlidingState(state.weights, memory)
+    """Output (W, B) of the last layer at the end of the window that ends with ``event`` (B, I)."""
+    outputs, memory = slide(state.weights.layers, event.numpy().T, state.memory)
+    return outputs[:, -len(event) :], SlidingState(state.weights, memory)
 
 
 def dense_weights(layer: nn.Linear) -> DenseWeights:
     """A snapshot of one dense layer."""
-    weight, bias = (tensor.detach().cpu().numpy() for tensor in (layer.weight, layer.bias))
-    return DenseWeights(np.array(weight.T, order="C"), bias.copy())
+    weight, bias = (tensor.detach().cpu().numpy().copy() for tensor in (layer.weight, layer.bias))
+    return DenseWeights(weight, bias[:, None])
 
 
 def size_of(layer: nn.Linear) -> int:
@@ -157,13 +158,13 @@ State = TypeVar("State")
 def select(state: State, index: Tensor) -> State:
     """The streams ``index`` (B',) of a net's state, in that order; one may be taken many times."""
     old: Any = state
-    which, new = index.numpy(), {}
+    new: dict[str, Any] = {}
     if hasattr(old, "events"):
         new["events"] = old.events[index]
     if hasattr(old, "memory"):
-        new["memory"] = tuple(Memory(hidden[which], cell[which]) for hidden, cell in old.memory)
+        new["memory"] = tuple(Memory(*(np.take(array, index.numpy(), -1) for array in each)) for each in old.memory)
     if hasattr(old, "sums"):
-        new["sums"] = old.sums[:, which]
+        new["sums"] = np.take(old.sums, index.numpy(), -1)
     chosen: State = old._replace(**new)
     return chosen
 

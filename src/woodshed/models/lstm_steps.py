@@ -1,11 +1,13 @@
 """LSTM layers one event after another, in numpy: how nets that were trained in torch play.
 
 Where a step is a matrix times one vector, or a few dozen, torch spends as long on calling as on computing, and its
-tanh takes longer than the product (both measured on one core). Here a layer's four gates are one product, and one
-tanh serves all of them, for sigmoid(x) = (1 + tanh(x / 2)) / 2. What comes out is what torch
-says, to float32's rounding.
+tanh takes longer than the product (both measured on one core). Here a layer is one product, its four gates, inputs and
+bias included, and one tanh serves all gates, for sigmoid(x) = (1 + tanh(x / 2)) / 2. What comes out is what torch says,
+to float32's rounding.
 
-Shape letters: B streams, R rows of a stream, I inputs, W width, L events in a window.
+Streams are columns: so two of them take hardly longer than one, and sixteen half as long as they would as rows.
+
+Shape letters: B streams, C columns, I inputs, O outputs, W width, L events in a window.
 """
 
 from __future__ import annotations
@@ -20,112 +22,109 @@ Array = NDArray[np.float32]
 """Every array here is float32."""
 
 
-class LayerWeights(NamedTuple):
-    """One layer's weights as `advance` wants them; gates in the order input, forget, output, cell, the first three
-    halved."""
-
-    into: Array
-    """(I, 4W)"""
-    within: Array
-    """(W, 4W)"""
-    bias: Array
-    """(4W,)"""
-
-
 class DenseWeights(NamedTuple):
     """A dense layer's weights."""
 
     matrix: Array
-    """(I, O)"""
+    """(O, I)"""
     bias: Array
-    """(O,)"""
+    """(O, 1)"""
 
 
 class PlayingWeights(NamedTuple):
     """A net's weights; a snapshot, which learns nothing more."""
 
-    layers: tuple[LayerWeights, ...]
+    layers: tuple[Array, ...]
+    """(4W, W + I + 1) of each LSTM layer, see `layer_weights`."""
     dense: tuple[DenseWeights, ...]
 
 
 class Memory(NamedTuple):
     """What one layer remembers."""
 
-    hidden: Array
-    """(B, W), or of many rows (B, R, W)."""
+    heard: Array
+    """(W + I + 1, C) or (W + I + 1, L + 1, B): its own output, the input that comes next, and a one."""
     cell: Array
-    """The same."""
+    """(W, C) or (W, L + 1, B)"""
 
 
-def layer_weights(into: Array, within: Array, bias: Array) -> LayerWeights:
-    """Of weights (4W, I), (4W, W), (4W,) whose gates are input, forget, cell and output, as torch and Keras have it."""
-    kept = (_gates(array.reshape(len(array), -1)) for array in (into, within, bias))
-    into, within, bias = (np.ascontiguousarray(array.T) for array in kept)
-    return LayerWeights(into, within, bias[0])
+def layer_weights(into: Array, within: Array, bias: Array) -> Array:
+    """Weights (4W, I), (4W, W) and (4W,) as one matrix (4W, W + I + 1).
 
-
-def _gates(weights: Array) -> Array:
-    given, forget, cell, output = np.split(weights, 4)
+    Its gates are input, forget, output and cell, the first three halved; torch and Keras, whose weights are given, have
+    cell before output.
+    """
+    given, forget, cell, output = np.split(np.concatenate((within, into, bias[:, None]), 1), 4)
     return np.concatenate((given / 2, forget / 2, output / 2, cell))
 
 
+def nothing(weights: Array, *columns: int) -> Memory:
+    """What a layer with ``weights`` (4W, W + I + 1) remembers at first; ``columns`` are B, or L + 1 and B."""
+    rows, size = weights.shape
+    heard = np.zeros((size, *columns), np.float32)
+    heard[-1] = 1.0
+    return Memory(heard, np.zeros((rows // 4, *columns), np.float32))
+
+
 def dense(layer: DenseWeights, heard: Array) -> Array:
-    """What a dense layer (I, O) makes of (..., I)."""
-    said: Array = np.matmul(heard, layer.matrix)
+    """What a dense layer makes of (I, C): (O, C)."""
+    said: Array = np.matmul(layer.matrix, heard)
     said += layer.bias
     return said
 
 
-def nothing(*shape: int) -> Memory:
-    """What a layer remembers before the first event: zeros of the shape given."""
-    return Memory(*np.zeros((2, *shape), np.float32))
-
-
-def advance(layer: LayerWeights, events: Array, before: Memory, after: Memory) -> None:
-    """Write into ``after`` what the layer remembers once it has read ``events`` (B, I), or of rows (B, R or 1, I)."""
-    width = layer.within.shape[0]
-    gates = np.matmul(before.hidden, layer.within)  # (B, R, 4W)
-    told = np.matmul(events, layer.into)
-    told += layer.bias
-    gates += told
+def advance(weights: Array, before: Memory, hidden: Array, cell: Array) -> None:
+    """Write into ``hidden`` and ``cell`` (W, C) what the layer remembers once it has read the input in ``before``."""
+    width = len(cell)
+    gates = np.matmul(weights, before.heard)  # (4W, C)
     np.tanh(gates, out=gates)
-    opened = gates[..., : 3 * width]
+    opened = gates[: 3 * width]
     opened *= 0.5
     opened += 0.5
-    given, forget = gates[..., :width], gates[..., width : 2 * width]
-    output, cell = gates[..., 2 * width : 3 * width], gates[..., 3 * width :]
-    cell *= given
-    np.multiply(forget, before.cell, out=after.cell)
-    after.cell[...] += cell
-    np.tanh(after.cell, out=after.hidden)
-    after.hidden[...] *= output
+    given, forget, output, new = gates.reshape(4, width, -1)
+    new *= given
+    np.multiply(forget, before.cell, out=cell)
+    cell += new
+    np.tanh(cell, out=hidden)
+    hidden *= output
 
 
-def carry(layers: Sequence[LayerWeights], event: Array, memory: Sequence[Memory]) -> tuple[Array, tuple[Memory, ...]]:
-    """Output (B, W) of the last layer after ``event`` (B, I), and what all layers remember then."""
-    heard, found = event, []
-    for layer, before in zip(layers, memory, strict=True):
-        after = Memory(np.empty_like(before.hidden), np.empty_like(before.cell))
-        advance(layer, heard, before, after)
-        heard = after.hidden
+def carry(layers: Sequence[Array], event: Array, memory: Sequence[Memory]) -> tuple[Array, tuple[Memory, ...]]:
+    """Output (W, B) of the last layer after ``event`` (I, B), and what all layers remember then."""
+    found = []
+    for weights, before in zip(layers, memory, strict=True):
+        width = len(before.cell)
+        before.heard[width:-1] = event
+        after = _like(before)
+        advance(weights, before, after.heard[:width], after.cell)
+        event = after.heard[:width]
         found.append(after)
-    return heard, tuple(found)
+    return event, tuple(found)
 
 
-def slide(layers: Sequence[LayerWeights], event: Array, memory: Sequence[Memory]) -> tuple[Array, tuple[Memory, ...]]:
-    """Outputs (B, L, W) of the last layer after ``event`` (B, I) in all windows that it belongs to, and what all layers
-    remember then.
+def slide(layers: Sequence[Array], event: Array, memory: Sequence[Memory]) -> tuple[Array, tuple[Memory, ...]]:
+    """Outputs (W, L B) of the last layer after ``event`` (I, B) in all windows that it belongs to, and what all layers
+    remember then, (..., L + 1, B).
 
-    R is L + 1: row l has read the first l events of its window, and row 0, which has read none, stays zero. The event
-    is number l + 1 of the window in row l, which moves to the next row; the window in the last row was full and goes.
+    The columns of place l have read the first l events of their windows, and those of place 0, which have read none,
+    stay zero. The event is number l + 1 of the windows at place l, which move to the next place; those at the last
+    place were full and go.
     """
-    heard, found = event[:, None], []
-    for layer, before in zip(layers, memory, strict=True):
-        after = Memory(np.empty_like(before.hidden), np.empty_like(before.cell))
-        for array in after:
-            array[:, 0] = 0.0
-        shown = Memory(before.hidden[:, :-1], before.cell[:, :-1]), Memory(after.hidden[:, 1:], after.cell[:, 1:])
-        advance(layer, heard, *shown)
-        heard = after.hidden[:, 1:]
+    streams, found = event.shape[1], []
+    for weights, before in zip(layers, memory, strict=True):
+        width, after = len(before.cell), _like(before)
+        after.heard[:width, 0], after.cell[:, 0] = 0.0, 0.0
+        old, new = (Memory(*(array.reshape(len(array), -1) for array in both)) for both in (before, after))
+        seen = Memory(old.heard[:, :-streams], old.cell[:, :-streams])
+        before.heard[width:-1, :-1] = event.reshape(len(event), -1, streams)  # the event itself is told to all places
+        event = new.heard[:width, streams:]
+        advance(weights, seen, event, new.cell[:, streams:])
         found.append(after)
-    return heard, tuple(found)
+    return event, tuple(found)
+
+
+def _like(memory: Memory) -> Memory:
+    """Room for what comes next."""
+    after = Memory(np.empty_like(memory.heard), np.empty_like(memory.cell))
+    after.heard[-1] = 1.0
+    return after

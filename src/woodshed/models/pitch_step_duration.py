@@ -165,8 +165,8 @@ def _heads(said: Tensor) -> Heads:
 
 
 def _tell(output: Array, state: CarriedState | SlidingState) -> Heads:
-    """What the heads make of the last output (B, W) of the LSTM."""
-    return _heads(torch.from_numpy(dense(state.weights.dense[0], output)))
+    """What the heads make of the last output (W, B) of the LSTM."""
+    return _heads(torch.from_numpy(dense(state.weights.dense[0], output).T))
 
 
 def squared_with_positive_pressure(predicted: Tensor, true: Tensor) -> Tensor:

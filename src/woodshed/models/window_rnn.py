@@ -107,11 +107,11 @@ class ShredState(NamedTuple):
     """A `SlidingState`, and what the dense layer has summed up of each window so far."""
 
     weights: PlayingWeights
-    """With one matrix (L, W, H) of the dense layer for each place in the window."""
+    """With one matrix (L, H, W) of the dense layer for each place in the window."""
     memory: tuple[Memory, ...]
-    """(B, L + 1, W) of each LSTM layer."""
+    """Of each LSTM layer, L + 1 places of B columns."""
     sums: Array
-    """(L + 1, B, H), row l of l outputs, the bias included."""
+    """(L + 1, H, B), place l of l outputs, the bias included."""
 
 
 class Shred(nn.Module):
@@ -186,10 +186,10 @@ class Shred(nn.Module):
         """The state before anything was heard."""
         size = self.config
         layers, (dense, out) = self.lstm.playing_weights(self.dense, self.out)
-        by_place = DenseWeights(dense.matrix.reshape(size.window, size.width, size.hidden), dense.bias)
-        memory = (nothing(batch, size.window + 1, size.width),) * self.lstm.layers
-        sums = np.broadcast_to(dense.bias, (size.window + 1, batch, size.hidden))
-        return ShredState(PlayingWeights(layers, (by_place, out)), memory, sums)
+        by_place = dense.matrix.reshape(size.hidden, size.window, size.width).transpose(1, 0, 2)
+        weights = PlayingWeights(layers, (DenseWeights(np.ascontiguousarray(by_place), dense.bias), out))
+        memory = tuple(nothing(layer, size.window + 1, batch) for layer in layers)
+        return ShredState(weights, memory, np.broadcast_to(dense.bias, (size.window + 1, size.hidden, batch)))
 
     @torch.inference_mode()
     def slide(self, event: Tensor, state: ShredState | WindowState) -> tuple[Tensor, ShredState | WindowState]:
@@ -197,12 +197,13 @@ class Shred(nn.Module):
         if isinstance(state, WindowState):
             return self.read(next_window(state, event).events)
         by_place, out = state.weights.dense
-        outputs, memory = slide(state.weights.layers, event.numpy(), state.memory)
+        outputs, memory = slide(state.weights.layers, event.numpy().T, state.memory)
+        places = outputs.reshape(self.config.width, self.config.window, -1).transpose(1, 0, 2)  # (L, W, B)
         sums = np.empty_like(state.sums)
         sums[0] = by_place.bias
-        np.matmul(outputs.transpose(1, 0, 2), by_place.matrix, out=sums[1:])
+        np.matmul(by_place.matrix, places, out=sums[1:])
         sums[1:] += state.sums[:-1]
-        return torch.from_numpy(dense(out, sums[-1])), ShredState(state.weights, memory, sums)
+        return torch.from_numpy(dense(out, sums[-1]).T), ShredState(state.weights, memory, sums)
 
 
 class DeepRock(nn.Module):
@@ -285,6 +286,6 @@ class DeepRock(nn.Module):
 
 
 def _tell(output: Array, state: CarriedState | SlidingState) -> Tensor:
-    """What the dense layers make of the last output (B, W) of the last LSTM layer."""
+    """What the dense layers make of the last output (W, B) of the last LSTM layer."""
     first, last = state.weights.dense
-    return torch.from_numpy(dense(last, dense(first, output)))
+    return torch.from_numpy(dense(last, dense(first, output)).T)
