@@ -91,15 +91,14 @@ def keep_top_k(logits: Logits, k: int) -> Logits:
 
 
 def keep_top_p(logits: Logits, p: float) -> Logits:
-    """Only the likeliest symbols whose probabilities just reach p."""
+    """Only the likeliest symbols whose probabilities just reach p (and whatever ties with the last of them)."""
     if p >= 1:
         return logits
-    order = np.argsort(-logits, axis=1, kind="stable")
-    chances = np.take_along_axis(probabilities(logits), order, 1)
-    kept_sorted = np.cumsum(chances, axis=1) - chances < p
-    kept = np.zeros_like(kept_sorted)
-    np.put_along_axis(kept, order, kept_sorted, 1)
-    return np.where(kept, logits, -np.inf)
+    chances = probabilities(logits)
+    ordered = np.sort(chances, axis=1)[:, ::-1]  # values alone sort faster than places
+    kept = (np.cumsum(ordered, axis=1) - ordered < p).sum(1)
+    least = ordered[np.arange(len(ordered)), kept - 1]
+    return np.where(chances >= least[:, None], logits, -np.inf)
 
 
 def keep_min_p(logits: Logits, share: float) -> Logits:
