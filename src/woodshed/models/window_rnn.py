@@ -189,7 +189,7 @@ class Shred(nn.Module):
         by_place = dense.matrix.reshape(size.hidden, size.window, size.width).transpose(1, 0, 2)
         weights = PlayingWeights(layers, (DenseWeights(np.ascontiguousarray(by_place), dense.bias), out))
         memory = tuple(nothing(layer, size.window + 1, batch) for layer in layers)
-        return ShredState(weights, memory, np.broadcast_to(dense.bias, (size.window + 1, size.hidden, batch)))
+        return ShredState(weights, memory, np.tile(dense.bias, (size.window + 1, 1, batch)))
 
     @torch.inference_mode()
     def slide(self, event: Tensor, state: ShredState | WindowState) -> tuple[Tensor, ShredState | WindowState]:
