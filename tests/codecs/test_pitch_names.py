@@ -72,8 +72,9 @@ def test_a_worked_example_is_named_like_this() -> None:
     assert PitchNameCodec("full", 0.3).names(song) == ["G#5", "C4.E4.G4", "E-4"]
     assert DEEPROCK.names(song) == ["G#5 6", "rest 6", "C4.E4.G4 6", "rest 6", "E-4 12"]
     shred = SHRED.fit([song])
-    assert shred.vocabulary == ("0.4.7", "E-4", "G#5")
-    assert shred.encode(song).tolist() == [2, 0, 1]
+    assert shred.vocabulary == ("E-4", "0.4.7", "G#5")  # E flat 4 lies below the G4 of the chord
+    assert shred.encode(song).tolist() == [2, 1, 0]
+    assert DEEPROCK.fit([song]).vocabulary == ("rest 6", "E-4 12", "C4.E4.G4 6", "G#5 6")
     decoded = shred.decode(shred.encode(song), song)
     assert decoded.notes[["onset", "duration", "pitch"]].tolist() == [
         (0, 240, 80), (240, 240, 60), (240, 240, 64), (240, 240, 67), (480, 240, 63),

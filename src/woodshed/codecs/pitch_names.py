@@ -24,7 +24,7 @@ _STEP_TICKS = ticks_per_step()
 
 @dataclass(frozen=True)
 class PitchNameCodec:
-    """Write a part as one event per note or chord, each an id into a sorted list of names.
+    """Write a part as one event per note or chord, each an id into a list of names that ascends as they sound.
 
     =========================  ==================================================================
     name                       event
@@ -41,7 +41,8 @@ class PitchNameCodec:
     lasts until its last note ends or the next event starts, a whole note at most; silence from a sixteenth on is an
     event of its own, and one longer than a whole note becomes a whole note.
 
-    Ids are what `fit` found; an event that it did not find becomes the same pitches with the nearest length that it
+    Ids are what `fit` found, in order of the highest pitch, so that to a net which reads them as numbers those close
+    together sound alike; an event that it did not find becomes the same pitches with the nearest length that it
     did find, or is left out. A chord in normal order is decoded in the octave from middle C, as in the source.
     Dropped: other parts, velocities, silence before the first note.
 
@@ -54,7 +55,8 @@ class PitchNameCodec:
         (``chords="full"``, ``step_quarters=0.3``, ``part="electric guitar"``, ``standardise``). We differ in: grouping
         chords on our grid; a note doubled at one pitch is a note, not a chord; an event lasts one grid step where
         the sources let each ring for a quarter over the next; chords are joined with "." in both spellings (DeepRock
-        has a blank); windows never reach from one song into another; real lengths, which neither source has.
+        has a blank); ids in order of pitch where the sources sort names by letter; windows never reach from one song
+        into another; real lengths, which neither source has.
     """
 
     chords: Literal["normal", "full"] = "normal"
@@ -67,7 +69,7 @@ class PitchNameCodec:
     standardise: bool = False
     """Whether `scale` takes away the mean id and divides by the standard deviation (DeepRock), or divides by V."""
     vocabulary: tuple[str, ...] = ()
-    """The V names, sorted; empty before `fit`."""
+    """The V names; empty before `fit`."""
     mean: float = 0.0
     deviation: float = 1.0
     """Of the ids in all the parts that `fit` saw. DeepRock takes both over its windows, in which all but the first
@@ -142,9 +144,16 @@ class PitchNameCodec:
         named = [np.array(self.names(line), object) for song in songs for line in self.lines(song)]
         if not named:
             raise CodecError("no song has a part that this codec can use; drop_reason tells why for each")
-        vocabulary, ids = np.unique(np.concatenate(named).astype(str), return_inverse=True)
+        vocabulary, counts = np.unique(np.concatenate(named).astype(str), return_counts=True)
+        order = sorted(range(len(vocabulary)), key=lambda index: self._sound(vocabulary[index]))
+        ids = np.repeat(np.arange(len(order)), counts[order])
         deviation = float(ids.std()) or 1.0
-        return replace(self, vocabulary=tuple(vocabulary.tolist()), mean=float(ids.mean()), deviation=deviation)
+        return replace(self, vocabulary=tuple(vocabulary[order].tolist()), mean=float(ids.mean()), deviation=deviation)
+
+    def _sound(self, name: str) -> tuple[int, tuple[int, ...], int, str]:
+        """Events sort by this: highest pitch (rests lowest), all pitches, length, name."""
+        pitches, length = parse_event(name, self.step_quarters is None)
+        return max(pitches, default=-1), pitches, length, name
 
     def names(self, song: Song) -> list[str]:
         """The events of an arranged song by name."""
