@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from woodshed.models import build_model
-from woodshed.models.piano_roll import LOOKBACKS, STEPS, PianoRollConfig, PianoRollNet, unpacked
+from woodshed.models.piano_roll import LOOKBACKS, RECENT, STEPS, PianoRollConfig, PianoRollNet, unpacked
 
 SIZES: dict[str, Any] = {"given": 3, "cells": 8, "tracks": 2, "width": 6, "embedding": 5, "layers": 2, "dropout": 0.0}
 FRAMES = 70
@@ -76,7 +76,9 @@ def test_one_frame_at_a_time_it_says_the_same_as_in_one_pass() -> None:
         for frame in range(FRAMES):
             at = oldest + frame
             past = torch.stack([history[:, at - back - 1 : at - back + 1] for back in (1, *LOOKBACKS)])
-            chances, state = model.step(given[:, frame], past, state)
+            started = starts.amax(2)
+            recent = torch.stack([started[:, max(frame - span, 0) : frame].sum(1) > 0 for span in RECENT], 1)
+            chances, state = model.step(given[:, frame], past, recent, state)
             now = starts[:, frame]
             start = chances.start + now @ model.beside.triu(1) + (now.cumsum(1) - now) @ model.since
             stepped = torch.where(before[:, frame] > 0, chances.stay, start)

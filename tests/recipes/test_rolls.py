@@ -20,6 +20,7 @@ from woodshed.recipes.lead_sheets import lead_sheets_of
 from woodshed.recipes.material import Material
 from woodshed.recipes.play import continue_song, generate
 from woodshed.recipes.recipe import load_recipe
+from woodshed.recipes.roll_material import rolls_of
 from woodshed.recipes.runs import recipe_codec, train_recipe
 from woodshed.recipes.wish import Wish, over_chords
 
@@ -210,3 +211,123 @@ def test_a_clip_is_written_with_its_chords_and_read_again(bundle: Bundle, tmp_pa
     clip = clips(bundle, over_chords(Wish(bars=2), "Am F", None, True))[0]
     write_clip(clip, tmp_path / "x.mid")
     assert len(read_midi(tmp_path / "x.mid")) == len(clip.song)
+
+
+def band(seed: int, bars: int = 8) -> Song:
+    """Drums, a bass and a guitar in the key of C, sixteenths and a note below C1."""
+    chance, rows = np.random.default_rng(seed), []
+    for beat in range(bars * 4):
+        tick = beat * 480
+        rows += [(0, tick, 120, 36 + 2 * (beat % 2), 90), (0, tick + 240, 60, 42, 80)]
+        rows.append((1, tick, 400, int(chance.choice((36, 40, 43))), 90))
+        rows += [(2, tick, 460, pitch, 90) for pitch in (60, 64, 67) if chance.random() < 0.7]
+    rows.append((1, 0, 480, 20, 90))
+    parts = [Part("Kit", 0, True), Part("Bass", 34), Part("Gtr", 29)]
+    return Song.make(rows, parts, tempos=[(0, 96.0)], meters=[(0, 4, 4)], length=bars * 1920, title=f"Band {seed}")
+
+
+@pytest.fixture(scope="module")
+def band_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """Trained for two steps."""
+    folder = tmp_path_factory.mktemp("tracks") / "B"
+    changes = ["size=tiny", "training.evaluations=1", "training.batch=2", "training.length=32", "codec.tracks=3"]
+    material = Material([band(seed) for seed in range(3)], [band(9)])
+    train_recipe(load_recipe("pianoroll", changes), material, folder, steps=2, device="cpu")
+    return load_bundle(folder)
+
+
+def test_a_band_is_learned_saved_with_a_threshold_and_plays_the_tracks_that_it_learned(band_bundle: Bundle) -> None:
+    assert kind_of(band_bundle) == ROLLS
+    assert band_bundle.codec.names == ("drums", "bass", "guitar")
+    assert band_bundle.capabilities == ("generate", "continue")
+    assert 0 < band_bundle.training["threshold"] < 1
+    assert band_bundle.training["line_ups"][0]["programs"] == {"drums": 0, "bass": 34, "guitar": 29}
+    clip = generate(band_bundle, Wish(bars=2), seed=3, candidates=2)[0]
+    assert [(part.is_drum, part.program) for part in clip.song.parts] == [(True, 0), (False, 34), (False, 29)]
+    assert (clip.song.bars, clip.song.bpm) == (2, 96.0)
+    assert len(clip.song)
+    assert np.array_equal(clip.song.notes, generate(band_bundle, Wish(bars=2), seed=3, candidates=2)[0].song.notes)
+
+
+def test_key_range_and_parts_hold_over_many_draws_and_drums_keep_theirs(band_bundle: Bundle) -> None:
+    key = Key.parse("F# minor")
+    wish = Wish(bars=1, key=key, parts=(parse_part("bass"), parse_part("drums")), ranges={"bass": (30, 50)})
+    songs = [clip.song for clip in generate(band_bundle, wish, seed=1, count=30, candidates=1)]
+    assert [part.is_drum for part in songs[0].parts] == [True, False]
+    notes = np.concatenate([song.notes for song in songs])
+    bass, drums = notes[notes["part"] == 1], notes[notes["part"] == 0]
+    assert len(bass) > 20
+    assert len(drums) > 20
+    assert np.isin(bass["pitch"] % 12, key.pitch_classes).all()
+    assert 30 <= bass["pitch"].min() <= bass["pitch"].max() <= 50
+    assert not np.isin(drums["pitch"] % 12, key.pitch_classes).all()
+    assert (bass["duration"] >= 40).all()  # specks are left out
+
+
+def test_a_song_goes_on_after_its_last_bar_and_comes_back_note_for_note(band_bundle: Bundle) -> None:
+    song = band(5, bars=4).transpose(2)
+    clip = continue_song(band_bundle, song, Wish(bars=2), seed=1, candidates=1)[0]
+    notes = clip.song.notes
+    assert np.array_equal(notes[notes["onset"] < song.length], song.notes)
+    assert clip.song.parts == song.parts
+    assert clip.song.bars == 6
+    assert (notes["onset"] >= song.length).any()
+
+
+def test_the_threshold_of_a_band_never_varies(band_bundle: Bundle) -> None:
+    wish = Wish(bars=1, binariser="threshold", threshold=0.004)
+    one, other = (generate(band_bundle, wish, seed=seed, candidates=1)[0] for seed in (1, 1))
+    assert np.array_equal(one.song.notes, other.song.notes)
+    assert one.settings["threshold"] == 0.004
+
+
+@pytest.mark.parametrize(
+    ("wish", "error", "told"),
+    [
+        (Wish(steps=64), UsageError, "use --bars"),
+        (Wish(polyphony=2), UsageError, "--polyphony"),
+        (Wish(beam=Beam(2, 2)), UsageError, "--beam"),
+        (Wish(meter=Meter(3, 4)), UsageError, "has 96 steps, as 4/4 has"),
+        (Wish(parts=(parse_part("flute"),)), UnknownName, "this bundle plays drums, bass, guitar"),
+        (Wish(parts=(parse_part("guitar"), parse_part("lead guitar"))), UsageError, "are one track, guitar"),
+        (Wish(ranges={"drums": (1, 2)}), UnknownName, "no pitched track of that name"),
+        (Wish(key=Key.parse("C major"), ranges={"bass": (37, 37)}), InfeasibleCanvas, "leave bass no pitch"),
+        (Wish(binariser="monophonic"), UnknownName, "'monophonic' is not one of bernoulli, threshold"),
+        (Wish(threshold=0.2), UsageError, "--threshold counts only"),
+        (over_chords(Wish(), "C", None, True), UsageError, "chord-melody does"),
+    ],
+)
+def test_wishes_that_a_band_of_rolls_cannot_fulfil_are_refused(
+    band_bundle: Bundle, wish: Wish, error: type[Exception], told: str
+) -> None:
+    with pytest.raises(error, match=told):
+        generate(band_bundle, wish, seed=1, candidates=1)
+
+
+def test_a_primer_that_no_roll_can_hold_is_refused(band_bundle: Bundle) -> None:
+    waltz = Song.make([(0, 0, 480, 40, 90)], [Part("Bass", 33)], meters=[(0, 3, 4)], length=1440, title="Waltz")
+    with pytest.raises(CodecError, match="Waltz: a bar is not 96 steps long"):
+        continue_song(band_bundle, waltz, seed=1)
+
+
+def test_nats_of_a_band_are_told_track_by_track(band_bundle: Bundle) -> None:
+    nats, notes = song_nats(band_bundle, band_bundle.codec.arrange(band(7)))
+    assert set(nats) == {"drums", "bass", "guitar"}
+    assert notes == len(band_bundle.codec.arrange(band(7)))
+    assert measure_likelihood(band_bundle, [band(7)]).nats_per_note == pytest.approx(sum(nats.values()) / notes)
+
+
+def test_songs_that_no_roll_can_hold_are_counted_and_so_is_noise() -> None:
+    codec = recipe_codec(load_recipe("pianoroll"))
+    waltz = Song.make([(0, 0, 480, 40, 90)], [Part("Bass", 33)], meters=[(0, 3, 4)], length=1440)
+    rare = Song.make([(0, 0, 480, 40, 90)], [Part("Bass", 33)], length=1920 * 4)
+    helicopter = Song.make([(0, 0, 480, 40, 90)], [Part("", 125)], length=1920)
+    found = rolls_of(Material([band(1), band(2), waltz, rare, helicopter]), codec)
+    assert len(found.songs) == 2
+    for told in (
+        "2 of 5 songs are learned", "2 of", "below C1 or above C8", "1 other meter (", "1 empty bars (more than 50%",
+        "1 no track (",
+    ):  # fmt: skip
+        assert told in found.warnings[0]
+    with pytest.raises(CorpusError, match=r"no song can be written as piano rolls; 1 other meter \("):
+        rolls_of(Material([waltz]), codec)

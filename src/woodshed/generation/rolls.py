@@ -100,7 +100,7 @@ def play_tracks(
     """
     import torch
 
-    from woodshed.models.piano_roll import LOOKBACKS
+    from woodshed.models.piano_roll import LOOKBACKS, RECENT
 
     model, codec = roll_model(bundle)
     if playable is not None and not playable.any():
@@ -109,19 +109,24 @@ def play_tracks(
     oldest = LOOKBACKS[-1] + 1
     frames = np.zeros((count, oldest + len(given), codec.cells), np.uint8)  # silence before the first
     frames[:, oldest : oldest + len(fixed)] = fixed
+    begun = np.zeros(frames.shape, bool)
     known, state = torch.from_numpy(given.astype(np.float32)), model.start(count)
     net = _Net(*(part.double().numpy() for part in (model.beside.detach().triu(1), model.since.detach())))
     with torch.inference_mode():
         for row in range(len(given)):
             at = oldest + row
             past = np.stack([frames[:, at - back - 1 : at - back + 1] for back in (1, *LOOKBACKS)])
-            logits, state = model.step(known[row].expand(count, -1), torch.from_numpy(past), state)
+            recent = np.stack([begun[:, at - span : at].any(axis=1) for span in RECENT], axis=1)
+            heard = torch.from_numpy(past), torch.from_numpy(recent)
+            logits, state = model.step(known[row].expand(count, -1), *heard, state)
             if row >= len(fixed):
                 before = (frames[:, at - 1] >> (STEPS_PER_FRAME - 1)).astype(bool)
                 start, stay = (part.double().numpy() for part in logits)
                 if playable is not None:
                     start = np.where(playable, start, -np.inf)
                 frames[:, at] = _draw_frame(start, stay, before, net, binariser, temperature, rng)
+            last = frames[:, at - 1] >> (STEPS_PER_FRAME - 1)
+            begun[:, at] = (frames[:, at] & ~(frames[:, at] << 1 | last)) > 0
             if on_step is not None:
                 on_step((row + 1) / len(given))
     return frames[:, oldest:]

@@ -1,13 +1,14 @@
 """A net for binary piano rolls of many tracks: LSTM over sixteenths, every step's every cell a Bernoulli variable.
 
-One frame is a sixteenth, K = 6 steps of C cells. The LSTM reads a frame, and what was played one, two and four bars
-before the next one; from its output follow, for each cell, the chance to come on if it is off and to stay on if it is
-on. Within a frame the cells are taken step after step, and within a step from the first to the last; a note that starts
-moves the chances of all cells after it by fixed amounts, so that chords and parts fit together although each cell is
-drawn by itself:
+One frame is a sixteenth, K = 6 steps of C cells. The LSTM reads a frame, and what was played a beat, half a bar, one,
+two and four bars before the next one; from its output follow, for each cell, the chance to come on if it is off and to
+stay on if it is on. Within a frame the cells are taken step after step, and within a step from the first to the last;
+a note that starts moves the chances of all cells after it by fixed amounts, so that chords and parts fit together
+although each cell is drawn by itself:
 
-    off -> on   a_c(h) + p_mk(h) + sum_j g_mj(h) [cell started in this very step j bars ago] + notes begun in this frame
-    on -> on    b_c(h) + q_mk(h) - sum_j r_mj(h) [it ended there]
+    off -> on   a_c(h) + p_mk(h) + sum_j g_mj(h) [it started in this very step so long ago] + sum_n u_mn(h) [it started
+                at all in the last bar, in the last four] + what the notes begun in this frame do to it
+    on -> on    b_c(h) + q_mk(h) - sum_j r_mj(h) [it ended in this very step so long ago]
 
 for cell c of track m, step k. The product of all cells' chances is the exact likelihood of the roll.
 
@@ -18,7 +19,7 @@ References:
     Boulanger-Lewandowski, Bengio and Vincent, "Modeling temporal dependencies in high-dimensional sequences" (ICML
     2012): a recurrent net whose output is the parameters of a joint distribution over a frame's cells; and Neal,
     "Connectionist learning of belief networks" (1992): the fully visible sigmoid belief net that is ours.
-    Waite 2016 (Lookback RNN): what was played one and two bars ago is heard.
+    Waite 2016 (Lookback RNN): what was played bars ago is heard.
 
 Shape letters: B songs, F frames, K steps in a frame, C cells, M tracks, G numbers given, J lookbacks, W width.
 """
@@ -38,8 +39,10 @@ State = tuple[Tensor, ...]
 """Output and cell (B, W) of each layer."""
 STEPS = 6
 """K"""
-LOOKBACKS = (16, 32, 64)
-"""Frames: one, two and four bars."""
+LOOKBACKS = (4, 8, 16, 32, 64)
+"""Frames: a beat, half a bar, one, two and four bars."""
+RECENT = (16, 64)
+"""Frames: what was played in the last bar, in the last four bars."""
 SIZE_LIMITS = {"given": (1, 4096), "cells": (1, 65536), "tracks": (1, 64), "width": (1, 4096), "embedding": (1, 4096),
                "layers": (1, 16)}  # fmt: skip
 USUAL = {"given": 13, "cells": 340, "tracks": 4, "width": 192, "embedding": 96, "layers": 1}
@@ -94,7 +97,7 @@ class PianoRollNet(nn.Module):
     """Frames as bytes (B, F, C), bit k of which is step k -> nats.
 
     >>> sum(p.numel() for p in PianoRollNet(PianoRollConfig(given=13, cells=340, tracks=4)).parameters())
-    943120
+    1078312
     """
 
     name: ClassVar[str] = "piano-roll"
@@ -102,14 +105,14 @@ class PianoRollNet(nn.Module):
     def __init__(self, config: PianoRollConfig) -> None:
         super().__init__()
         self.config = config
-        each, looks = config.tracks, len(LOOKBACKS)
+        each, looks, recent = config.tracks, len(LOOKBACKS), len(RECENT)
         self.hear = glorot(2 * config.cells, config.embedding)
         self.recall = glorot(2 * config.cells * looks, config.embedding)
         inputs = config.given + 2 * config.embedding
         self.layers = nn.ModuleList(
             LSTMLayer(inputs if i == 0 else config.width, config.width) for i in range(config.layers)
         )
-        self.sizes = (config.cells, config.cells, each * STEPS, each * STEPS, each * looks, each * looks)
+        self.sizes = (config.cells, config.cells, *[each * size for size in (STEPS, STEPS, looks, looks, recent)])
         self.output = glorot(config.width, sum(self.sizes))
         bias = torch.zeros(sum(self.sizes))
         bias[: config.cells], bias[config.cells : 2 * config.cells] = RARE, HELD
@@ -140,7 +143,9 @@ class PianoRollNet(nn.Module):
             x = layer(layer.gates(self._drop(x) if i else x))
         ends = (1 - bits) * before
         looks = [(_delayed(starts, look), _delayed(ends, look)) for look in LOOKBACKS]
-        chances = self._chances(x.transpose(0, 1), looks)
+        begun = starts.amax(2)
+        recent = [_within(begun, span) for span in RECENT]
+        chances = self._chances(x.transpose(0, 1), looks, recent)
         start = chances.start + self._beside(starts)
         return torch.where(before > 0, chances.stay, start)
 
@@ -148,11 +153,11 @@ class PianoRollNet(nn.Module):
         """The state of B songs before anything was heard."""
         return tuple(self.output.new_zeros(batch, self.config.width) for _ in range(2 * self.config.layers))
 
-    def step(self, given: Tensor, past: Tensor, state: State) -> tuple[Chances, State]:
+    def step(self, given: Tensor, past: Tensor, recent: Tensor, state: State) -> tuple[Chances, State]:
         """Given (B, G) and what was played -> the next frame's logits, and the state after it.
 
-        ``past`` (1 + J, B, 2, C) are the frames 1, 16, 32 and 64 ago, each after the one before it; zeros before the
-        first.
+        ``past`` (1 + J, B, 2, C) are the frames 1 and `LOOKBACKS` ago, each after the one before it; zeros before the
+        first. ``recent`` (B, 2, C) says which cells started within the frames of `RECENT`.
         """
         bits, starts, before = (part[:, 1:] for part in unpacked(past.flatten(0, 1)))
         ends = (1 - bits) * before
@@ -167,20 +172,24 @@ class PianoRollNet(nn.Module):
             x, cell = layer.step(gates, cell)
             after += [x, cell]
         looks = list(zip(starts.unflatten(0, shape)[1:], ends.unflatten(0, shape)[1:], strict=True))
-        found = self._chances(x[:, None], looks)
+        found = self._chances(x[:, None], looks, [part[:, None] for part in recent.float().unbind(1)])
         return Chances(found.start[:, 0], found.stay[:, 0]), tuple(after)
 
-    def _chances(self, x: Tensor, looks: list[tuple[Tensor, Tensor]]) -> Chances:
-        """The top layer's outputs (B, F, W); starts and ends (B, F, K, C) of each lookback."""
+    def _chances(self, x: Tensor, looks: list[tuple[Tensor, Tensor]], recent: list[Tensor]) -> Chances:
+        """The top layer's outputs (B, F, W); starts and ends (B, F, K, C) of each lookback; recent starts (B, F, C)."""
         each = self.config.cells // self.config.tracks
         parts = (self._drop(x) @ self.output + self.output_bias).split(self.sizes, -1)
         shape = (*x.shape[:2], STEPS, self.config.tracks)
         steps = [part.view(shape).repeat_interleave(each, -1) for part in parts[2:4]]
-        start, stay = parts[0].unsqueeze(2) + steps[0], parts[1].unsqueeze(2) + steps[1]
+        begin = parts[0]
+        weights = parts[6].unflatten(-1, (len(recent), self.config.tracks)).repeat_interleave(each, -1)
+        for number, begun in enumerate(recent):
+            begin = torch.addcmul(begin, weights[:, :, number], begun)
+        start, stay = begin.unsqueeze(2) + steps[0], parts[1].unsqueeze(2) + steps[1]
         for number, (started, ended) in enumerate(looks):
             again, stop = (
                 part.view(*x.shape[:2], len(looks), self.config.tracks)[:, :, number].repeat_interleave(each, -1)
-                for part in parts[4:]
+                for part in parts[4:6]
             )
             start = torch.addcmul(start, again.unsqueeze(2), started)
             stay = torch.addcmul(stay, stop.unsqueeze(2), ended, value=-1)
@@ -224,3 +233,9 @@ def _delayed(rows: Tensor, frames: int) -> Tensor:
     """(B, F, ...) so many frames later, zeros first."""
     pad = (0, 0) * (rows.dim() - 2) + (frames, 0)
     return F.pad(rows, pad)[:, : rows.shape[1]]
+
+
+def _within(rows: Tensor, frames: int) -> Tensor:
+    """(B, F, C) whether any of so many rows before this one is above zero; 0 or 1."""
+    summed = F.pad(rows.cumsum(1), (0, 0, frames + 1, 0))
+    return ((summed[:, frames:-1] - summed[:, : -frames - 1]) > 0).float()
