@@ -90,7 +90,7 @@ def test_the_windows_of_a_melody_are_a_bar_apart_and_each_is_there_once() -> Non
     found, reasons = MELODY.windows(tune([60, 62, 64, 65, 67, 69, 71, 72] * 4))
     assert (len(found), reasons) == (1, {"duplicate": 2})
     found, reasons = MELODY.windows(tune(list(range(40, 72))))
-    assert [clip.notes["pitch"][0] for clip in found] == [40, 48, 56]
+    assert [clip.notes["pitch"][0] for clip in found] == [48, 56, 64]  # in the middle of the range
     assert not reasons
     assert all(clip.length == 3840 and clip.parts == (FLUTE,) for clip in found)
 

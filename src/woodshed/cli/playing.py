@@ -64,6 +64,14 @@ Repetition = Annotated[
 Polyphony = Annotated[
     int | None, typer.Option("--polyphony", metavar="N", help="At most N notes at once in each pitched part.")
 ]
+Attribute = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--attribute",
+        metavar="NAME=BY",
+        help="Of a latent space: more or less density, register or syncopation, such as density=+1; may be repeated.",
+    ),
+]
 Count = Annotated[int, typer.Option("--count", metavar="N", help="How many: OUT then becomes OUT-1, OUT-2, ...")]
 Candidates = Annotated[
     int, typer.Option("--candidates", metavar="K", help="Draw K side by side for each, and keep the best; 1-64.")

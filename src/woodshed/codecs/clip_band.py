@@ -83,6 +83,7 @@ class ClipBandCodec:
     steps: ClassVar[int] = TOKENS
     segments: ClassVar[int] = 1
     per_part: ClassVar[bool] = True
+    grid_ticks: ClassVar[int] = GRID_TICKS
 
     def field_sizes(self) -> dict[str, int]:
         """Part -> how many ids it has."""
@@ -92,15 +93,9 @@ class ClipBandCodec:
         """The codec as JSON."""
         return {"name": self.name, "version": self.version}
 
-    def allowed(self, row: int, player: Part | None, pitches: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """(490,) which tokens a row may hold that this player plays, where (128,) ``pitches`` may; drums are free.
-
-        Without a player the row is silent.
-        """
+    def allowed(self, row: int, player: Part, pitches: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """(490,) which tokens a row may hold that this player plays, where (128,) ``pitches`` may; drums are free."""
         allowed = np.ones(SYMBOLS, bool)
-        if player is None:
-            allowed[END + 1 :] = False
-            return allowed
         allowed[PROGRAM:NOTE_ON] = False
         allowed[PROGRAM + _program(player)] = True
         if not player.is_drum:
@@ -129,6 +124,10 @@ class ClipBandCodec:
         for place in places:
             found += self._windows(song, notes, place, reasons)
         return clips_at(song, found, self.bars, self.decode, reasons), reasons
+
+    def transposition(self, song: Song, parts: Sequence[int]) -> int:
+        """Nothing is moved."""
+        return 0
 
     def arrange(self, song: Song) -> Song:
         """The bar on the grid: the parts that sound, in order, all drums as one."""

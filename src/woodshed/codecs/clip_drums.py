@@ -117,6 +117,7 @@ class ClipDrumsCodec:
     steps: ClassVar[int] = 2 * BAR_STEPS
     segments: ClassVar[int] = 1
     per_part: ClassVar[bool] = False
+    grid_ticks: ClassVar[int] = STEP_TICKS
 
     def field_sizes(self) -> dict[str, int]:
         """Part -> how many symbols it has."""
@@ -154,6 +155,10 @@ class ClipDrumsCodec:
         notes = of_parts(song.notes, parts)
         found = [window for place in places for window in self._windows(notes, parts[0], place, reasons)]
         return clips_at(song, found, self.bars, self.decode, reasons), reasons
+
+    def transposition(self, song: Song, parts: Sequence[int]) -> int:
+        """Nothing is moved."""
+        return 0
 
     def arrange(self, song: Song) -> Song:
         """The drums of a clip on sixteenths, just two bars long, all drum parts as one."""

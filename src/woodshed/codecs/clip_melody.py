@@ -21,11 +21,13 @@ from woodshed.codecs.clips import (
     check_tokens,
     clips_at,
     cut,
+    in_key,
     leave_out,
     longest_rest,
     of_parts,
     pitched_parts,
     stretches,
+    to_c_major,
     voice_of,
     windows,
     without_idle_offs,
@@ -33,7 +35,7 @@ from woodshed.codecs.clips import (
 from woodshed.codecs.melody import MelodyCodec
 from woodshed.errors import CodecError, OutOfRange
 from woodshed.music import Part, Song
-from woodshed.music.melodies import into_range
+from woodshed.music.melodies import STEP_TICKS, into_range
 
 _TUNEFUL = ("melody", "lead", "voice")
 
@@ -67,6 +69,8 @@ class ClipMelodyCodec:
     """The lowest pitch."""
     high: int = 109
     """Above the highest pitch, at least an octave above ``low``."""
+    transpose: bool = True
+    """Whether clips of a song are moved to C major or A minor, and by octaves to the middle of the range."""
 
     name: ClassVar[str] = "clip-melody"
     version: ClassVar[int] = 1
@@ -75,6 +79,7 @@ class ClipMelodyCodec:
     steps: ClassVar[int] = 2 * BAR_STEPS
     segments: ClassVar[int] = 1
     per_part: ClassVar[bool] = False
+    grid_ticks: ClassVar[int] = STEP_TICKS
 
     def __post_init__(self) -> None:
         self._melody  # noqa: B018 - a range that is none is refused there
@@ -123,10 +128,18 @@ class ClipMelodyCodec:
             reasons["not 4/4"] += 1
         found: list[Song] = []
         for part in parts:
-            notes = of_parts(song.notes, [part])
-            kept = [window for place in places for window in self._windows(notes, part, place, reasons)]
-            found += clips_at(song, kept, self.bars, self.decode, reasons)
+            alone = in_key(song.replace(notes=of_parts(song.notes, [part])), self.transposition(song, [part]))
+            kept = [window for place in places for window in self._windows(alone.notes, part, place, reasons)]
+            found += clips_at(alone, kept, self.bars, self.decode, reasons)
         return found, reasons
+
+    def transposition(self, song: Song, parts: Sequence[int]) -> int:
+        """By how many semitones `windows` moves what these parts of a song play."""
+        if not self.transpose:
+            return 0
+        down, pitch = to_c_major(song, parts), of_parts(song.notes, parts)["pitch"]
+        off_centre = self.low + self.high - 1 - (int(pitch.min()) + int(pitch.max()) + 2 * down)
+        return 12 * round(off_centre / 24) + down
 
     def arrange(self, song: Song) -> Song:
         """The melody of a clip on sixteenths, just two bars long: that of its most tuneful part, its highest notes."""

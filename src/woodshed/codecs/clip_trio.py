@@ -25,18 +25,21 @@ from woodshed.codecs.clips import (
     clips_at,
     cut,
     drum_parts,
+    in_key,
     leave_out,
     longest_rest,
     longest_run,
     of_parts,
     pitched_parts,
     stretches,
+    to_c_major,
     voice_of,
     windows,
     without_idle_offs,
 )
 from woodshed.errors import CodecError, OutOfRange
 from woodshed.music import Part, Song
+from woodshed.music.melodies import STEP_TICKS
 
 LEAD, BASS, DRUMS = range(3)
 PLAYERS = (Part("Lead", 0, role="lead"), Part("Bass", 33, role="bass"), Part("Drums", 0, is_drum=True, role="drums"))
@@ -77,6 +80,8 @@ class ClipTrioCodec:
     """The lowest pitch of lead and bass."""
     high: int = 109
     """Above the highest, at least an octave above ``low``."""
+    transpose: bool = True
+    """Whether clips of a song are moved to C major or A minor."""
 
     name: ClassVar[str] = "clip-trio"
     version: ClassVar[int] = 1
@@ -85,6 +90,7 @@ class ClipTrioCodec:
     steps: ClassVar[int] = 16 * BAR_STEPS
     segments: ClassVar[int] = 16
     per_part: ClassVar[bool] = False
+    grid_ticks: ClassVar[int] = STEP_TICKS
 
     def __post_init__(self) -> None:
         self._voice  # noqa: B018 - a range that is none is refused there
@@ -128,18 +134,24 @@ class ClipTrioCodec:
             return [], reasons
         if not (places := stretches(song)):
             reasons["not 4/4"] += 1
+        moved = in_key(song, self.transposition(song, pitched_parts(song)))
         found: list[Window] = []
         for place in places:
             if place.bars < self.bars:
                 reasons["too short"] += 1
                 continue
-            rows = {part: self._rows(song, part, place) for parts in players for part in parts}
+            rows = {part: self._rows(moved, part, place) for parts in players for part in parts}
             for trio in product(*players):
                 found += self._windows([rows[part] for part in trio], trio, place, reasons)
         if len(found) > MOST_CLIPS:
             reasons["over the limit"] += len(found) - MOST_CLIPS
             found = [found[number] for number in np.linspace(0, len(found) - 1, MOST_CLIPS).round().astype(int)]
-        return clips_at(song, found, self.bars, self.decode, reasons), reasons
+        return clips_at(moved, found, self.bars, self.decode, reasons), reasons
+
+    def transposition(self, song: Song, parts: Sequence[int]) -> int:
+        """By how many semitones `windows` moves what these parts of a song play: -6 to 5."""
+        pitched = [part for part in parts if not song.parts[part].is_drum]
+        return (to_c_major(song, pitched) + 6) % 12 - 6 if self.transpose and pitched else 0
 
     def arrange(self, song: Song) -> Song:
         """Lead, bass and drums of a clip on sixteenths, just sixteen bars long: the best of each, all drums as one."""

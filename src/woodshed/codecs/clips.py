@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from woodshed.errors import CodecError
 from woodshed.music import METER, Song
-from woodshed.music.melodies import STEP_TICKS, sections
+from woodshed.music.melodies import STEP_TICKS, into_range, major_tonic, sections
 from woodshed.music.song import MAX_TICK
 
 BAR_STEPS = 16
@@ -163,6 +163,21 @@ def drum_parts(song: Song) -> list[int]:
 def pitched_parts(song: Song) -> list[int]:
     """Indices of the pitched parts that sound."""
     return [part for part in np.unique(song.notes["part"]).tolist() if not song.parts[part].is_drum]
+
+
+def to_c_major(song: Song, parts: Sequence[int]) -> int:
+    """Semitones from the key of these parts down to C major or A minor, 0 to -11."""
+    return -major_tonic(song.replace(notes=of_parts(song.notes, parts)))
+
+
+def in_key(song: Song, semitones: int) -> Song:
+    """The song with its pitched notes and its keys moved; by octaves more or less where MIDI's pitches end."""
+    drum = np.array([part.is_drum for part in song.parts], bool)
+    notes, keys = song.notes.copy(), song.keys.copy()
+    moved = into_range(notes["pitch"].astype(np.int64) + semitones, 0, 128)
+    notes["pitch"] = np.where(drum[notes["part"]], notes["pitch"], moved)
+    keys["tonic"] = (keys["tonic"] + semitones) % 12
+    return song.replace(notes=notes[:0], keys=keys).with_notes(notes)
 
 
 class Voice(NamedTuple):

@@ -160,6 +160,7 @@ def settings_of(
         "beam": None if wish.beam.size == 1 == wish.beam.branch_factor else asdict(wish.beam),
         "parallels": wish.parallels,
         "ranges": {name: list(span) for name, span in wish.ranges.items()} or None,
+        "attributes": dict(wish.attributes) or None,
     }
     return {
         "made_with": f"Woodshed {__version__}",

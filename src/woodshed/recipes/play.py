@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from woodshed.bundle import EVENTS, ROLLS, WINDOWS, Bundle, kind_of
+from woodshed.bundle import EVENTS, LATENT, ROLLS, WINDOWS, Bundle, kind_of
 from woodshed.codecs.note_step import program_name
 from woodshed.errors import UnknownName, UsageError
 from woodshed.generation.beam import Beam
@@ -53,12 +53,17 @@ def generate(
     """
     wish, sampling = wish or Wish(), sampling or default_sampling(bundle)
     _no_chorale_wishes(bundle, wish)
+    _no_latent_wishes(bundle, wish)
     if kind_of(bundle) == ROLLS:
         from woodshed.recipes.rolls import play_rolls
 
         return play_rolls(bundle, wish, sampling, None, seed=seed, count=count, candidates=candidates, on_step=on_step)
     _no_roll_wishes(bundle, wish)
     _no_window_wishes(bundle, wish)
+    if kind_of(bundle) == LATENT:
+        from woodshed.recipes.latents import play_latent
+
+        return play_latent(bundle, wish, sampling, seed=seed, count=count, candidates=candidates, on_step=on_step)
     if kind_of(bundle) == WINDOWS:
         from woodshed.recipes.solos import play_solo
 
@@ -111,6 +116,7 @@ def continue_song(
     check_verb(bundle, "continue")
     wish, sampling = wish or Wish(), sampling or default_sampling(bundle)
     _no_window_wishes(bundle, wish)
+    _no_latent_wishes(bundle, wish)
     own = {"parts": wish.parts, "tempo": wish.bpm, "meter": wish.meter}
     if named := [name for name, value in own.items() if value is not None]:
         raise UsageError(f"a continuation keeps the song's own {' and '.join(named)}; leave that out")
@@ -157,6 +163,15 @@ def _no_chorale_wishes(bundle: Bundle, wish: Wish) -> None:
     """What only a recipe for four voices can do is refused for the others."""
     if wish.parallels is not None and "harmonise" not in bundle.capabilities:
         raise UsageError(f"--parallels is for recipes that write four voices (chorale), not for {bundle.recipe}")
+
+
+def _no_latent_wishes(bundle: Bundle, wish: Wish) -> None:
+    """What only a recipe with a latent space can do is refused for the others."""
+    if wish.attributes and kind_of(bundle) != LATENT:
+        raise UsageError(
+            f"--attribute is for recipes with a latent space, such as vae-melody-2bar, not for {bundle.recipe}; leave "
+            "it out"
+        )
 
 
 def _no_roll_wishes(bundle: Bundle, wish: Wish) -> None:
@@ -216,6 +231,8 @@ def stand_ins(bundle: Bundle, wish: Wish) -> list[str]:
     Raises:
         UnknownName: for a part that the bundle knows nothing like.
     """
+    if kind_of(bundle) == LATENT and not getattr(bundle.codec, "per_part", False):
+        return []  # those know parts, not instruments
     check_parts(bundle, wish.parts or ())
     known = known_programs(bundle)
     lines = []

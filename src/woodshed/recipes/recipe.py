@@ -35,9 +35,9 @@ CODECS: dict[str, dict[str, type]] = {
     "pitch-step-duration": {"part": str},
     "chord-roll": {"low": int},
     "piano-roll": {"tracks": int, "parts": str, "most_empty": float, "transpose": bool},
-    "clip-melody": {"low": int, "high": int},
+    "clip-melody": {"low": int, "high": int, "transpose": bool},
     "clip-drums": {},
-    "clip-trio": {"low": int, "high": int},
+    "clip-trio": {"low": int, "high": int, "transpose": bool},
     "clip-band": {},
 }
 """The same for the section ``codec``, by the codec's name."""

@@ -94,6 +94,10 @@ def train_recipe(
         if sample_every is not None:
             on_event = _Sampler(blank, out, sample_every, seed, listener)
         outcome = train(blank, material.songs, material.held_out, out, options, resume=resume, on_event=on_event)
+        if recipe.material["kind"] == "clips":
+            from woodshed.recipes.attribute_vectors import with_attributes
+
+            return replace(outcome, bundle=with_attributes(outcome.bundle, material.songs, out))
         return _with_threshold(outcome, material, out) if kind_of(blank) == ROLLS else outcome
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,7 +13,10 @@ from woodshed.errors import OutOfRange, UnknownName, UsageError
 from woodshed.generation.beam import Beam
 from woodshed.generation.canvas import MOST_BARS, check_bars
 from woodshed.music import Key, Meter, Part, Song, parse_part, parse_pitch
+from woodshed.music.attributes import ATTRIBUTES
 from woodshed.music.chord_sheet import Bars, parse_chords
+
+MOST_SPREADS = 5
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,8 @@ class Wish:
     """Of binary rolls: how cells are made of chances."""
     threshold: float | None = None
     """The chance from which a cell is on, for the binariser of that name."""
+    attributes: Mapping[str, float] = field(default_factory=dict)
+    """Of a bundle with a latent space: name -> how many standard deviations more of it, such as of ``"density"``."""
     beam: Beam = field(default_factory=Beam)
     """Of a melody: how widely to search."""
     mode: str | None = None
@@ -61,6 +67,7 @@ def parse_wish(
     polyphony: int | None = None,
     ranges: Sequence[str] = (),
     steps: int | None = None,
+    attributes: Sequence[str] = (),
     beam: int = 1,
     branch_factor: int = 1,
     parallels: float | None = None,
@@ -86,6 +93,7 @@ def parse_wish(
         polyphony=polyphony,
         ranges=dict(map(_parse_range, ranges)),
         steps=steps,
+        attributes=parse_attributes(attributes),
         beam=Beam(beam, branch_factor),
         parallels=parallels,
     )
@@ -143,3 +151,26 @@ def parse_temperature(text: str) -> dict[str, Any]:
         else:
             wishes["temperature"] = number
     return wishes | ({"temperatures": fields} if fields else {})
+
+
+def parse_attributes(texts: Sequence[str]) -> dict[str, float]:
+    """``["density=+1", "register=-0.5"]`` -> how many standard deviations of each to add.
+
+    Raises:
+        UnknownName: for an attribute that there is not.
+        OutOfRange: for a number outside -5 to 5, or none.
+    """
+    asked: dict[str, float] = {}
+    for text in texts:
+        name, equals, number = text.partition("=")
+        if name.strip() not in ATTRIBUTES:
+            raise UnknownName(f"attribute {name.strip()!r} is not one of {', '.join(ATTRIBUTES)}; try density=+1")
+        try:
+            amount = float(number) if equals else math.nan
+        except ValueError:
+            amount = math.nan
+        if not abs(amount) <= MOST_SPREADS:
+            most = MOST_SPREADS
+            raise OutOfRange(f"attribute {text!r}: give a number from -{most} to {most}, such as {name.strip()}=+1")
+        asked[name.strip()] = amount
+    return asked

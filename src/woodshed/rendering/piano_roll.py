@@ -174,7 +174,7 @@ def _measure(song: Song, title: str, bars: tuple[int, int] | None, highlight_bar
 def _draw_panel(figure: Figure, panel: _Panel, top: float, paint: Style) -> None:
     """One song: title, bar numbers, the roll, the drum lane below it, the legend at the right."""
     width = figure.get_size_inches()[0] - LEFT - RIGHT
-    _write(figure, LEFT, top - 0.24, _short(panel.title, 60), paint.text, 11, weight="bold")
+    _write(figure, LEFT, top - 0.24, short_text(panel.title, 60), paint.text, 11, weight="bold")
     _write(figure, LEFT + width, top - 0.24, _facts(panel.song), paint.faint, 8.5, align="right")
     bottom = top - TOP
     lanes: list[Axes] = []
@@ -317,7 +317,7 @@ def _draw_markers(axes: Axes, panel: _Panel, paint: Style, width: float) -> None
             continue
         axes.axvline(place, color=paint.faint, lw=0.8, ls=":", zorder=2.2)
         axes.annotate(
-            _short(marker.text, room), (place, axes.get_ylim()[1]), (3, -3), textcoords="offset points", va="top",
+            short_text(marker.text, room), (place, axes.get_ylim()[1]), (3, -3), textcoords="offset points", va="top",
             fontsize=6.5, color=paint.text, zorder=4, style="italic",
         )  # fmt: skip
 
@@ -332,7 +332,7 @@ def _draw_legend(figure: Figure, panel: _Panel, top: float, left: float, paint: 
         y = top - 0.12 - 0.21 * line
         chip = ((left / full_width), (y - 0.055) / full_height)
         figure.add_artist(Rectangle(chip, 0.16 / full_width, 0.11 / full_height, color=colours[index], lw=0))
-        name = _short(part_name(panel.song.parts[index]), 25) or "Part"
+        name = short_text(part_name(panel.song.parts[index]), 25) or "Part"
         _write(figure, left + 0.24, y, name, paint.text, 7.5, middle=True)
 
 
@@ -347,7 +347,7 @@ def _facts(song: Song) -> str:
     return " · ".join(facts)
 
 
-def _short(text: str, most: int) -> str:
+def short_text(text: str, most: int) -> str:
     """Text of at most this many characters, signs that the font lacks shown as a square, none read as markup."""
     known = _known_signs()
     clean = "".join(sign if ord(sign) in known else "□" for sign in " ".join(text.split()) if sign.isprintable())
