@@ -15,10 +15,10 @@ from woodshed.generation.beam import Beam
 from woodshed.music import Key, Meter, Part, Song, parse_part
 from woodshed.recipes.clip import Clip
 from woodshed.recipes.material import Material, melodies_of
-from woodshed.recipes.play import continue_song, generate, melody_primer
+from woodshed.recipes.play import continue_song, generate, melody_primer, stand_ins
 from woodshed.recipes.recipe import load_recipe, recipe_names
 from woodshed.recipes.runs import train_recipe
-from woodshed.recipes.wish import Wish
+from woodshed.recipes.wish import Wish, parse_wish
 
 MELODIES = [name for name in recipe_names() if load_recipe(name).material["kind"] == "melodies"]
 TINY = ["size=tiny", "material.min_bars=2", "training.evaluations=1"]
@@ -106,6 +106,7 @@ def test_a_melody_is_continued_in_the_song_it_stands_in(bundles: dict[str, Bundl
     [
         (Wish(steps=0), OutOfRange, "steps 0 is outside 1-"),
         (Wish(bars=0), OutOfRange, "bars 0"),
+        (Wish(bpm=0), OutOfRange, "tempo 0 is outside 10-1000"),
         (Wish(parts=(Part("Drums", 0, True),)), UsageError, "one pitched part"),
         (Wish(polyphony=2), UsageError, "one note at a time"),
         (Wish(meter=Meter(7, 32)), CodecError, "7/32 is no whole number of sixteenths"),
@@ -121,14 +122,58 @@ def test_wishes_that_a_melody_cannot_fulfil_are_refused(
 
 def test_a_primer_longer_than_the_request_is_refused(bundles: dict[str, Bundle]) -> None:
     song, wish = melody_primer(bundles["basic-rnn"], "[60,-2,62,-2]", Wish(steps=4))
-    with pytest.raises(OutOfRange, match="primer of 4 steps is as long as the 4 asked for"):
+    with pytest.raises(OutOfRange, match="as long as the 4 asked for, or longer; ask for more than 4"):
         continue_song(bundles["basic-rnn"], song, wish, seed=1)
+
+
+@pytest.mark.parametrize("name", MELODIES)
+@pytest.mark.parametrize("lowest", [0, 20, 110, 122])
+def test_a_primer_far_from_the_bundles_pitches_goes_on_where_it_is(
+    bundles: dict[str, Bundle], name: str, lowest: int
+) -> None:
+    rows = [(0, beat * 480, 480, lowest + beat % 6, 90) for beat in range(8)]
+    primer = Song.make(rows, [Part("Flute", 73)], meters=[(0, 4, 4)])
+    for clip in continue_song(bundles[name], primer, Wish(bars=2), seed=1, count=3, candidates=1):
+        assert np.array_equal(clip.song.notes[:8], primer.notes)
+        assert "octave" not in clip.summary()
+
+
+def test_a_primer_wider_than_the_bundle_is_folded_and_that_is_told(bundles: dict[str, Bundle]) -> None:
+    rows = [(0, beat * 480, 480, pitch, 90) for beat, pitch in enumerate((36, 60, 62, 64, 65, 96, 60, 60))]
+    primer = Song.make(rows, [Part("Flute", 73)], meters=[(0, 4, 4)])
+    clip = continue_song(bundles["basic-rnn"], primer, Wish(bars=1), seed=1, candidates=1)[0]
+    assert np.array_equal(clip.song.notes[:8], primer.notes)
+    assert clip.findings["primer_notes_in_another_octave"] == 2
+    assert "2 notes of the primer, outside 48-83, are heard by the bundle in another octave" in clip.summary()
+    wide = continue_song(bundles["mono-rnn"], primer, Wish(bars=1), seed=1, candidates=1)[0]
+    assert not wide.findings
+
+
+def test_a_line_is_played_by_any_instrument(bundles: dict[str, Bundle]) -> None:
+    wish = Wish(parts=(parse_part("violin"),), steps=8)
+    assert stand_ins(bundles["markov"], wish) == []
+    song, rest = melody_primer(bundles["markov"], "[60,-2]", wish)
+    assert continue_song(bundles["markov"], song, rest, seed=1, candidates=1)[0].song.parts[0].program == 40
+    with pytest.raises(OutOfRange, match="tempo 0 is outside 10-1000"):
+        melody_primer(bundles["markov"], "[60,-2]", Wish(bpm=0))
+
+
+def test_chords_as_a_primer_are_refused_with_what_would_serve(bundles: dict[str, Bundle]) -> None:
+    chords = Song.make([(0, 0, 480, 60, 90), (0, 0, 480, 64, 90)], [Part()], length=1920)
+    with pytest.raises(CodecError, match="give the tune alone, or use a recipe for whole songs, such as band"):
+        continue_song(bundles["basic-rnn"], chords, seed=1)
 
 
 def test_a_primer_without_a_melody_is_refused_with_the_reason(bundles: dict[str, Bundle]) -> None:
     drums = Song.make([(0, 0, 120, 36, 100)], [Part("Drums", 0, True)], length=1920)
     with pytest.raises(CodecError, match="only drums"):
         continue_song(bundles["basic-rnn"], drums, seed=1)
+
+
+def test_bars_and_steps_together_are_refused() -> None:
+    assert parse_wish(None) == parse_wish(8)
+    with pytest.raises(UsageError, match="give one of them"):
+        parse_wish(4, steps=64)
 
 
 def test_steps_and_beams_are_refused_by_a_bundle_of_parts(tiny_bundle: Path) -> None:

@@ -19,7 +19,7 @@ def command(
         typer.Argument(readable=False, metavar="INPUT", help="MIDI or MusicXML to go on from; kept note for note."),
     ],
     output: playing.Output,
-    bars: playing.Bars = 8,
+    bars: playing.Bars = None,
     key: playing.InKey = None,
     temperature: playing.Temperature = None,
     top_p: playing.TopP = None,

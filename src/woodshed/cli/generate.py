@@ -101,7 +101,7 @@ def command(
     if over is not None and primer_melody is not None:
         raise UsageError("give either --primer-melody or --over, not both")
     wish = wishes.parse_wish(
-        8 if bars is None else bars,
+        bars,
         parts=parts,
         key=key,
         tempo=tempo,

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from woodshed.recipes.clip import Clip
 
 Output = Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="MIDI file to write; must end in .mid.")]
-Bars = Annotated[int, typer.Option("--bars", metavar="N", help="How many new bars, 1-4096.")]
+Bars = Annotated[
+    int | None, typer.Option("--bars", metavar="N", help="How many new bars, 1-4096; 8 if not given.")
+]
 InKey = Annotated[
     str | None,
     typer.Option("--key", metavar="KEY", help="Keep pitched parts in a key, such as 'F minor' or 'A blues'."),

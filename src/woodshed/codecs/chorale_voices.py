@@ -157,6 +157,6 @@ def _checked_lines(song: Song, notes: NDArray[Any]) -> NDArray[Any]:
         one, other = ordered[np.flatnonzero(same)[0] + np.arange(2)]
         raise CodecError(
             f"{_title(song)}: {place(song, int(one['onset']))}: the {VOICE_NAMES[one['part']]} has the pitches "
-            f"{one['pitch']} and {other['pitch']} at once; a voice sings one note at a time"
+            f"{one['pitch']} and {other['pitch']} at once; a voice sings one note at a time: give one line"
         )
     return notes

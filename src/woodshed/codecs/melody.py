@@ -13,6 +13,7 @@ from woodshed.errors import CodecError, OutOfRange
 from woodshed.music import NO_CHORD, Meter, Song, melody_song
 from woodshed.music.key import PITCH_NAMES
 from woodshed.music.melodies import (
+    AT_PLAY,
     STEP_TICKS,
     MelodyOptions,
     as_melody,
@@ -313,7 +314,7 @@ class MelodyCodec:
         if melody is None:
             found, reasons = extract_melodies(song, _ANY)
             if not found:
-                raise CodecError(f"{song.title or 'song'} has no melody: {explain(reasons, _ANY)}")
+                raise CodecError(f"{song.title or 'song'} has no melody: {explain(reasons, _ANY, AT_PLAY)}")
             melody = max(found, key=tunefulness)
         self.steps_per_bar(melody)
         return melody

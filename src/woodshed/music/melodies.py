@@ -14,6 +14,7 @@ Source:
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -33,7 +34,7 @@ SHORTENED = "shortened"
 """The one reason in the counter that leaves no melody out."""
 REMEDIES: dict[str, str] = {
     "no notes": "the song is empty",
-    "only drums": "drums have no melody; use a recipe for drums",
+    "only drums": "drums have no melody; use a recipe for whole songs, such as band",
     "odd meter": "a bar is no whole number of sixteenths; write it in another meter, such as 4/4",
     "polyphonic": "notes start together; keep the highest with --set material.skip_polyphonic=false",
     "too short": "fewer than {min_bars} bars; lower --set material.min_bars",
@@ -41,6 +42,8 @@ REMEDIES: dict[str, str] = {
     SHORTENED: "to {max_bars} bars; raise --set material.max_bars",
 }
 """Why a stretch of a part is not among the melodies, and what to do about it; fields are those of `MelodyOptions`."""
+AT_PLAY = {"polyphonic": "notes start together; give the tune alone, or use a recipe for whole songs, such as band"}
+"""The same, where it is another when a melody is to be played on from."""
 _TUNEFUL = ("melody", "lead", "voice")
 _RANGES = {"min_bars": (0, 4096, 7), "min_pitches": (1, 12, 5), "gap_bars": (1, 4096, 1), "max_bars": (1, 4096, 512)}
 
@@ -125,13 +128,16 @@ def extract_melodies(song: Song, options: MelodyOptions = _DEFAULTS) -> tuple[li
     return melodies, reasons
 
 
-def explain(reasons: Counter[str], options: MelodyOptions = _DEFAULTS) -> str:
-    """What was left out and why, in one line, the most frequent reason first.
+def explain(
+    reasons: Counter[str], options: MelodyOptions = _DEFAULTS, remedies: Mapping[str, str] | None = None
+) -> str:
+    """What was left out and why, in one line, the most frequent reason first; ``remedies`` replace some of `REMEDIES`.
 
     >>> explain(Counter({"too short": 40}))
     '40 too short (fewer than 7 bars; lower --set material.min_bars)'
     """
-    told = [f"{count} {reason} ({REMEDIES[reason].format(**vars(options))})" for reason, count in reasons.most_common()]
+    known = {**REMEDIES, **(remedies or {})}
+    told = [f"{count} {reason} ({known[reason].format(**vars(options))})" for reason, count in reasons.most_common()]
     return ", ".join(told)
 
 

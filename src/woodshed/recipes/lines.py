@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from woodshed.bundle import Bundle, event_model
 from woodshed.codecs.melody import FIRST_PITCH, NO_EVENT, MelodyCodec
 from woodshed.errors import BundleError, InfeasibleCanvas, OutOfRange, UsageError
-from woodshed.generation.canvas import Canvas, check_bars, melody_program, part_of, until
+from woodshed.generation.canvas import Canvas, check_bars, check_bpm, melody_program, part_of, until
 from woodshed.generation.events import Line, play_events
 from woodshed.generation.filters import Sampling
 from woodshed.generation.stream import last_bar
@@ -86,13 +86,27 @@ def play_line(
         return [request.answer(events) for events in found], request.canvas
 
     verb = "generate" if primer is None else "continue"
-    return make_clips(
+    clips = make_clips(
         verb, bundle, wish, sampling, answer, seed=seed, count=count, candidates=candidates, on_step=on_step
     )
+    return clips if primer is None else [_with_folds(clip, codec, primer) for clip in clips]
+
+
+def _with_folds(clip: Clip, codec: MelodyCodec, primer: Song) -> Clip:
+    """The clip, which says how much of its primer the bundle heard in another octave."""
+    folded = codec.octaves_moved(primer)
+    if not folded:
+        return clip
+    move = -codec.transposition(primer)
+    heard = f"{codec.low + move}-{codec.high - 1 + move}"
+    remark = f"{folded} notes of the primer, outside {heard}, are heard by the bundle in another octave"
+    return replace(clip, findings={**clip.findings, "primer_notes_in_another_octave": folded}, remark=remark)
 
 
 def _check(wish: Wish) -> None:
     check_bars(wish.bars)
+    if wish.bpm is not None:
+        check_bpm(wish.bpm)
     if wish.steps is not None and not 1 <= wish.steps <= MOST_STEPS:
         raise OutOfRange(f"steps {wish.steps} is outside 1-{MOST_STEPS}; 128 are eight bars of 4/4")
     if wish.parts is not None and (len(wish.parts) != 1 or wish.parts[0].is_drum):
@@ -136,7 +150,9 @@ def _on_from(codec: MelodyCodec, primer: Song, wish: Wish) -> _Request:
     given = len(events)
     steps = wish.bars * steps_per_bar if wish.steps is None else wish.steps - given
     if steps < 1:
-        raise OutOfRange(f"a primer of {given} steps is as long as the {wish.steps} asked for, or longer; ask for more")
+        raise OutOfRange(
+            f"a primer of {given} steps is as long as the {wish.steps} asked for, or longer; ask for more than {given}"
+        )
     move = -codec.transposition(primer)
     bar = steps_per_bar * STEP_TICKS
     end = start + steps * STEP_TICKS
@@ -157,9 +173,7 @@ def to_key(key: Key | None) -> int:
 
 
 def _playable(codec: MelodyCodec, wish: Wish, move: int) -> NDArray[np.bool_] | None:
-    """(events,) what the key and the range leave; None if nothing is asked for."""
-    if wish.key is None and not wish.ranges:
-        return None
+    """(events,) what MIDI, the key and the range leave; None if that is all."""
     pitch = np.arange(codec.events - FIRST_PITCH) + codec.low + move
     mask = (pitch >= 0) & (pitch <= 127)
     if wish.key is not None:
@@ -171,6 +185,8 @@ def _playable(codec: MelodyCodec, wish: Wish, move: int) -> NDArray[np.bool_] | 
         raise InfeasibleCanvas(
             f"the key and the range leave no pitch of those that this bundle plays ({heard}); widen them"
         )
+    if mask.all():
+        return None
     return np.concatenate((np.ones(FIRST_PITCH, bool), mask))
 
 

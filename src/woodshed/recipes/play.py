@@ -14,6 +14,7 @@ from woodshed.generation.beam import Beam
 from woodshed.generation.canvas import (
     Canvas,
     blank_canvas,
+    check_bpm,
     check_parts,
     continuation_canvas,
     known_programs,
@@ -197,7 +198,10 @@ def melody_primer(bundle: Bundle, text: str, wish: Wish) -> tuple[Song, Wish]:
     events = parse_melody(text)
     if wish.parts is not None and (len(wish.parts) != 1 or wish.parts[0].is_drum):
         raise UsageError("a primer melody has one pitched part; name one with --parts, or leave that out")
-    check_parts(bundle, wish.parts or ())
+    if kind_of(bundle) not in (EVENTS, WINDOWS):
+        check_parts(bundle, wish.parts or ())
+    if wish.bpm is not None:
+        check_bpm(wish.bpm)
     part = wish.parts[0] if wish.parts else part_of(melody_program(bundle))
     bpm = float(wish.bpm or bundle.style.get("bpm", DEFAULT_BPM))
     song = melody_song(events, part, bpm, wish.meter or Meter(4, 4))
@@ -233,6 +237,8 @@ def stand_ins(bundle: Bundle, wish: Wish) -> list[str]:
     """
     if kind_of(bundle) == LATENT and not getattr(bundle.codec, "per_part", False):
         return []  # those know parts, not instruments
+    if kind_of(bundle) in (EVENTS, WINDOWS):
+        return []  # one line is a line on any instrument
     check_parts(bundle, wish.parts or ())
     known = known_programs(bundle)
     lines = []

@@ -58,7 +58,7 @@ class Wish:
 
 
 def parse_wish(
-    bars: int,
+    bars: int | None,
     *,
     parts: str | None = None,
     key: str | None = None,
@@ -79,7 +79,11 @@ def parse_wish(
     Raises:
         UnknownName: for a part or key that does not exist.
         OutOfRange: for a number outside its range.
+        UsageError: for bars and steps together.
     """
+    if bars is not None and steps is not None:
+        raise UsageError("--bars and --steps both say how long; give one of them")
+    bars = Wish.bars if bars is None else bars
     check_bars(bars)
     names = None if parts is None else [name for name in parts.split(",") if name.strip()]
     if names == []:
