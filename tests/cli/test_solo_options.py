@@ -69,6 +69,9 @@ def test_what_cannot_be_is_said_in_one_line_and_files_stay(refuses: Run, tiny_bu
     )
     assert "no-such.mid" in refuses(1, "generate", tiny_bundle, "--over", tmp_path / "no-such.mid", *common)
     assert out.read_bytes() == b"mine"
+    before = backing.read_bytes()
+    assert "choose another --output" in refuses(2, "generate", tiny_bundle, "--over", backing, "-o", backing, "--force")
+    assert backing.read_bytes() == before
     assert "say where the trained model goes" in refuses(2, "train", "shred", tmp_path)
     assert "--explain trains nothing" in refuses(2, "train", "shred", tmp_path, "--explain", "--resume")
     assert "recipe band does not learn one part" in refuses(2, "train", "band", tmp_path, "--part", "x", "--explain")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from woodshed.bundle import Bundle
-from woodshed.errors import BundleError, InfeasibleCanvas, OutOfRange, UsageError
+from woodshed.errors import BundleError, CodecError, InfeasibleCanvas, OutOfRange, UsageError
 from woodshed.formats import read_midi, write_midi
 from woodshed.generation.filters import Sampling
 from woodshed.music import Key, Meter, Part, Song
@@ -200,3 +200,23 @@ def test_a_band_plays_no_solo_over_music(tiny_bundle: Path) -> None:
 )
 def test_keys_are_moved_the_shortest_way(source: str, target: str, move: int) -> None:
     assert semitones(Key.parse(source), Key.parse(target)) == move
+
+
+def test_python_asks_for_a_solo_in_the_same_words(bundles: dict[str, Bundle]) -> None:
+    from woodshed.recipes.api import Band
+
+    band, ground = Band(bundles["shred"]), backing()
+    song = band.solo(ground, key="F minor", bars=(2, 4), part="lead guitar", range=(60, 84), seed=3)
+    lines, notes = ground.bar_lines(), part_of(song)
+    assert song == band.solo(ground, key="F minor", bars=(2, 4), part="lead guitar", range=(60, 84), seed=3)
+    assert lines[1] <= notes["onset"].min()
+    assert (notes["onset"] + notes["duration"]).max() <= lines[4]
+    assert 60 <= notes["pitch"].min() <= notes["pitch"].max() <= 84
+    with pytest.raises(OutOfRange, match="from bar 5 to its end the backing has 1-6"):
+        band.solo(ground, bars=(5, 4))
+
+
+def test_a_primer_without_notes_or_guitar_cannot_lead(bundles: dict[str, Bundle]) -> None:
+    for primer, told in ((Song(parts=(Part(),)), "no notes"), (backing(), "no part for 'electric guitar'")):
+        with pytest.raises(CodecError, match=told):
+            play_over(bundles["deeprock"], Over(backing()), Wish(), HOT, primer, seed=1, count=1, candidates=1)

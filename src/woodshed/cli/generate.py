@@ -98,6 +98,8 @@ def command(
         raise UsageError("give either --primer or --primer-melody, not both")
     if over is None and at_bar is not None:
         raise UsageError("--at-bar says where a solo over other music begins; name that music with --over")
+    if over is not None and output.resolve() == over.resolve():
+        raise UsageError(f"{output} is the music that is played over, which stays as it is; choose another --output")
     if over is not None and primer_melody is not None:
         raise UsageError("give either --primer-melody or --over, not both")
     wish = wishes.parse_wish(

@@ -76,6 +76,42 @@ class Band:
         sampling = default_sampling(self.bundle, **how)
         return play.generate(self.bundle, wish, sampling, seed=_seed(seed), candidates=candidates)[0].song
 
+    def solo(
+        self,
+        backing: Song,
+        *,
+        key: str | Key | None = None,
+        bars: tuple[int, int | None] = (1, None),
+        part: str | Part | None = None,
+        range: tuple[int, int] | None = None,
+        primer: Song | None = None,
+        seed: int | None = None,
+        candidates: int = CANDIDATES,
+        **how: Unpack[HowToDraw],
+    ) -> Song:
+        """``backing`` note for note, and a part that plays over it: ``band.solo(song, key="F minor", bars=(9, 24))``.
+
+        ``bars`` are the first and the last, counted from 1; None is the end. Without a key it is found in the backing.
+        ``range`` is the lowest and highest pitch of the solo. It goes on from the end of ``primer``, if there is one.
+
+        Raises:
+            BundleError: if the bundle plays no solos.
+            InfeasibleCanvas: if the backing has no notes, or key and range leave nothing to play.
+            UsageError: for what does not exist or lies outside its range.
+        """
+        from woodshed.recipes.over import Over, play_over
+
+        first, last = bars
+        parts = None if part is None else (_part(part),)
+        wish = Wish(
+            key=Key.parse(key) if isinstance(key, str) else key, parts=parts,
+            ranges={} if range is None else {"solo": range},
+        )  # fmt: skip
+        place = Over(backing, backing.title or "the backing", first, None if last is None else last - first + 1)
+        sampling = default_sampling(self.bundle, **how)
+        clips = play_over(self.bundle, place, wish, sampling, primer, seed=_seed(seed), count=1, candidates=candidates)
+        return clips[0].song
+
     def continue_(
         self,
         song: Song,
