@@ -108,6 +108,7 @@ class _Carried:
         self.every = -(-model.config.window // renewals)
         self.ages: list[int] = []
         self.states: list[Any] = []
+        self.blank = model.start(count)
 
     def begin(self, passage: Any) -> Any:
         """As in `_Windowed`."""
@@ -119,7 +120,7 @@ class _Carried:
     def hear(self, event: Any) -> Any:
         """As in `_Windowed`."""
         if not self.ages or self.ages[-1] == self.every:
-            self.states.append(self.model.start(self.count))
+            self.states.append(self.blank)
             self.ages.append(0)
         told = [self.model.step(event, state) for state in self.states]
         self.ages = [age + 1 for age in self.ages]
