@@ -27,9 +27,13 @@ from woodshed.recipes.runs import blank_bundle, recipe_codec, training_options
 KEPT: dict[str, tuple[Bundle, Material]] = {}
 
 
+DEEPROCK = ["codec.step_quarters=0.3", "training.unique_factor=13"]
+"""As in the source, instead of real lengths and nearly all windows: so both sides know and learn the same events."""
+
+
 def _recipe(net: str) -> Any:
-    """The original size, and DeepRock's own grid instead of real lengths, so that both sides know the same events."""
-    return load_recipe(net, ["size=paper", *(["codec.step_quarters=0.3"] if net == "deeprock" else [])])
+    """In the original size."""
+    return load_recipe(net, ["size=paper", *(DEEPROCK if net == "deeprock" else [])])
 
 
 def _songs(files: list[str]) -> list[Song]:
@@ -104,9 +108,9 @@ def _arrays(net: str, codec: Any, songs: Any, window: int) -> tuple[np.ndarray, 
 
 def prepare(net: str, files: list[str], window: int, how: str, corpus: str = "") -> dict[str, Any]:
     """Files, or songs of a corpus that was built of them, to the arrays that the sources make."""
+    codec = recipe_codec(_recipe(net))
     clock = Clock()
     songs = _songs(files) if how == "files" else [song for _, song in Corpus.open(Path(corpus)).songs()]
-    codec = recipe_codec(_recipe(net))
     lines = [line for song in songs if not codec.drop_reason(song) for line in codec.lines(song)]
     codec = codec.fit(lines) if hasattr(codec, "fit") else codec
     windows, targets = _arrays(net, codec, lines, window)
@@ -155,9 +159,8 @@ def play(net: str, how: str, streams: int, seconds: float) -> dict[str, Any]:
     bundle.model.eval()
     recipe, window = _recipe(net), bundle.model.config.window
     passage = next(e for e in map(bundle.codec.encode, material.songs) if len(e) > window)
-    stream = play_windows(
-        bundle, passage[:window], Sampling(**recipe.sampling), np.random.default_rng(0), count=streams
-    )
+    sampling, rng = Sampling(**recipe.sampling), np.random.default_rng(0)
+    stream = play_windows(bundle, passage[:window], sampling, rng, count=streams, mode=how)
     for _ in range(5):
         next(stream)
     return repeat(lambda: len(next(stream)), seconds)
