@@ -96,7 +96,7 @@ def _seconds(axes: Axes, values: NDArray[np.float64], name: str, paint: Style) -
     """A histogram from 0 on, without the longest."""
     most = float(np.percentile(values, 100 - DROPPED_PERCENT)) if len(values) else 0.0
     left_out = int((values > most).sum())
-    axes.hist(values[values <= most], np.linspace(0, max(most, 1e-3), BINS + 1), color=COLOUR, rwidth=0.9)
+    axes.hist(values[values <= most], np.linspace(0, max(most, 1e-3), BINS + 1).tolist(), color=COLOUR, rwidth=0.9)
     _dress(axes, f"{name}{f', {left_out} longer ones left out' if left_out else ''}", "seconds", "notes", paint)
 
 
