@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from woodshed.errors import OutOfRange, UnknownName
-from woodshed.generation.binarise import at_least, bernoulli, chances, check_binariser, monophonic
+from woodshed.generation.binarise import at_least, bernoulli, chances, check_binariser, monophonic, sharpened
 from woodshed.generation.filters import Sampling
 
 DRAWS = 20_000
@@ -76,6 +76,18 @@ def test_a_note_is_never_held_that_did_not_sound() -> None:
     held = drawn[:, :5].any(1) & ~drawn[:, 5]
     assert held.any()
     assert (drawn[held, :5] == before[held, :5]).all()
+
+
+@pytest.mark.parametrize("temperature", [0.1, 0.7, 1.0, 3.0])
+def test_a_temperature_can_decide_which_cells_come_on_and_not_how_many(temperature: float) -> None:
+    logits = np.random.default_rng(0).normal(-5, 3, (4, 300))
+    logits[:, :50] = -np.inf
+    moved = sharpened(logits, temperature)
+    assert np.allclose(chances(moved).sum(1), chances(logits).sum(1), rtol=1e-3)
+    assert (np.argsort(moved[:, 50:], axis=1) == np.argsort(logits[:, 50:], axis=1)).all()
+    assert np.isneginf(moved[:, :50]).all()
+    likeliest = chances(moved).max() - chances(logits).max()
+    assert (likeliest > 0) == (temperature < 1) or temperature == 1
 
 
 @pytest.mark.parametrize(("name", "threshold", "error", "told"), [

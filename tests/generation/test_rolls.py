@@ -22,9 +22,7 @@ def test_starts_that_move_one_another_come_as_often_as_the_product_of_their_chan
     logits = np.array([-0.5, 0.3, -1.0])
     beside = np.triu(np.array([[0, 1.5, -2.0], [0, 0, 1.0], [0, 0, 0]]), 1)
     generator = np.random.default_rng(0)
-    drawn = _draw_starts(
-        np.tile(logits, (DRAWS, 1)), np.ones((DRAWS, 3), bool), beside, generator.random((DRAWS, 3)), 1.0
-    )
+    drawn = _draw_starts(np.tile(logits, (DRAWS, 1)), np.ones((DRAWS, 3), bool), beside, generator.random((DRAWS, 3)))
     for cells in itertools.product((0, 1), repeat=3):
         expected, moved = 1.0, logits.copy()
         for cell, on in enumerate(cells):

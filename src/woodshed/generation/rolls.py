@@ -11,7 +11,16 @@ from numpy.typing import NDArray
 from woodshed.bundle import Bundle, roll_model
 from woodshed.codecs.piano_roll import STEPS_PER_FRAME
 from woodshed.errors import InfeasibleCanvas
-from woodshed.generation.binarise import BERNOULLI, MONOPHONIC, THRESHOLD, at_least, bernoulli, chances, monophonic
+from woodshed.generation.binarise import (
+    BERNOULLI,
+    MONOPHONIC,
+    THRESHOLD,
+    at_least,
+    bernoulli,
+    chances,
+    monophonic,
+    sharpened,
+)
 from woodshed.generation.filters import Logits, Sampling
 
 MELODY_BINARISERS = (MONOPHONIC, BERNOULLI, THRESHOLD)
@@ -111,6 +120,7 @@ def play_tracks(
     frames[:, oldest : oldest + len(fixed)] = fixed
     begun = np.zeros(frames.shape, bool)
     known, state = torch.from_numpy(given.astype(np.float32)), model.start(count)
+    tracks = len(codec.names)
     net = _Net(*(part.double().numpy() for part in (model.beside.detach().triu(1), model.since.detach())))
     with torch.inference_mode():
         for row in range(len(given)):
@@ -124,12 +134,22 @@ def play_tracks(
                 start, stay = (part.double().numpy() for part in logits)
                 if playable is not None:
                     start = np.where(playable, start, -np.inf)
+                if binariser.name == BERNOULLI and temperature > 0:
+                    start = _by_track(start, tracks, temperature)
                 frames[:, at] = _draw_frame(start, stay, before, net, binariser, temperature, rng)
             last = frames[:, at - 1] >> (STEPS_PER_FRAME - 1)
             begun[:, at] = (frames[:, at] & ~(frames[:, at] << 1 | last)) > 0
             if on_step is not None:
                 on_step((row + 1) / len(given))
     return frames[:, oldest:]
+
+
+def _by_track(start: Logits, tracks: int, temperature: float) -> Logits:
+    """Logits (B, K, C) over the temperature; each track has as many starts in the frame as before, on average."""
+    streams, steps, cells = start.shape
+    apart = start.reshape(streams, steps, tracks, cells // tracks).transpose(0, 2, 1, 3)
+    moved = sharpened(apart.reshape(streams, tracks, -1), temperature)
+    return moved.reshape(streams, tracks, steps, -1).transpose(0, 2, 1, 3).reshape(start.shape)
 
 
 @dataclass(frozen=True)
@@ -149,7 +169,10 @@ def _draw_frame(
     temperature: float,
     rng: np.random.Generator,
 ) -> NDArray[np.uint8]:
-    """Logits (B, K, C) of a frame and the cells (B, C) that were on before it -> bytes (B, C)."""
+    """Logits (B, K, C) of a frame and the cells (B, C) that were on before it -> bytes (B, C).
+
+    Those of starts are over the temperature already.
+    """
     frame = np.zeros(before.shape, np.uint8)
     sounding, moved = before, np.zeros(before.shape)
     for step in range(start.shape[1]):
@@ -160,15 +183,15 @@ def _draw_frame(
         else:
             tickets = stays = np.maximum(rng.random(before.shape), np.finfo(float).tiny)
             warmth = temperature
-        begun = _draw_starts(start[:, step] + moved, ~sounding, net.beside, tickets, warmth)
+        begun = _draw_starts(start[:, step] + moved, ~sounding, net.beside / warmth, tickets)
         sounding = begun | (sounding & (chances(stay[:, step] / warmth) >= stays))
-        moved = moved + begun @ net.since
+        moved = moved + begun @ net.since / warmth
         frame |= (sounding << step).astype(np.uint8)
     return frame
 
 
 def _draw_starts(
-    logits: Logits, off: NDArray[np.bool_], beside: NDArray[np.float64], tickets: NDArray[np.float64], warmth: float
+    logits: Logits, off: NDArray[np.bool_], beside: NDArray[np.float64], tickets: NDArray[np.float64]
 ) -> NDArray[np.bool_]:
     """(B, C) which cells come on: from the first to the last, each moving the logits of those after it.
 
@@ -178,7 +201,7 @@ def _draw_starts(
     place = np.arange(off.shape[1])
     reached = np.full(len(off), -1)
     while True:
-        on = off & (chances(logits / warmth) >= tickets) & (place > reached[:, None])
+        on = off & (chances(logits) >= tickets) & (place > reached[:, None])
         more = np.flatnonzero(on.any(axis=1))
         if not len(more):
             return begun
