@@ -8,10 +8,10 @@ References:
     that has z in its start state, after a tanh, and among its inputs at every step; over many segments (bars, or the
     instruments of a band) a conductor LSTM says one vector per segment, and decoders start anew from each, so that
     nothing but z holds segments together. A band's parts share one decoder; other parts have one each.
-    We differ in a log variance instead of a softplus, in where learning starts, and in an encoder of two levels, if asked
-    for: first within each segment, then over them (as Simon et al. have it; Roberts et al. read 256 steps in one go).
-    With ``places`` the nets need not count: each step of a segment has rows of its own, a decoder weighs z anew at each,
-    and an encoder says what it heard on average beside what it heard last. A small model then learns in minutes.
+    We differ in a log variance instead of a softplus, in where learning starts, and in an encoder of two levels, if
+    asked for: first within each segment, then over them (as Simon et al. have it; Roberts et al. read 256 steps in one
+    go). With ``places`` the nets need not count: each step of a segment has rows of its own, a decoder weighs z anew at
+    each, and an encoder says what it heard on average beside what it heard last. A small model then learns in minutes.
 
 Shape letters: B clips, P parts, T steps, U segments, L steps of a segment, D decoders, V tokens, Z latent, C context,
 W width.
@@ -53,7 +53,8 @@ END = 0
 """The token after which a part of a band is complete: what follows is neither heard nor scored."""
 FIRST_LOG_VARIANCE = -3.0
 """Where learning starts. A decoder that at first hears little but noise in z learns not to listen, so the means are
-started wide apart too: by tokens that matter to the encoder's gates, and by wide weights from its last outputs."""
+started wide apart too, by tokens that matter to the encoder's gates and by wide weights from its last outputs; and so
+are the conductor's vectors."""
 MOST_PARTS, MOST_TOKENS = 64, 65536
 
 
@@ -206,30 +207,14 @@ class Stack(nn.Module):
         return list(self.layers)  # type: ignore[arg-type]
 
 
-class Conductor(nn.Module):
-    """z (B, Z) -> one vector for each of the units (B, U, Z)."""
-
-    def __init__(self, config: MusicVAEConfig) -> None:
-        super().__init__()
-        self.units = config.units
-        self.stack = Stack(0, config.latent, config.conductor_width, config.decoder_layers, config.dropout)
-        self.output = nn.Linear(config.conductor_width, config.latent)
-
-    def forward(self, z: Tensor) -> Tensor:
-        """It hears z all along and nothing that the decoders say, as in Magenta's models."""
-        outputs: Tensor = self.output(self.stack(self.stack.always(z).repeat(self.units, 1), z, [len(z)] * self.units))
-        return outputs.view(self.units, len(z), -1).transpose(0, 1)
-
-
 class Places(nn.Module):
-    """What z means at each step of a segment: R numbers of it, each weighed anew at each step, and the step itself."""
+    """What z means at each step: R numbers of it, each weighed anew at each step, and the step itself."""
 
-    def __init__(self, config: MusicVAEConfig) -> None:
+    def __init__(self, config: MusicVAEConfig, steps: int, width: int) -> None:
         super().__init__()
-        steps, size, gates = config.steps // config.segments, config.places, 4 * config.decoder_width
-        self.ask, self.tell = glorot(config.latent, size), glorot(size, gates)
-        self.weights = nn.Parameter(torch.randn(steps, size))
-        self.bias = nn.Parameter(torch.zeros(steps, gates))
+        self.ask, self.tell = glorot(config.latent, config.places), glorot(config.places, 4 * width)
+        self.weights = nn.Parameter(torch.randn(steps, config.places))
+        self.bias = nn.Parameter(torch.zeros(steps, 4 * width))
 
     def forward(self, context: Tensor, rows: Tensor, steps: Tensor) -> Tensor:
         """Contexts (B, C), and of each of S steps which of them it has and which step it is (S,) -> gates (S, 4 W)."""
@@ -241,6 +226,26 @@ class Places(nn.Module):
         return torch.addmm(self.bias[step], (context @ self.ask) * self.weights[step], self.tell)
 
 
+class Conductor(nn.Module):
+    """z (B, Z) -> one vector for each of the units (B, U, Z)."""
+
+    def __init__(self, config: MusicVAEConfig) -> None:
+        super().__init__()
+        self.units = config.units
+        self.stack = Stack(0, config.latent, config.conductor_width, config.decoder_layers, config.dropout)
+        self.output = nn.Linear(config.conductor_width, config.latent)
+        nn.init.normal_(self.output.weight, std=5 / config.conductor_width**0.5)
+        self.places = Places(config, config.units, config.conductor_width) if config.places else None
+
+    def forward(self, z: Tensor) -> Tensor:
+        """It hears z all along and nothing that the decoders say, as in Magenta's models."""
+        gates = self.stack.always(z).repeat(self.units, 1)
+        if self.places is not None:
+            gates = gates + self.places(z, *_every(len(z), self.units, z.device))
+        outputs: Tensor = self.output(self.stack(gates, z, [len(z)] * self.units))
+        return outputs.view(self.units, len(z), -1).transpose(0, 1)
+
+
 class Decoder(nn.Module):
     """One part's tokens, each given those before it in its segment and the segment's context (C = Z)."""
 
@@ -249,7 +254,8 @@ class Decoder(nn.Module):
         self.vocabulary = vocabulary
         self.stack = Stack(vocabulary, config.latent, config.decoder_width, config.decoder_layers, config.dropout)
         self.output = nn.Linear(config.decoder_width, vocabulary)
-        self.places = Places(config) if config.places else None
+        steps = config.steps // config.segments
+        self.places = Places(config, steps, config.decoder_width) if config.places else None
 
     def forward(self, given: Tensor, context: Tensor) -> Tensor:
         """Tokens (B, L), of which step t is given those before it, and contexts (B, C) -> logits (B, L, V)."""
@@ -257,8 +263,7 @@ class Decoder(nn.Module):
         rows = F.embedding(given[:, :-1].t().flatten(), self._table())
         gates = F.pad(rows, (0, 0, batch, 0)) + self.stack.always(context).repeat(steps, 1)
         if self.places is not None:
-            every, own = torch.arange(steps, device=given.device), torch.arange(batch, device=given.device)
-            gates = gates + self.places(context, own.repeat(steps), every.repeat_interleave(batch))
+            gates = gates + self.places(context, *_every(batch, steps, given.device))
         logits: Tensor = self.output(self.stack(gates, context, [batch] * steps))
         return logits.view(steps, batch, -1).transpose(0, 1)
 
@@ -425,6 +430,11 @@ def nats_of(logits: Sequence[Tensor], tokens: Tensor) -> Tensor:
 def divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
     """(B,) nats from N(mean, variance) to N(0, 1), summed over the dimensions (Kullback & Leibler)."""
     return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1)
+
+
+def _every(batch: int, steps: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Of all steps of so many rows, one step after the other (S,): which row, and which step."""
+    return torch.arange(batch, device=device).repeat(steps), torch.arange(steps, device=device).repeat_interleave(batch)
 
 
 def _draw(logits: Tensor, uniforms: Tensor, temperature: float) -> Tensor:
