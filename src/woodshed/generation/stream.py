@@ -2,7 +2,7 @@
 
 A station is a value: `Station.play` draws the next bar and gives the station after it, and leaves itself as it was, so
 that a bar can be drawn again. `endless` draws bars, never one that completes eight bars that were heard before, and
-hands each over as soon as its notes are known to their ends.
+hardly ever one of many that are alike; and hands each over as soon as its notes are known to their ends.
 
 Whatever a station remembers is bounded, so no bar takes more time or room than another.
 """
@@ -20,17 +20,18 @@ from numpy.typing import NDArray
 from woodshed.errors import InfeasibleCanvas, LimitExceeded
 from woodshed.generation.fill import shorten
 from woodshed.generation.filters import Sampling
-from woodshed.generation.unheard import Unheard, bar_hash
+from woodshed.generation.unheard import Standstill, Unheard, bar_cells, bar_hash
 from woodshed.music import NOTE, Part, Song
 
 EARLY_TICKS = 20
 """A note may start so much before its bar: musicians do."""
 BARS_HELD = 4
 """A note that begins in one bar ends at the end of the fourth at the latest."""
-ATTEMPTS = 32
-"""So often is a bar drawn before the bundle is said to know nothing else."""
-WARMER = 1.15
-"""Each time a bar is drawn again, the temperature is multiplied by this."""
+ATTEMPTS, GENTLE = 32, 8
+"""So often is a bar drawn before the bundle is said to know nothing else, and so often before all else gives way."""
+WARMER, HOTTEST = 1.1, 6
+"""Each time a bar is drawn again the temperature is multiplied by this, and so often at the most; it cools slowly."""
+COOLING = 0.75
 NOTHING: NDArray[Any] = np.zeros(0, NOTE)
 
 
@@ -73,7 +74,7 @@ class Bar:
     """`NOTE` rows; onsets count from the bar line, and may be `EARLY_TICKS` before it (not in the first bar). They may
     end up to `BARS_HELD` - 1 bars later. No two notes of one part and pitch sound at once, in the whole stream."""
     attempts: int
-    """How often it was drawn: more than once, if it would have repeated eight bars."""
+    """How often it was drawn: more than once, if it would have repeated eight bars, or stood still."""
 
 
 def endless(station: Station, sampling: Sampling, seed: int, polyphony: int | None = None) -> Iterator[Bar]:
@@ -82,41 +83,63 @@ def endless(station: Station, sampling: Sampling, seed: int, polyphony: int | No
     Raises:
         InfeasibleCanvas: when the bundle finds no bar that is not a repetition.
     """
-    unheard, holder = Unheard(), _Holder(station.frame, polyphony)
+    chooser, holder = _Chooser(sampling, seed), _Holder(station.frame, polyphony)
     for number in count():
-        drawn, station, attempts = _next(station, sampling, [seed, number], unheard)
+        drawn, station, attempts = chooser.next(station, number)
         yield from holder.take(drawn, attempts)
 
 
-def _next(station: Station, sampling: Sampling, seed: list[int], unheard: Unheard) -> tuple[Drawn, Station, int]:
-    """A bar that completes no window that was heard."""
-    for attempt in range(ATTEMPTS):
-        rng = np.random.default_rng([*seed, attempt])
-        try:
-            drawn, after = station.play(_warmer(sampling, attempt), rng, attempt)
-        except LimitExceeded:
-            continue
-        key = bar_hash(drawn.notes)
-        if unheard.is_new(key):
-            unheard.add(key)
-            return drawn, after, attempt + 1
-    raise InfeasibleCanvas(
-        f"bar {seed[1] + 1}: nothing was drawn in {ATTEMPTS} attempts but what was played before; "
-        "widen the range or the key, or raise the temperature"
-    )
+class _Chooser:
+    """Draws each bar until it may be played."""
 
+    def __init__(self, sampling: Sampling, seed: int) -> None:
+        self.sampling, self.seed = sampling, seed
+        self.unheard, self.standstill = Unheard(), Standstill()
+        self.warmth = 0.0
+        """What is left of how much warmer the bars before had to be drawn, so that a loop is left for good."""
 
-def _warmer(sampling: Sampling, attempt: int) -> Sampling:
-    """Freer with each attempt; from the fourth on, whatever is possible may be drawn."""
-    if not attempt:
-        return sampling
+    def next(self, station: Station, number: int) -> tuple[Drawn, Station, int]:
+        """A bar that completes no window that was heard, and, if a few attempts find one, that goes on from the last.
 
-    def more(temperature: float) -> float:
-        return min(max(temperature, 0.5) * WARMER**attempt, 5.0)
+        Raises:
+            InfeasibleCanvas: if no attempt finds one that is new.
+        """
+        for attempt in range(ATTEMPTS):
+            rng = np.random.default_rng([self.seed, number, attempt])
+            try:
+                drawn, after = station.play(self._sampling(attempt), rng, attempt)
+            except LimitExceeded:
+                continue
+            cells = bar_cells(drawn.notes)
+            key = bar_hash(cells)
+            if self.unheard.is_new(key) and (attempt >= GENTLE or not self.standstill.is_stuck(cells)):
+                self.unheard.add(key)
+                self.standstill.add(cells)
+                self.warmth = COOLING * (self.warmth + min(attempt, GENTLE))
+                return drawn, after, attempt + 1
+        raise InfeasibleCanvas(
+            f"bar {number + 1}: nothing was drawn in {ATTEMPTS} attempts but what was played before; "
+            "widen the range or the key, or raise the temperature"
+        )
 
-    fields = {name: more(value) for name, value in sampling.temperatures.items()}
-    freer = replace(sampling, temperature=more(sampling.temperature), temperatures=fields)
-    return freer if attempt < 3 else replace(freer, top_k=0, top_p=1.0, min_p=0.0)
+    def _sampling(self, attempt: int) -> Sampling:
+        """Freer with each attempt; after the gentle ones, whatever is possible may be drawn."""
+        sampling, warmth = self.sampling, self.warmth + attempt
+        if warmth < 0.1:
+            return sampling
+        factor = WARMER ** min(warmth, HOTTEST) * (1.25 ** max(attempt - GENTLE + 1, 0))
+
+        def more(temperature: float) -> float:
+            return min(max(temperature, 0.5 if attempt else 0.0) * factor, 5.0)
+
+        fields = {name: more(value) for name, value in sampling.temperatures.items()}
+        freer = replace(
+            sampling,
+            temperature=more(sampling.temperature),
+            temperatures=fields,
+            repetition=sampling.repetition / (1 + warmth),
+        )
+        return freer if attempt < GENTLE else replace(freer, top_k=0, top_p=1.0, min_p=0.0)
 
 
 class _Holder:

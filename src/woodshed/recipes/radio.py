@@ -168,6 +168,24 @@ class MidiFiles:
         self._stream.close()
 
 
+class SoundFile:
+    """Sound that grows."""
+
+    def __init__(self, path: Path, radio: Radio) -> None:
+        from woodshed.rendering.sound_stream import SoundStream
+
+        self.paths = [path]
+        self._stream = SoundStream(path, radio.frame, EARLY_TICKS)
+
+    def take(self, bar: Bar) -> None:
+        """Play it."""
+        self._stream.add(bar.notes)
+
+    def close(self) -> None:
+        """Let it ring out."""
+        self._stream.close()
+
+
 class JsonLines:
     """One line of JSON for each bar, flushed at once."""
 
@@ -283,4 +301,6 @@ def open_receiver(path: Path, radio: Radio, stdout: TextIO, *, force: bool = Fal
     if path == STDOUT:
         return JsonLines(stdout, radio)
     path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix.lower() in SOUND_ENDINGS:
+        return SoundFile(path, radio)
     return MidiFiles(path, radio, force=force)

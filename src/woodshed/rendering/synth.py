@@ -70,12 +70,12 @@ def audio_blocks(song: Song, font: SoundFont, sample_rate: int, total_samples: i
     controls = {part: part_controls(song, part, sample_rate) for part in used}
     tones = ToneCache(font, sample_rate)
     reverb, chorus = Reverb(sample_rate), Chorus(sample_rate)
-    active: list[_Voice] = []
+    active: list[Voice] = []
     following = 0
     for start in range(0, total_samples, BLOCK_SAMPLES):
         size = min(BLOCK_SAMPLES, total_samples - start)
         last = int(np.searchsorted(plan.start, start + size, side="left"))
-        active += [_Voice(plan, row, controls, tones, sample_rate) for row in range(following, last)]
+        active += [Voice(plan, row, controls, tones, sample_rate) for row in range(following, last)]
         following = last
         mix = np.zeros((4, size), np.float32)  # left, right, what goes to the reverb and to the chorus
         for voice in active:
@@ -133,7 +133,7 @@ def _send(per_mille: int, controller: NDArray[np.float64]) -> float:
     return float(np.clip(per_mille + 200.0 * controller / 127.0, 0.0, 1000.0)) / 1000.0
 
 
-class _Voice:
+class Voice:
     """One voice of the plan, sounding."""
 
     def __init__(
