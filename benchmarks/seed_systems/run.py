@@ -34,19 +34,8 @@ ASKED = ("predict", "call", "function", "xla")
 PLAYED = {"shred": ("windowed",), "deeprock": ("windowed", "carried"), "pitch-step-duration": ("windowed", "carried")}
 KEY = ("task", "net", "threads", "streams")
 ROUND = (*KEY, "round", "side", "way", "rate", "processor_rate", "load")
-RESULT = (
-    *KEY,
-    "ours",
-    "peer",
-    "ours_rate",
-    "peer_rate",
-    "ratio",
-    "ratio_low",
-    "ratio_high",
-    "processor_ratio",
-    "rounds",
-    "unit",
-)
+RATIOS = ("ratio", "ratio_low", "ratio_high", "processor_ratio")
+RESULT = (*KEY, "ours", "peer", "ours_rate", "peer_rate", *RATIOS, "rounds", "unit")
 UNITS = {"prepare": "notes/s", "train": "samples/s", "play": "notes/s"}
 
 
@@ -89,6 +78,7 @@ def main() -> None:
             _measure(asked, threads, ours, peer, Path(scratch))
         ours.close()
         peer.close()
+    write_readme(asked.out)
 
 
 def _measure(asked: argparse.Namespace, threads: int, ours: Side, peer: Side, scratch: Path) -> None:
@@ -214,6 +204,63 @@ def _compared(ours: list[dict[str, Any]], peer: list[dict[str, Any]]) -> dict[st
         "ratio_high": max(found),
         "processor_ratio": statistics.median(each("processor_rate")),
     }
+
+
+SHOWN = (
+    ("prepare", "files", "files"),
+    ("prepare", "corpus", "files"),
+    ("train", "train", "fit"),
+    ("play", "windowed", "predict"),
+    ("play", "carried", "predict"),
+    ("play", "windowed", "call"),
+    ("play", "windowed", "function"),
+    ("play", "windowed", "xla"),
+)
+"""Task, our way and theirs: the rows of the README's table."""
+
+
+def table(results: list[dict[str, Any]]) -> list[str]:
+    """The ratios in Markdown."""
+    lines = [
+        "| task | net | threads | streams | ours | peer | times as fast | range | by processor time |",
+        "|---" * 9 + "|",
+    ]
+    for task, mine, theirs in SHOWN:
+        for row in results:
+            if (row["task"], row["ours"], row["peer"]) == (task, mine, theirs):
+                name = task if mine == theirs else f"{task}: {mine} / {theirs}"
+                rates = [f"{float(row[column]):,.0f}" for column in ("ours_rate", "peer_rate")]
+                ratio, low, high, processor = (f"{float(row[column]):.3g}" for column in RATIOS)
+                cells = [
+                    name,
+                    row["net"],
+                    row["threads"],
+                    row["streams"],
+                    *rates,
+                    f"**{ratio}**",
+                    f"{low}-{high}",
+                    processor,
+                ]
+                lines.append("| " + " | ".join(map(str, cells)) + " |")
+    return lines
+
+
+def write_readme(out: Path) -> None:
+    """Put the table and the machine between their marks in the README beside the CSV files."""
+    path = out / "README.md"
+    if not path.exists():
+        return
+    about = json.loads((out / "machine.json").read_text(encoding="utf-8"))
+    text = path.read_text(encoding="utf-8")
+    said = {
+        "results": table(_read(out / "results.csv")),
+        "machine": [f"- {key}: {what}" for key, what in about.items()],
+    }
+    for mark, lines in said.items():
+        start, end = f"<!-- {mark} -->", f"<!-- end of {mark} -->"
+        before, rest = text.split(start)
+        text = before + "\n".join([start, *lines, end]) + rest.split(end)[1]
+    path.write_text(text, encoding="utf-8")
 
 
 def _read(path: Path) -> list[dict[str, Any]]:
