@@ -191,6 +191,13 @@ def test_nats_are_those_of_all_cells_and_evaluation_adds_them_up(bundle: Bundle)
     assert found.nats_per_note == pytest.approx(sum(nats.values()) / notes)
 
 
+def test_songs_in_which_a_bundle_hears_nothing_of_its_kind_are_left_out_and_counted(bundle: Bundle) -> None:
+    found = measure_likelihood(bundle, [sheet(7), DRUMS, LONELY])
+    assert (found.songs, found.unheard) == (1, 2)
+    with pytest.raises(CorpusError, match="recipe chord-melody hears nothing in these songs: Alone has no chords"):
+        measure_likelihood(bundle, [DRUMS, LONELY])
+
+
 def test_songs_that_are_no_lead_sheets_are_counted_with_their_remedy() -> None:
     codec = recipe_codec(load_recipe("chord-melody"))
     bass = sheet(3).replace(parts=(Part("Bass", 33),))

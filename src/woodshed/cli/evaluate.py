@@ -51,7 +51,8 @@ def _summary(verdict: Verdict) -> str:
     if found.songs > 1:
         sure = f"{found.low:.3f}-{found.high:.3f} in 95 % of draws of its {found.songs} songs"
     left_out = f"; {verdict.left_out} songs are not of that side" if verdict.left_out else ""
-    return f"{found.nats_per_note:.3f} nats per note ({sure}), {found.notes:,} notes{left_out}"
+    unheard = f"; in {found.unheard} others it hears nothing of its kind" if found.unheard else ""
+    return f"{found.nats_per_note:.3f} nats per note ({sure}), {found.notes:,} notes{left_out}{unheard}"
 
 
 def _what_comes_back(found: Reconstruction) -> str:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from woodshed.bundle import Bundle
 from woodshed.bundle.kinds import LATENT, kind_of
 from woodshed.bundle.likelihood import field_names, song_nats
-from woodshed.errors import CorpusError
+from woodshed.errors import CodecError, CorpusError
 from woodshed.music import Song
 
 DRAWS = 2000
@@ -36,6 +36,8 @@ class Likelihood:
     """Nats per note of each field; they add up to ``nats_per_note``."""
     songs: int
     notes: int
+    unheard: int = 0
+    """Songs that are not asked about, since nothing in them is of the bundle's kind, such as a melody."""
 
     def as_dict(self) -> dict[str, object]:
         """For JSON."""
@@ -48,23 +50,33 @@ def measure_likelihood(
     """Nats per note of ``songs``; ``on_song`` is told how many are done and how many there are.
 
     Raises:
-        CorpusError: if the songs have no note.
+        CorpusError: if the songs have no note, or none that the bundle's codec hears.
     """
     songs = [song for song in songs if len(song)]
     if not songs:
         raise CorpusError("the songs to evaluate on have no notes; give others")
     names = field_names(bundle)
     nats, notes = np.zeros((len(songs), len(names))), np.zeros(len(songs))
+    refused = ""
     for index, song in enumerate(songs):
-        heard = song if kind_of(bundle) == LATENT else bundle.codec.arrange(song)
-        found, notes[index] = song_nats(bundle, heard)
-        nats[index] = [found[name] for name in names]
+        try:
+            heard = song if kind_of(bundle) == LATENT else bundle.codec.arrange(song)
+        except CodecError as error:
+            refused = str(error)
+        else:
+            found, notes[index] = song_nats(bundle, heard)
+            nats[index] = [found[name] for name in names]
         if on_song is not None:
             on_song(index + 1, len(songs))
+    heard_any = notes > 0
+    unheard = int((~heard_any).sum())
+    if unheard == len(songs):
+        raise CorpusError(f"recipe {bundle.recipe} hears nothing in these songs{refused and ': '}{refused}")
+    nats, notes = nats[heard_any], notes[heard_any]
     fields = nats.sum(0) / notes.sum()
     low, high = bootstrap(nats.sum(1), notes, np.random.default_rng(seed))
     named = dict(zip(names, fields.tolist(), strict=True))
-    return Likelihood(float(fields.sum()), low, high, named, len(songs), int(notes.sum()))
+    return Likelihood(float(fields.sum()), low, high, named, len(notes), int(notes.sum()), unheard)
 
 
 def bootstrap(
