@@ -215,7 +215,7 @@ class PianoRollCodec:
     def rows(self, song: Song) -> tuple[NDArray[np.bool_], NDArray[np.uint8]]:
         """What is given (F, G) and the frames (F, C) of an arranged song."""
         frames = self._packed(*self._cells(song))
-        playing = frames.reshape(len(frames), -1, PITCHES).any(axis=(0, 2))
+        playing: NDArray[np.bool_] = frames.reshape(len(frames), -1, PITCHES).max(axis=(0, 2)) > 0
         return self.known(len(frames), playing), frames
 
     def starts(self, frames: NDArray[np.uint8]) -> NDArray[np.int64]:
@@ -274,11 +274,11 @@ class PianoRollCodec:
             return notes
         own = track[notes["part"]]
         kept = (own >= 0) & (notes["pitch"] >= LOWEST) & (notes["pitch"] <= HIGHEST)
-        notes, own = notes[kept].copy(), own[kept]
-        notes["part"] = own
+        heard: NDArray[Any] = notes[kept].copy()
+        heard["part"] = own[kept]
         if "drums" in number:
-            notes["duration"][own == number["drums"]] = STEP_TICKS
-        return notes
+            heard["duration"][heard["part"] == number["drums"]] = STEP_TICKS
+        return heard
 
     def _cells(self, song: Song) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """Columns (U,) of the flat roll, 128 for each track, in which something sounds, and their cells (T, U)."""
@@ -336,7 +336,7 @@ REMEDIES = {
 def _lengthened(cells: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Each run of cells (T, U) as long as a drum sounds, but for a step before the next one."""
     starts = np.diff(np.pad(cells, ((1, 0), (0, 0))).astype(np.int8), axis=0) == 1
-    longer = starts.copy()
+    longer: NDArray[np.bool_] = starts.copy()
     for step in range(1, DRUM_STEPS):
         longer[step:] |= starts[:-step]
     longer[:-1] &= ~starts[1:]

@@ -161,8 +161,8 @@ class PianoRollNet(nn.Module):
         """
         bits, starts, before = (part[:, 1:] for part in unpacked(past.flatten(0, 1)))
         ends = (1 - bits) * before
-        shape = (len(past), -1)
-        summary = self._summary(bits, starts).unflatten(0, shape)[:, :, 0]  # (1 + J, B, 2 C)
+        apart = (*past.shape[:2], 1, STEPS, self.config.cells)
+        summary = self._summary(bits, starts).view(*past.shape[:2], -1)  # (1 + J, B, 2 C)
         recalled = torch.cat(summary[1:].unbind(0), -1) @ self.recall
         x = torch.cat((given, summary[0] @ self.hear, recalled), -1)
         after: list[Tensor] = []
@@ -171,18 +171,18 @@ class PianoRollNet(nn.Module):
             gates = torch.addmm(layer.bias, torch.cat((self._drop(x) if i else x, output), 1), layer.kernel)
             x, cell = layer.step(gates, cell)
             after += [x, cell]
-        looks = list(zip(starts.unflatten(0, shape)[1:], ends.unflatten(0, shape)[1:], strict=True))
+        looks = list(zip(starts.reshape(apart)[1:], ends.reshape(apart)[1:], strict=True))
         found = self._chances(x[:, None], looks, [part[:, None] for part in recent.float().unbind(1)])
         return Chances(found.start[:, 0], found.stay[:, 0]), tuple(after)
 
     def _chances(self, x: Tensor, looks: list[tuple[Tensor, Tensor]], recent: list[Tensor]) -> Chances:
         """The top layer's outputs (B, F, W); starts and ends (B, F, K, C) of each lookback; recent starts (B, F, C)."""
         each = self.config.cells // self.config.tracks
-        parts = (self._drop(x) @ self.output + self.output_bias).split(self.sizes, -1)
+        parts = torch.split(self._drop(x) @ self.output + self.output_bias, list(self.sizes), -1)
         shape = (*x.shape[:2], STEPS, self.config.tracks)
         steps = [part.view(shape).repeat_interleave(each, -1) for part in parts[2:4]]
         begin = parts[0]
-        weights = parts[6].unflatten(-1, (len(recent), self.config.tracks)).repeat_interleave(each, -1)
+        weights = parts[6].view(*x.shape[:2], len(recent), self.config.tracks).repeat_interleave(each, -1)
         for number, begun in enumerate(recent):
             begin = torch.addcmul(begin, weights[:, :, number], begun)
         start, stay = begin.unsqueeze(2) + steps[0], parts[1].unsqueeze(2) + steps[1]

@@ -234,7 +234,7 @@ def _in_key(pitch: NDArray[Any], key: Key | None) -> NDArray[np.bool_]:
 
 def _ranges(codec: PianoRollCodec, wish: Wish, song: Song, owner: dict[int, int]) -> dict[int, tuple[int, int]]:
     """Track -> lowest and highest pitch; tracks are named as such, as their part, or by an instrument of theirs."""
-    found = {}
+    found: dict[int, tuple[int, int]] = {}
     for name, span in wish.ranges.items():
         own = [
             track for track, part in owner.items()
