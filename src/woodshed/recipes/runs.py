@@ -142,8 +142,8 @@ def training_options(
     if minutes is not None or steps is not None:
         chosen["minutes"] = minutes
     device = pick_device(device).type
-    varied = {"augmentation": Augmentation(**recipe.augmentation), "latent": LatentOptions(**recipe.latent)}
-    return TrainingOptions(**chosen, **varied, steps=steps, seed=seed, device=device)
+    chosen |= {"augmentation": Augmentation(**recipe.augmentation), "latent": LatentOptions(**recipe.latent)}
+    return TrainingOptions(**chosen, steps=steps, seed=seed, device=device)
 
 
 def as_learned(recipe: Recipe, material: Material) -> Material:

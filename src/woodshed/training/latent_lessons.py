@@ -54,7 +54,7 @@ class LatentOptions:
     """Share of the run at which half of ``sampled`` is reached."""
 
     def __post_init__(self) -> None:
-        limits = {"beta": (0, 100), "beta_warm_up": (0, 1), "free_bits": (0, 1e6)}
+        limits: dict[str, tuple[float, float]] = {"beta": (0, 100), "beta_warm_up": (0, 1), "free_bits": (0, 1e6)}
         limits |= {"sampled": (0, 1), "sampled_from": (0.01, 1)}
         for name, (low, high) in limits.items():
             value = getattr(self, name)
@@ -118,7 +118,8 @@ class LatentLessons:
                 return moved
             except OutOfRange:
                 pass
-        return self.tokens[index].astype(np.int64)
+        own: NDArray[np.int64] = self.tokens[index].astype(np.int64)
+        return own
 
     def loss(self, model: Any, batch: LatentBatch, device: torch.device) -> Loss:
         """Nats of the tokens, and the divergence at its present weight as far as it is not free."""
