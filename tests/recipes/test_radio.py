@@ -34,7 +34,7 @@ from woodshed.recipes.runs import train_recipe
 from woodshed.recipes.wish import Wish
 
 FRAME = Song(
-    parts=(Part("Lead", 29), Part("Kit", 0, is_drum=True), Part("Low", 33)),
+    parts=(Part("Lead", 29), Part("Kit", 0, is_drum=True), Part("Other lead", 29)),
     tempos=np.array([(0, 97.0)], TEMPO),
     meters=np.array([(0, 3, 4)], METER),
     length=1440,
@@ -101,8 +101,15 @@ def test_the_file_is_complete_after_every_bar(tmp_path: Path) -> None:
             assert song.length >= (number + 1) * 1440
     assert (song.bpm, str(song.meter), read_comment(path)) == (97.0, "3/4", "how it was made")
     assert {(part.name, part.program, part.is_drum) for part in song.parts} == {
-        ("Lead", 29, False), ("Kit", 0, True), ("Low", 33, False),
+        ("Lead", 29, False), ("Kit", 0, True), ("Other lead", 29, False),
     }  # fmt: skip
+
+
+def test_more_pitched_parts_than_a_track_has_channels_are_refused(tmp_path: Path) -> None:
+    parts = tuple(Part(f"Flute {number}", 73) for number in range(16))
+    with pytest.raises(OutOfRange, match="16 pitched parts are more than the 15 channels"):
+        MidiStream(tmp_path / "a.mid", FRAME.replace(parts=parts))
+    assert not (tmp_path / "a.mid").exists()
 
 
 def test_no_bar_is_written_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Sound that grows: the same as a song rendered whole, whatever rings over bar lines; a WAV file is valid at any time."""
+"""Sound that grows is that of a song rendered whole, whatever rings over bar lines; a WAV file is always valid."""
 
 from __future__ import annotations
 

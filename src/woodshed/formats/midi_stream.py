@@ -7,6 +7,7 @@ the events of notes that still sound, and the end of track. The next bar takes t
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -25,8 +26,9 @@ from woodshed.formats.midi_meta import (
     TIME_SIGNATURE,
     micros_per_quarter,
 )
-from woodshed.formats.midi_write import channels_of, encode_events, variable_length
-from woodshed.music import Key, Song
+from woodshed.formats.midi_write import MELODIC_CHANNELS, encode_events, variable_length
+from woodshed.music import Key, Part, Song
+from woodshed.music.general_midi import DRUM_CHANNEL
 from woodshed.music.units import TICKS_PER_QUARTER
 
 _LENGTH_AT, _TRACK_AT = 18, 22
@@ -47,16 +49,12 @@ class MidiStream:
 
     Raises:
         FileError: if the file cannot be written.
-        OutOfRange: if two parts of different programs would have to share a channel.
+        OutOfRange: for more than fifteen pitched parts.
     """
 
     def __init__(self, path: Path, frame: Song, comment: str = "") -> None:
         self.path = path
-        self.channels = np.array(channels_of(frame.parts), np.int64)
-        programs: dict[int, int] = {}
-        for part, channel in zip(frame.parts, self.channels.tolist(), strict=True):
-            if programs.setdefault(channel, part.program) != part.program:
-                raise OutOfRange(f"{len(frame.parts)} parts do not fit one track's 16 channels; name fewer parts")
+        self.channels = _channels(frame.parts)
         self.bar_ticks = frame.meter.bar_ticks
         self.pending = np.zeros((0, 4), np.int64)
         """Events that are not final, as `encode_events` takes them; their ticks count from the start of the file."""
@@ -144,6 +142,21 @@ class MidiStream:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _channels(parts: Sequence[Part]) -> NDArray[np.int64]:
+    """A channel for each part, all its own: one track cannot tell two parts of a channel apart. Drums share the tenth.
+
+    Raises:
+        OutOfRange: for more than fifteen parts that are not drums.
+    """
+    pitched = sum(not part.is_drum for part in parts)
+    if pitched > len(MELODIC_CHANNELS):
+        raise OutOfRange(
+            f"{pitched} pitched parts are more than the {len(MELODIC_CHANNELS)} channels of a track; name fewer parts"
+        )
+    free = iter(MELODIC_CHANNELS)
+    return np.array([DRUM_CHANNEL if part.is_drum else next(free) for part in parts], np.int64)
 
 
 def _head(frame: Song, channels: list[int], comment: str) -> bytes:

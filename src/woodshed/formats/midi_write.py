@@ -51,7 +51,7 @@ def write_midi(song: Song, path: Path | str | None = None, *, comment: str | Non
     tracks = [_first_track(song, comment, end)]
     order = np.argsort(song.notes["part"], kind="stable")
     notes = song.notes[order]
-    for index, (part, channel) in enumerate(zip(song.parts, channels_of(song.parts), strict=True)):
+    for index, (part, channel) in enumerate(zip(song.parts, _channels(song.parts), strict=True)):
         low, high = np.searchsorted(notes["part"], (index, index + 1))
         tracks.append(_part_track(song, index, part, channel, notes[low:high], end))
     data = b"MThd" + struct.pack(">IHHH", 6, 1, len(tracks), TICKS_PER_QUARTER)
@@ -70,7 +70,7 @@ def _end(song: Song) -> int:
     return max(end, *onsets, *(marker.onset for marker in song.markers))
 
 
-def channels_of(parts: tuple[Part, ...]) -> list[int]:
+def _channels(parts: tuple[Part, ...]) -> list[int]:
     """A channel for each part: its own while there are enough, then that of a part with the same program."""
     channels: list[int] = []
     by_program: dict[int, int] = {}

@@ -12,7 +12,7 @@ from typing import Any, Protocol, TextIO
 
 import numpy as np
 
-from woodshed.bundle import EVENTS, NOTES, WINDOWS, Bundle, kind_of
+from woodshed.bundle import EVENTS, LATENT, NOTES, ROLLS, WINDOWS, Bundle, kind_of
 from woodshed.errors import BundleError, OutOfRange, UnknownName, UsageError
 from woodshed.formats.midi_stream import MidiStream
 from woodshed.generation.filters import Sampling
@@ -27,9 +27,11 @@ AHEAD_BARS = 4
 SOUND_ENDINGS = (".wav", ".flac", ".ogg")
 STDOUT = Path("-")
 MOST_BARS = 10**9
+CHORALES = "chorales"
 
-Tuner = Callable[[Bundle, Wish, np.random.Generator, Song | None], Station]
-"""Finds a station in a bundle: what kind of music is wished for, chance for what is left open, and a primer."""
+Tuner = Callable[[Bundle, Wish, Sampling, np.random.Generator, Song | None], Station]
+"""Finds a station in a bundle: what kind of music is wished for, how it is drawn, chance for what is left open, and a
+primer."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ def play_radio(
     check_range("seed", seed, 0, LARGEST_SEED)
     if wish.steps is not None or wish.beam.size != 1 or wish.beam.branch_factor != 1:
         raise UsageError("radio has no end to search for: leave out --steps, --beam and --branch-factor")
-    station = _tuner(bundle)(bundle, wish, np.random.default_rng([seed]), primer)
+    station = _tuner(bundle)(bundle, wish, sampling, np.random.default_rng([seed]), primer)
     settings = settings_of("radio", bundle, wish, sampling, seed, 0, 1)
     del settings["number"], settings["candidates"], settings["bars"]
     return Radio(station.frame, settings, endless(station, sampling, seed, wish.polyphony))
@@ -75,7 +77,7 @@ def play_radio(
 def _tuner(bundle: Bundle) -> Tuner:
     """Who finds a station in a bundle of its kind."""
     if "harmonise" in bundle.capabilities:
-        kind = "chorales"
+        kind = CHORALES
     else:
         kind = kind_of(bundle)
     if kind not in TUNERS:
@@ -83,7 +85,7 @@ def _tuner(bundle: Bundle) -> Tuner:
     return TUNERS[kind]
 
 
-def _band(bundle: Bundle, wish: Wish, rng: np.random.Generator, primer: Song | None) -> Station:
+def _band(bundle: Bundle, wish: Wish, _: Sampling, rng: np.random.Generator, primer: Song | None) -> Station:
     from woodshed.generation.canvas import blank_canvas, continuation_canvas
     from woodshed.generation.stream_notes import tune_notes
     from woodshed.recipes.play import with_ranges
@@ -102,13 +104,13 @@ def _band(bundle: Bundle, wish: Wish, rng: np.random.Generator, primer: Song | N
     return tune_notes(bundle, canvas, with_key(last_bar(canvas.song), wish.key))
 
 
-def _line(bundle: Bundle, wish: Wish, rng: np.random.Generator, primer: Song | None) -> Station:
+def _line(bundle: Bundle, wish: Wish, _: Sampling, rng: np.random.Generator, primer: Song | None) -> Station:
     from woodshed.recipes.lines import line_station
 
     return line_station(bundle, wish, primer)
 
 
-def _voices(bundle: Bundle, wish: Wish, rng: np.random.Generator, primer: Song | None) -> Station:
+def _voices(bundle: Bundle, wish: Wish, _: Sampling, rng: np.random.Generator, primer: Song | None) -> Station:
     from woodshed.recipes.chorales import voice_station
 
     if primer is not None:
@@ -116,13 +118,29 @@ def _voices(bundle: Bundle, wish: Wish, rng: np.random.Generator, primer: Song |
     return voice_station(bundle, wish)
 
 
-def _solo(bundle: Bundle, wish: Wish, rng: np.random.Generator, primer: Song | None) -> Station:
+def _solo(bundle: Bundle, wish: Wish, _: Sampling, rng: np.random.Generator, primer: Song | None) -> Station:
     from woodshed.recipes.solos import window_station
 
     return window_station(bundle, wish, rng, primer)
 
 
-TUNERS: dict[str, Tuner] = {NOTES: _band, EVENTS: _line, "chorales": _voices, WINDOWS: _solo}
+def _walk(bundle: Bundle, wish: Wish, sampling: Sampling, rng: np.random.Generator, primer: Song | None) -> Station:
+    from woodshed.recipes.radio_clips import latent_station
+
+    if primer is not None:
+        raise UsageError("a walk through a latent space begins anywhere; leave the primer out, or use `woodshed vary`")
+    return latent_station(bundle, wish, sampling, rng)
+
+
+def _rolls(bundle: Bundle, wish: Wish, sampling: Sampling, rng: np.random.Generator, primer: Song | None) -> Station:
+    from woodshed.recipes.radio_clips import roll_station
+
+    return roll_station(bundle, wish, sampling, rng, primer)
+
+
+TUNERS: dict[str, Tuner] = {
+    NOTES: _band, EVENTS: _line, CHORALES: _voices, WINDOWS: _solo, LATENT: _walk, ROLLS: _rolls,
+}  # fmt: skip
 """Kind of bundle -> who finds a station in it."""
 
 
