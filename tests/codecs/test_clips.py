@@ -89,10 +89,21 @@ def test_every_drum_of_general_midi_has_one_class() -> None:
 def test_the_windows_of_a_melody_are_a_bar_apart_and_each_is_there_once() -> None:
     found, reasons = MELODY.windows(tune([60, 62, 64, 65, 67, 69, 71, 72] * 4))
     assert (len(found), reasons) == (1, {"duplicate": 2})
-    found, reasons = MELODY.windows(tune(list(range(40, 72))))
-    assert [clip.notes["pitch"][0] for clip in found] == [48, 56, 64]  # in the middle of the range
+    found, reasons = ClipMelodyCodec(transpose=False).windows(tune(list(range(40, 72))))
+    assert [clip.notes["pitch"][0] for clip in found] == [40, 48, 56]
     assert not reasons
     assert all(clip.length == 3840 and clip.parts == (FLUTE,) for clip in found)
+
+
+def test_clips_are_moved_to_c_major_with_their_key() -> None:
+    scale = np.array([0, 2, 4, 5, 7, 9, 11, 12])
+    for tonic in (67, 65, 58):
+        song = tune([*(tonic + scale), *(tonic + scale[::-1])] * 2, keys=[(0, tonic % 12, False)])
+        clip = MELODY.clips(song)[0]
+        assert clip.notes["pitch"][0] % 12 == 0
+        assert clip.keys["tonic"].tolist() == [0]
+        assert abs(int(clip.notes["pitch"][0]) - tonic) <= 6
+        assert MELODY.transposition(song, [0]) == int(clip.notes["pitch"][0]) - tonic
 
 
 def test_why_windows_are_left_out_is_counted() -> None:

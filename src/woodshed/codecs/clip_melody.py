@@ -62,7 +62,8 @@ class ClipMelodyCodec:
 
     Source:
         Magenta's ``OneHotMelodyConverter`` as ``cat-mel_2bar_big`` uses it, with its 90 classes. We differ in moving
-        a pitch that is out of range by octaves, where Magenta drops it, and in leaving out clips on one pitch.
+        a pitch that is out of range by octaves, where Magenta drops it, in leaving out clips on one pitch, and in one
+        key for all songs, where Magenta moves each example by chance.
     """
 
     low: int = 21
@@ -70,7 +71,7 @@ class ClipMelodyCodec:
     high: int = 109
     """Above the highest pitch, at least an octave above ``low``."""
     transpose: bool = True
-    """Whether clips of a song are moved to C major or A minor, and by octaves to the middle of the range."""
+    """Whether clips of a song are moved to C major or A minor, by -6 to 5 semitones."""
 
     name: ClassVar[str] = "clip-melody"
     version: ClassVar[int] = 1
@@ -134,12 +135,8 @@ class ClipMelodyCodec:
         return found, reasons
 
     def transposition(self, song: Song, parts: Sequence[int]) -> int:
-        """By how many semitones `windows` moves what these parts of a song play."""
-        if not self.transpose:
-            return 0
-        down, pitch = to_c_major(song, parts), of_parts(song.notes, parts)["pitch"]
-        off_centre = self.low + self.high - 1 - (int(pitch.min()) + int(pitch.max()) + 2 * down)
-        return 12 * round(off_centre / 24) + down
+        """By how many semitones `windows` moves what these parts of a song play: -6 to 5."""
+        return to_c_major(song, parts) if self.transpose else 0
 
     def arrange(self, song: Song) -> Song:
         """The melody of a clip on sixteenths, just two bars long: that of its most tuneful part, its highest notes."""

@@ -151,7 +151,7 @@ class ClipTrioCodec:
     def transposition(self, song: Song, parts: Sequence[int]) -> int:
         """By how many semitones `windows` moves what these parts of a song play: -6 to 5."""
         pitched = [part for part in parts if not song.parts[part].is_drum]
-        return (to_c_major(song, pitched) + 6) % 12 - 6 if self.transpose and pitched else 0
+        return to_c_major(song, pitched) if self.transpose and pitched else 0
 
     def arrange(self, song: Song) -> Song:
         """Lead, bass and drums of a clip on sixteenths, just sixteen bars long: the best of each, all drums as one."""

@@ -134,13 +134,15 @@ def clips_at(
     reasons: Counter[str],
 ) -> list[Song]:
     """The clips, each once; repeats are counted."""
-    own = {window.tokens.tobytes(): window for window in reversed(found)}
+    own: dict[bytes, Window] = {}
+    for window in found:
+        own.setdefault(window.tokens.tobytes(), window)
     if repeats := len(found) - len(own):
         reasons["duplicate"] += repeats
     frames: dict[tuple[int, ...], Song] = {}
     changes = np.unique(np.concatenate((song.tempos["onset"], song.keys["onset"])))
     clips = []
-    for window in reversed(own.values()):
+    for window in own.values():
         place = *np.searchsorted(changes, (window.start, window.start + bars * BAR_TICKS)).tolist(), *window.parts
         is_steady = place[0] == place[1]
         if is_steady and place not in frames:
@@ -166,8 +168,8 @@ def pitched_parts(song: Song) -> list[int]:
 
 
 def to_c_major(song: Song, parts: Sequence[int]) -> int:
-    """Semitones from the key of these parts down to C major or A minor, 0 to -11."""
-    return -major_tonic(song.replace(notes=of_parts(song.notes, parts)))
+    """Semitones from the key of these parts to C major or A minor, -6 to 5."""
+    return (6 - major_tonic(song.replace(notes=of_parts(song.notes, parts)))) % 12 - 6
 
 
 def in_key(song: Song, semitones: int) -> Song:

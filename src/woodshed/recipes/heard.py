@@ -53,7 +53,7 @@ class Heard:
         notes = new.notes.copy()
         notes["part"] = np.array(seats, np.int64)[notes["part"]] if len(notes) else 0
         others = self.given.notes[~np.isin(self.given.notes["part"], self.parts)]
-        whole = self.given.replace(parts=(*self.given.parts, *more))
+        whole = self.given.replace(parts=(*self.given.parts, *more), notes=others[:0], length=self.bars * BAR_TICKS)
         return whole.with_notes(np.concatenate((others, notes)))
 
     @property
@@ -71,6 +71,14 @@ class Heard:
             table[number] = np.median(velocity[row == number])
         table[row, step] = velocity
         return table
+
+    @property
+    def kit(self) -> NDArray[np.int64]:
+        """(9,) the drum that it mostly hits of each kind; -1 where it hits none."""
+        drum = np.array([part.is_drum for part in self.song.parts], bool)[self.song.notes["part"]]
+        counts = np.bincount(self.song.notes["pitch"][drum], minlength=128)
+        kinds = [np.array(kind.pitches) for kind in DRUM_CLASSES]
+        return np.array([kind[counts[kind].argmax()] if counts[kind].any() else -1 for kind in kinds])
 
     @property
     def steps(self) -> int:
@@ -161,13 +169,17 @@ def in_a_row(songs: Sequence[Song], starts: Sequence[int], length: int, frame: S
     return frame.replace(parts=tuple(players), length=length).with_notes(notes)
 
 
-def with_loudness(song: Song, table: NDArray[np.float64]) -> Song:
-    """The song with the velocities (10, steps) of `Heard.loudness`, begun anew where they end."""
+def with_touch(song: Song, table: NDArray[np.float64], kits: Sequence[NDArray[np.int64]]) -> Song:
+    """The song with the velocities (10, steps) of `Heard.loudness`, begun anew where they end, and the drums (9,) of
+    the first of `Heard.kit` that has one of their kind."""
     notes = song.notes.copy()
     drum = np.array([part.is_drum for part in song.parts], bool)[notes["part"]]
     row = np.where(drum, CLASS_OF[notes["pitch"]], PITCHED)
     step = notes["onset"] // STEP_TICKS % table.shape[1]
     notes["velocity"] = np.clip(np.round(table[row, step]), 1, 127)
+    for kit in reversed(kits):
+        mine = np.append(kit, -1)[np.where(drum, row, PITCHED)]
+        notes["pitch"] = np.where(mine >= 0, mine, notes["pitch"])
     return song.with_notes(notes)
 
 

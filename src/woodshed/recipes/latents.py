@@ -35,7 +35,7 @@ from woodshed.music.units import DEFAULT_BPM
 from woodshed.recipes.attribute_vectors import attribute_shift
 from woodshed.recipes.clip import Clip, default_sampling, make_clips, with_key
 from woodshed.recipes.files import Told
-from woodshed.recipes.heard import Heard, Tokens, frame_for, hear_clip, only_parts, play_tokens, with_loudness
+from woodshed.recipes.heard import Heard, Tokens, frame_for, hear_clip, only_parts, play_tokens, with_touch
 from woodshed.recipes.lines import to_key
 from woodshed.recipes.verbs import check_verb
 from woodshed.recipes.wish import Wish
@@ -193,7 +193,7 @@ def _varied(
     tokens = np.where(same, heard.tokens, varied)
     frame = frame_for(codec, heard.players, heard.song.tempos, heard.song.keys, heard.move)
     new = play_tokens(codec, tokens, frame, heard.bars, heard.move)
-    return heard.with_new(new if codec.per_part else with_loudness(new, heard.loudness))
+    return heard.with_new(new if codec.per_part else with_touch(new, heard.loudness, [heard.kit]))
 
 
 def _draw(

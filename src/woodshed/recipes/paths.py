@@ -19,7 +19,7 @@ from woodshed.generation.latent import decode_points, encode_clips, grid_points,
 from woodshed.music import METER, TEMPO, Marker, Song
 from woodshed.recipes.clip import LARGEST_SEED, Clip, settings_of
 from woodshed.recipes.files import Told, check_range
-from woodshed.recipes.heard import Heard, frame_for, hear_clip, in_a_row, play_tokens, repeated, with_loudness
+from woodshed.recipes.heard import Heard, frame_for, hear_clip, in_a_row, play_tokens, repeated, with_touch
 from woodshed.recipes.latents import calm_sampling
 from woodshed.recipes.verbs import check_verb
 from woodshed.recipes.wish import Wish
@@ -79,6 +79,7 @@ def joined(clips: Sequence[Clip]) -> Clip:
     starts = [0, *accumulate(_whole_bars(song) for song in songs)]
     tempos = np.concatenate([_tempos(song, start) for song, start in zip(songs, starts, strict=False)])
     frame = Song(
+        title=f"{songs[0].title} to {songs[-1].title}",
         parts=songs[0].parts,
         tempos=tempos,
         meters=np.array([(0, 4, 4)], METER),
@@ -186,7 +187,10 @@ def _between(
     bpm = ends[0].song.bpm ** (1 - share) * ends[1].song.bpm ** share
     frame = frame_for(codec, near.players, np.array([(0, bpm)], TEMPO), near.song.keys, near.move)
     song = play_tokens(codec, tokens, frame, bars, near.move)
-    return song if codec.per_part else with_loudness(song, _loudness([1 - share, share], ends, song.bars))
+    if codec.per_part:
+        return song
+    kits = [near.kit, *(end.kit for end in ends)]
+    return with_touch(song, _loudness([1 - share, share], ends, song.bars), kits)
 
 
 def _loudness(weights: Sequence[float], clips: Sequence[Heard], bars: int) -> NDArray[np.float64]:
@@ -205,7 +209,10 @@ def _cell(codec: Any, heard: Sequence[Heard], cell: int, size: int, tokens: NDAr
     bpm = float(np.exp(np.dot(weights, np.log([clip.song.bpm for clip in heard]))))
     frame = frame_for(codec, near.players, np.array([(0, bpm)], TEMPO), near.song.keys, near.move)
     song = play_tokens(codec, tokens[None], frame, codec.bars, near.move)
-    return song if codec.per_part else with_loudness(song, _loudness(weights, heard, codec.bars))
+    if codec.per_part:
+        return song
+    kits = [heard[corner].kit for corner in np.argsort(weights)[::-1]]
+    return with_touch(song, _loudness(weights, heard, codec.bars), kits)
 
 
 def _loop(codec: Any, heard: Heard) -> Song:
