@@ -52,13 +52,13 @@ def test_the_state_that_is_asked_has_heard_at_least_a_window_and_seldom_much_mor
 
 
 @pytest.mark.parametrize("mode", ["windowed", "carried"])
-def test_streams_differ_and_only_what_is_playable_is_played(bundle: Bundle, mode: str) -> None:
-    playable = np.array([1, 0, 1, 0, 1, 0], bool)
-    stream = play_windows(
-        bundle, np.zeros(6, np.int64), FREE, np.random.default_rng(1), count=4, playable=playable, mode=mode
-    )
+def test_streams_differ_and_the_odds_are_kept(bundle: Bundle, mode: str) -> None:
+    odds = np.array([1, 0, 0.1, 0, 1, 0])
+    stream = play_windows(bundle, np.zeros(6, np.int64), FREE, np.random.default_rng(1), count=4, odds=odds, mode=mode)
     played = np.stack(list(islice(stream, 50)))
+    counts = np.bincount(played.ravel(), minlength=6)
     assert set(played.ravel().tolist()) == {0, 2, 4}
+    assert counts[2] < min(counts[0], counts[4]) / 2
     assert not np.array_equal(played[:, 0], played[:, 1])
 
 

@@ -48,13 +48,13 @@ def play_windows(
     rng: np.random.Generator,
     *,
     count: int = 1,
-    playable: NDArray[np.bool_] | None = None,
+    odds: NDArray[np.float64] | None = None,
     mode: str = "windowed",
 ) -> Iterator[NDArray[Any]]:
     """``count`` streams side by side after ``passage``, whose last events fill the window. Without end.
 
-    Each item is the next event of every stream: (count,) ids, or (count, 3) rows. ``playable`` says which ids, or
-    pitches, may be drawn; None: all. ``mode`` is one of `MODES`.
+    Each item is the next event of every stream: (count,) ids, or (count, 3) rows. The odds of each id, or
+    pitch, are multiplied by its own of ``odds`` (ids,); 0 is never. ``mode`` is one of `MODES`.
 
     Of pitch-step-duration the pitch is drawn, and step and duration are what the net says, not below 0, as in its
     source; the generator is the only source of chance.
@@ -70,10 +70,12 @@ def play_windows(
     reader = (_Carried if mode == "carried" else _Windowed)(model, count)
     said = reader.begin(torch.from_numpy(np.ascontiguousarray(codec.scale(passage[-model.config.window :]))))
     seconds = isinstance(codec, PitchStepDurationCodec)
+    with np.errstate(divide="ignore"):
+        log_odds = None if odds is None else np.log(odds)
     while True:
         logits = (said.pitch if seconds else said).double().numpy()
-        if playable is not None:
-            logits = np.where(playable, logits, -np.inf)
+        if log_odds is not None:
+            logits = logits + log_odds
         drawn = draw(logits, sampling, sampling.temperature, rng)
         events: NDArray[Any] = drawn
         if seconds:
@@ -101,14 +103,13 @@ class _Windowed:
 
 
 class _Carried:
-    """B streams, each with a few states of different ages, oldest first; the oldest is asked."""
+    """B streams, each with a few states of different ages, oldest first; the oldest is asked. All step as one."""
 
     def __init__(self, model: Any, count: int, renewals: int = RENEWALS) -> None:
         self.model, self.count = model, count
         self.every = -(-model.config.window // renewals)
-        self.ages: list[int] = []
-        self.states: list[Any] = []
-        self.blank = model.start(count)
+        self.blank = self.state = model.start(count)
+        self.ages = [0]
 
     def begin(self, passage: Any) -> Any:
         """As in `_Windowed`."""
@@ -119,11 +120,17 @@ class _Carried:
 
     def hear(self, event: Any) -> Any:
         """As in `_Windowed`."""
-        if not self.ages or self.ages[-1] == self.every:
-            self.states.append(self.blank)
+        import torch
+
+        from woodshed.models.keras_lstm import joined, select
+
+        if self.ages[-1] == self.every:
+            self.state = joined(self.state, self.blank)
             self.ages.append(0)
-        told = [self.model.step(event, state) for state in self.states]
-        self.ages = [age + 1 for age in self.ages]
-        old = int(len(self.ages) > 1 and self.ages[1] >= self.model.config.window)
-        self.ages, self.states = self.ages[old:], [state for _, state in told[old:]]
-        return told[old][0]
+        said, self.state = self.model.step(event.repeat(len(self.ages), 1), self.state)
+        old = int(len(self.ages) > 1 and self.ages[1] + 1 >= self.model.config.window) * self.count
+        if old:
+            self.state = select(self.state, torch.arange(old, len(self.ages) * self.count))
+        self.ages = [age + 1 for age in self.ages[old // self.count :]]
+        asked = slice(old, old + self.count)
+        return type(said)(*(head[asked] for head in said)) if isinstance(said, tuple) else said[asked]

@@ -34,6 +34,8 @@ from woodshed.recipes.wish import Wish
 
 LEAD, BASS = (52, 88), (28, 60)
 """Lowest and highest pitch of a solo that no range is asked for: E3 to E6 of a guitar, E1 to C4 of a bass."""
+OUTSIDE = 0.1
+"""Odds of what is outside a key that was found: passing notes stay possible. Outside a key that is named nothing is."""
 MARK = "solo in {key}; goes on from {what}"
 
 
@@ -123,7 +125,7 @@ class _Request:
     """Semitones from there to the key of the backing."""
     phase: int
     """Ticks after a beat at which the passage stops."""
-    playable: NDArray[np.bool_] | None
+    odds: NDArray[np.float64]
     events: None = None
 
     @property
@@ -168,8 +170,9 @@ def play_over(
 ) -> list[Clip]:
     """The backing, note for note, with a new part that plays a solo over it.
 
-    The solo is in ``wish.key``, none of whose notes it then leaves, or else in the key that is found in the backing. It
-    goes on from the ``primer``, else from one of the bundle's passages; melody recipes begin from nothing.
+    The solo is in ``wish.key``, which none of its notes then leaves, or else in the key that is found in the backing,
+    which few do. It goes on from the ``primer``, else from one of the bundle's passages; melody recipes begin from
+    nothing.
 
     Raises:
         BundleError: for a recipe that plays no solos.
@@ -267,10 +270,11 @@ def _request(codec: Any, place: _Place, passage: Passage) -> _Request:
     stops = int(heard.notes["onset"].max(initial=0)) if seconds else heard.length
     sounds = [{(pitch + move) % 12 for pitch in chord} for chord in codec.pitches()]
     playable = np.array([sound <= place.classes for sound in sounds], bool)
+    odds = np.where([sound <= set(place.key.pitch_classes) for sound in sounds], 1.0, OUTSIDE) * playable
     if not any(sound and fits for sound, fits in zip(sounds, playable, strict=True)):
         low, high = place.register
         raise InfeasibleCanvas(f"{place.key} and {low}-{high} leave nothing of what this bundle plays; widen them")
-    return _Request(codec, place, passage, found, move, stops % TICKS_PER_QUARTER, playable)
+    return _Request(codec, place, passage, found, move, stops % TICKS_PER_QUARTER, odds)
 
 
 def _at_tempo(codec: Any, events: NDArray[Any], bpm: float) -> Song:

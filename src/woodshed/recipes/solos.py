@@ -53,8 +53,8 @@ class _Request:
     """What the model reads first."""
     events: int | None
     """So many are wanted; None: until the frame is full."""
-    playable: NDArray[np.bool_] | None = None
-    """(ids,) what may be drawn; None: all."""
+    odds: NDArray[np.float64] | None = None
+    """(ids,) by which those of each id are multiplied; None: all stay as they are."""
 
     @property
     def ticks(self) -> int:
@@ -149,7 +149,7 @@ class Request(Protocol):
     @property
     def passage(self) -> NDArray[Any]: ...
     @property
-    def playable(self) -> NDArray[np.bool_] | None: ...
+    def odds(self) -> NDArray[np.float64] | None: ...
     @property
     def events(self) -> int | None: ...
     @property
@@ -169,7 +169,7 @@ def play_request(
     """As many events as are wanted, of ``count`` streams; or enough to last as long as is wanted."""
     heard: list[NDArray[Any]] = []
     mode = MODES[0] if mode is None else mode
-    stream = play_windows(bundle, request.passage, sampling, rng, count=count, playable=request.playable, mode=mode)
+    stream = play_windows(bundle, request.passage, sampling, rng, count=count, odds=request.odds, mode=mode)
     for events in stream:
         heard.append(events)
         if request.events is not None:
