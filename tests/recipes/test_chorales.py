@@ -95,7 +95,7 @@ def test_the_recipe_trains_and_plays_the_bars_asked_for(bundle: Bundle) -> None:
     clip = generate(bundle, Wish(bars=3, meter=Meter(3, 4), bpm=70), seed=3, candidates=2)[0]
     assert [part.name for part in clip.song.parts] == ["Soprano", "Alto", "Tenor", "Bass"]
     assert (clip.song.bars, clip.song.length, str(clip.song.meter), clip.song.bpm) == (3, 3 * 1440, "3/4", 70)
-    assert set(clip.findings) == {"voice_leading", "nats_per_frame", "fermatas"}
+    assert set(clip.findings) == {"voice_leading", "nats_per_frame", "fermatas", "octaves_above_a_choir"}
     assert clip.settings["parallels"] == 0.005
     assert "parallel fifths" in clip.summary()
     again = generate(bundle, Wish(bars=3, meter=Meter(3, 4), bpm=70), seed=3, candidates=2)[0]
@@ -243,6 +243,19 @@ def test_fermatas_are_those_given_else_at_long_notes_and_rests_and_it_says_which
     assert found.song.markers == marked.markers
     assert found.findings["fermatas"] == {"count": 1, "from": "given"}
     assert "fermata" not in found.summary()
+
+
+def test_a_melody_that_lies_octaves_away_takes_the_choir_along_and_that_is_told(bundle: Bundle) -> None:
+    for higher, octaves, told in (
+        (0, 0, ""),
+        (2, 2, "sung 2 octaves above a choir's"),
+        (-2, -1, "sung 1 octave below"),
+    ):
+        song = melody([(72 + 12 * higher, 4), (74 + 12 * higher, 4), (76 + 12 * higher, 8)], (4, 4))
+        clip = harmonise_song(bundle, song, seed=1, candidates=1)[0]
+        assert clip.findings["octaves_above_a_choir"] == octaves
+        assert told in clip.summary()
+        assert bool(octaves) == ("sung" in clip.summary())
 
 
 def test_bars_of_silence_before_a_melody_stay_silent(bundle: Bundle) -> None:

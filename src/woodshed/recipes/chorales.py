@@ -67,6 +67,11 @@ class _Request(NamedTuple):
     phrases: int = 0
     """So many fermatas were put where a phrase seems to end, since none were given."""
 
+    @property
+    def octaves(self) -> int:
+        """How many octaves above its usual place the choir sings."""
+        return (self.move + 6) // 12
+
     def heard(self, frames: Frames) -> Song:
         """An answer as a song of four voices in the key that is heard."""
         rests = np.full((self.first, 4), REST), np.zeros(self.first, bool)
@@ -230,6 +235,7 @@ def _findings(request: _Request, heard: Song, nats_per_frame: float) -> Findings
         "voice_leading": voice_leading(heard).as_dict(),
         "nats_per_frame": round(float(nats_per_frame), 4),
         "fermatas": {"count": marks, "from": source},
+        "octaves_above_a_choir": request.octaves,
     }
 
 
@@ -243,6 +249,9 @@ def _told(clip: Clip, songs: list[Song], findings: list[Findings]) -> Clip:
     )
     if own["fermatas"]["from"] == "phrase ends":
         remark += f"; fermatas at {own['fermatas']['count']} phrase ends, since none are marked"
+    if octaves := own["octaves_above_a_choir"]:
+        way = "above" if octaves > 0 else "below"
+        remark += f"; sung {abs(octaves)} octave{'s'[: abs(octaves) > 1]} {way} a choir's place, where the melody lies"
     return replace(clip, findings=own, remark=remark)
 
 

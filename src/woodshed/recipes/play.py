@@ -238,7 +238,7 @@ def stand_ins(bundle: Bundle, wish: Wish) -> list[str]:
     if kind_of(bundle) == LATENT and not getattr(bundle.codec, "per_part", False):
         return []  # those know parts, not instruments
     if kind_of(bundle) in (EVENTS, WINDOWS):
-        return []  # one line is a line on any instrument
+        return []  # a line is a line on any instrument, and a choir says for itself that it takes no parts
     check_parts(bundle, wish.parts or ())
     known = known_programs(bundle)
     lines = []
