@@ -169,6 +169,13 @@ def select(state: State, index: Tensor) -> State:
     return chosen
 
 
+def joined(first: CarriedState, second: CarriedState) -> CarriedState:
+    """The streams of two states of one net side by side."""
+    pairs = zip(first.memory, second.memory, strict=True)
+    memory = (Memory(*(np.concatenate(both, 1) for both in zip(*pair, strict=True))) for pair in pairs)
+    return CarriedState(first.weights, tuple(memory))
+
+
 def check_window(windows: Tensor, length: int) -> None:
     """Refuse windows (B, T, I) that are not of the net's length."""
     if windows.shape[1] != length:

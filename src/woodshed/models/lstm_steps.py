@@ -13,6 +13,7 @@ Shape letters: B streams, C columns, I inputs, O outputs, W width, L events in a
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +21,10 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
 """Every array here is float32."""
+SMALL_PRODUCT = 1_000_000
+"""Up to so many multiplications OpenBLAS has a way without packing."""
+FEW_COLUMNS = 8
+"""Beyond, packing pays."""
 
 
 class DenseWeights(NamedTuple):
@@ -73,10 +78,21 @@ def dense(layer: DenseWeights, heard: Array) -> Array:
     return said
 
 
+def product(weights: Array, heard: Array) -> Array:
+    """(M, K) times (K, C): of a few columns in pieces, which BLAS takes by a way for small products, twice as fast."""
+    columns = heard.shape[1]
+    pieces = -(-weights.size * columns // SMALL_PRODUCT) if 1 < columns <= FEW_COLUMNS else 1
+    cuts = [len(heard) * piece // pieces for piece in range(pieces + 1)]
+    total: Array = np.matmul(weights[:, : cuts[1]], heard[: cuts[1]])
+    for low, high in pairwise(cuts[1:]):
+        total += np.matmul(weights[:, low:high], heard[low:high])
+    return total
+
+
 def advance(weights: Array, before: Memory, hidden: Array, cell: Array) -> None:
     """Write into ``hidden`` and ``cell`` (W, C) what the layer remembers once it has read the input in ``before``."""
     width = len(cell)
-    gates = np.matmul(weights, before.heard)  # (4W, C)
+    gates = product(weights, before.heard)  # (4W, C)
     np.tanh(gates, out=gates)
     opened = gates[: 3 * width]
     opened *= 0.5
