@@ -12,6 +12,8 @@ from woodshed.cli.talk import Talk
 if TYPE_CHECKING:
     from woodshed.recipes.recipe import Recipe
 
+SECTION_ORDER = ("corpus", "material", "codec", "model", "training", "augmentation", "latent", "sampling")
+
 
 def command(
     name: Annotated[str | None, typer.Argument(metavar="NAME", help="One recipe, in full.")] = None,
@@ -27,19 +29,22 @@ def command(
         if not as_json:
             _show(talk, recipe)
         return
-    for known in recipe_names():
+    names = recipe_names()
+    for known in names:
         recipe = load_recipe(known)
         talk.facts(recipe.as_dict())
         if not as_json:
-            talk.say(f"{recipe.name:12} {recipe.title} (sizes: {', '.join(recipe.sizes)})")
+            talk.say(f"{recipe.name:{max(map(len, names))}} {recipe.title} (sizes: {', '.join(recipe.sizes)})")
 
 
 def _show(talk: Talk, recipe: Recipe) -> None:
     for word in ("title", "source", "differs"):
         talk.say(f"{word:8} {getattr(recipe, word)}")
     talk.say(f"{'sizes':8} {', '.join(recipe.sizes)}; the one below is {recipe.size}")
-    for section in ("expect", "corpus", "material", "codec", "model", "training", "augmentation", "sampling"):
+    for section in ("expect", *SECTION_ORDER):
         values = getattr(recipe, section)
+        if not values and section in ("augmentation", "latent"):
+            continue  # most recipes have none
         talk.say(f"\n[{section}]" + ("" if values else "  nothing measured yet" if section == "expect" else ""))
         for key, value in values.items():
             talk.say(f"{key} = {str(value).lower() if isinstance(value, bool) else value}")
