@@ -30,6 +30,8 @@ CHORDS_PART = Part("Chords", 0, role="keys")
 CHORDS_OCTAVE = 48
 """Chords are played within the octave from C3 on: one octave, below the melody's two."""
 CHORDS_VELOCITY = 64
+TOLD_BARS = 8
+"""Of so many bars the chords are told to people; all are in the settings."""
 USUAL_PROGRESSION = "C | Am | F | G"
 
 
@@ -62,7 +64,9 @@ class _Request:
 
     def remark(self, binariser: Binariser) -> str:
         """What is said of it beside the usual."""
-        return f"over {chord_text(self.frame.chords, self.frame.bar_lines())}; {binariser.name}"
+        lines = self.frame.bar_lines()
+        more = " ..." if len(lines) > TOLD_BARS + 1 else ""
+        return f"over {chord_text(self.frame.chords, lines[: TOLD_BARS + 1])}{more}; {binariser.name}"
 
 
 def play_rolls(
