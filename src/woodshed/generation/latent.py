@@ -45,11 +45,14 @@ def decode_points(
     temperature: float,
     rng: np.random.Generator,
     allowed: Sequence[NDArray[np.bool_]] | None = None,
+    *,
+    share_chance: bool = False,
     on_step: Callable[[float], None] | None = None,
 ) -> NDArray[np.int64]:
     """(N, P, T) tokens drawn from (N, Z) points; with temperature 0 the likeliest, and ``rng`` is not asked.
 
-    ``allowed`` are the ids of each part (V,) that may be drawn. The generator is the only source of chance.
+    ``allowed`` are the ids of each part (V,) that may be drawn. The generator is the only source of chance; with
+    ``share_chance`` all points are drawn with the same numbers, so that clips differ only as their points do.
     """
     import torch
 
@@ -57,10 +60,14 @@ def decode_points(
     masks = None if allowed is None else [torch.from_numpy(mask) for mask in allowed]
     shape = len(codec.parts), codec.steps
     found = []
+    shared = rng.random(shape) if temperature and share_chance else None
     with torch.inference_mode():
         for start in range(0, len(points), CLIPS_AT_ONCE):
             z = torch.from_numpy(points[start : start + CLIPS_AT_ONCE]).float()
-            uniforms = torch.from_numpy(rng.random((len(z), *shape))) if temperature else None
+            if shared is None:
+                uniforms = torch.from_numpy(rng.random((len(z), *shape))) if temperature else None
+            else:
+                uniforms = torch.from_numpy(shared).expand(len(z), *shape)
             found.append(model.sample(z, temperature, uniforms, masks).numpy())
             if on_step is not None:
                 on_step(min(start + CLIPS_AT_ONCE, len(points)) / len(points))

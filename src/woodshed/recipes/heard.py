@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from woodshed.codecs.clip_drums import CLASS_OF, DRUM_CLASSES
-from woodshed.codecs.clips import BAR_STEPS, BAR_TICKS, check_meter, clip_bars, in_key
+from woodshed.codecs.clip_drums import CLASS_OF, DRUM_CLASSES, SYMBOLS
+from woodshed.codecs.clips import BAR_STEPS, BAR_TICKS, FIRST_PITCH, check_meter, clip_bars, in_key
 from woodshed.errors import CodecError, LimitExceeded
-from woodshed.generation.canvas import program_of
+from woodshed.generation.canvas import REGISTER, program_of
 from woodshed.music import METER, Part, Song, part_name
 from woodshed.music.melodies import STEP_TICKS
 
@@ -110,6 +110,20 @@ def hear_clip(codec: Any, song: Song) -> Heard:
     if not tokens.any():
         raise CodecError(f"{name} is empty: no sound that this model knows begins in it")
     return Heard(song, tuple(parts), own, bars, own.parts[: len(codec.parts)], tokens, move)
+
+
+def near_pitches(codec: Any, clips: Sequence[Heard]) -> list[NDArray[np.bool_]]:
+    """Which ids of each row lie in the register of these clips, or a fourth beyond; drums and bands are free."""
+    masks = []
+    for row, size in enumerate(codec.vocabulary):
+        mask = np.ones(size, bool)
+        ids = np.concatenate([clip.tokens[:, row].ravel() for clip in clips])
+        ids = ids[ids >= FIRST_PITCH]
+        if not codec.per_part and size != SYMBOLS and len(ids):
+            mask[FIRST_PITCH : max(int(ids.min()) - REGISTER, FIRST_PITCH)] = False
+            mask[int(ids.max()) + REGISTER + 1 :] = False
+        masks.append(mask)
+    return masks
 
 
 def repeated(song: Song, bars: int, times: int) -> Song:

@@ -35,7 +35,16 @@ from woodshed.music.units import DEFAULT_BPM
 from woodshed.recipes.attribute_vectors import attribute_shift
 from woodshed.recipes.clip import Clip, default_sampling, make_clips, with_key
 from woodshed.recipes.files import Told
-from woodshed.recipes.heard import Heard, Tokens, frame_for, hear_clip, only_parts, play_tokens, with_touch
+from woodshed.recipes.heard import (
+    Heard,
+    Tokens,
+    frame_for,
+    hear_clip,
+    near_pitches,
+    only_parts,
+    play_tokens,
+    with_touch,
+)
 from woodshed.recipes.lines import to_key
 from woodshed.recipes.verbs import check_verb
 from woodshed.recipes.wish import Wish
@@ -149,7 +158,7 @@ def vary_song(
     """
     check_verb(bundle, "vary")
     _, codec = latent_model(bundle)
-    sampling = calm_sampling(bundle, sampling)
+    sampling = chosen_sampling(bundle, sampling)
     if not 0 <= by <= 1:
         raise OutOfRange(f"by {by:g} is outside 0-1; 0.3 keeps most of the clip, 0 all, 1 nothing")
     shift = attribute_shift(bundle, attributes or {})
@@ -164,14 +173,14 @@ def vary_song(
     return [replace(clip, settings={**clip.settings, "by": by}) for clip in clips]
 
 
-def calm_sampling(bundle: Bundle, sampling: Sampling | None) -> Sampling:
-    """What is asked for; else the likeliest of what a point stands for, as chance is in the point already.
+def chosen_sampling(bundle: Bundle, sampling: Sampling | None) -> Sampling:
+    """What is asked for, else the recipe's.
 
     Raises:
         UsageError: for a filter that these models have no use for.
     """
     if sampling is None:
-        return replace(default_sampling(bundle), temperature=0.0)
+        return default_sampling(bundle)
     _check_filters(bundle, sampling)
     return sampling
 
@@ -183,10 +192,9 @@ def _varied(
     _, codec = latent_model(bundle)
     points = encode_clips(bundle, heard.tokens)
     moved = blend(points, rng.standard_normal(latent_size(bundle)), by) + shift
-    chance = int(rng.integers(2**32))
-    played, varied = (
-        decode_points(bundle, z, sampling.temperature, np.random.default_rng(chance)) for z in (points, moved)
-    )
+    both = np.concatenate((points, moved))
+    tokens = decode_points(bundle, both, sampling.temperature, rng, near_pitches(codec, [heard]), share_chance=True)
+    played, varied = np.split(tokens, 2)
     same = played == varied
     if codec.per_part:
         same = np.broadcast_to(same.all(axis=2, keepdims=True), same.shape)

@@ -19,8 +19,17 @@ from woodshed.generation.latent import decode_points, encode_clips, grid_points,
 from woodshed.music import METER, TEMPO, Marker, Song
 from woodshed.recipes.clip import LARGEST_SEED, Clip, settings_of
 from woodshed.recipes.files import Told, check_range
-from woodshed.recipes.heard import Heard, frame_for, hear_clip, in_a_row, play_tokens, repeated, with_touch
-from woodshed.recipes.latents import calm_sampling
+from woodshed.recipes.heard import (
+    Heard,
+    frame_for,
+    hear_clip,
+    in_a_row,
+    near_pitches,
+    play_tokens,
+    repeated,
+    with_touch,
+)
+from woodshed.recipes.latents import chosen_sampling
 from woodshed.recipes.verbs import check_verb
 from woodshed.recipes.wish import Wish
 
@@ -52,14 +61,14 @@ def interpolate_songs(
     """
     check_verb(bundle, "interpolate")
     _, codec = latent_model(bundle)
-    sampling = calm_sampling(bundle, sampling)
+    sampling = chosen_sampling(bundle, sampling)
     check_range("steps", steps, 2, MOST_STEPS)
     check_range("seed", seed, 0, LARGEST_SEED)
     ends = hear_clip(codec, first), hear_clip(codec, second)
     points = [encode_clips(bundle, end.tokens) for end in ends]
     songs = []
     for number, share in enumerate(np.linspace(0, 1, steps).tolist()):
-        rng = np.random.default_rng([seed, number])
+        rng = np.random.default_rng(seed)  # the same chance for all, so that only the points differ
         songs.append(
             ends[round(share)].song if share in (0, 1) else _between(bundle, ends, points, share, sampling, rng)
         )
@@ -113,7 +122,7 @@ def grid_songs(
     """
     check_verb(bundle, "interpolate")
     _, codec = latent_model(bundle)
-    sampling = calm_sampling(bundle, sampling)
+    sampling = chosen_sampling(bundle, sampling)
     check_range("grid", size, 2, MOST_ROWS)
     check_range("seed", seed, 0, LARGEST_SEED)
     if len(corners) != 4:
@@ -123,7 +132,9 @@ def grid_songs(
     heard = [hear_clip(codec, corner) for corner in corners]
     loops = [_loop(codec, corner) for corner in heard]
     points = grid_points(np.concatenate([encode_clips(bundle, corner.tokens) for corner in heard]), size)
-    tokens = decode_points(bundle, points, sampling.temperature, np.random.default_rng(seed), on_step=on_step)
+    rng = np.random.default_rng(seed)
+    near = near_pitches(codec, heard)
+    tokens = decode_points(bundle, points, sampling.temperature, rng, near, share_chance=True, on_step=on_step)
     given = dict(zip((0, size - 1, size * (size - 1), size * size - 1), loops, strict=True))
     songs = [
         given[cell] if cell in given else _cell(codec, heard, cell, size, tokens[cell]) for cell in range(size * size)
@@ -182,7 +193,7 @@ def _between(
     places = range(-(-bars // codec.bars))
     first, second = points
     path = np.stack([slerp(first[n % len(first)], second[n % len(second)], share) for n in places])
-    tokens = decode_points(bundle, path, sampling.temperature, rng)
+    tokens = decode_points(bundle, path, sampling.temperature, rng, near_pitches(codec, ends), share_chance=True)
     near = ends[round(share)]
     bpm = ends[0].song.bpm ** (1 - share) * ends[1].song.bpm ** share
     frame = frame_for(codec, near.players, np.array([(0, bpm)], TEMPO), near.song.keys, near.move)
