@@ -27,6 +27,7 @@ from woodshed.generation.filters import Sampling
 from woodshed.models import build_model
 from woodshed.music import Key, Part, Song, parse_part
 from woodshed.music.attributes import ATTRIBUTES
+from woodshed.recipes.api import Band
 from woodshed.recipes.attribute_vectors import attribute_vectors
 from woodshed.recipes.heard import hear_clip
 from woodshed.recipes.latent_material import clips_of
@@ -307,6 +308,13 @@ def test_clips_that_cannot_be_heard_are_named(melodies: Bundle, drums: Bundle) -
         interpolate_songs(melodies, tune(1), tune(2), 1, seed=1)
     with pytest.raises(OutOfRange, match="grid 1"):
         grid_songs(drums, [beat(1)] * 4, 1, seed=1)
+
+
+def test_python_asks_for_the_same(drums: Bundle) -> None:
+    players = Band(drums)
+    assert players.vary(beat(1), by=0.5, seed=2) == vary_song(drums, beat(1), 0.5, seed=2)[0].song
+    way = players.interpolate(beat(1), beat(2), steps=3, seed=2)
+    assert [said(way[0]), said(way[2])] == [said(beat(1)), said(beat(2))]
 
 
 def test_attributes_are_read_and_checked(melodies: Bundle) -> None:

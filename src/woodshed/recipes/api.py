@@ -12,6 +12,8 @@ from woodshed.music import Key, Meter, Part, Song, parse_part
 from woodshed.recipes import files, play
 from woodshed.recipes.chorales import DRAWS, harmonise_song, parse_voices
 from woodshed.recipes.clip import CANDIDATES, default_sampling, draw_seed
+from woodshed.recipes.latents import vary_song
+from woodshed.recipes.paths import interpolate_songs
 from woodshed.recipes.recipe import load_recipe
 from woodshed.recipes.runs import Listener, train_recipe
 from woodshed.recipes.wish import Wish
@@ -52,6 +54,7 @@ class Band:
         meter: str | Meter | None = None,
         polyphony: int | None = None,
         ranges: Mapping[str, tuple[int, int]] | None = None,
+        attributes: Mapping[str, float] | None = None,
         seed: int | None = None,
         candidates: int = CANDIDATES,
         **how: Unpack[HowToDraw],
@@ -72,6 +75,7 @@ class Band:
             meter=Meter.parse(meter) if isinstance(meter, str) else meter,
             polyphony=polyphony,
             ranges=ranges or {},
+            attributes=attributes or {},
         )
         sampling = default_sampling(self.bundle, **how)
         return play.generate(self.bundle, wish, sampling, seed=_seed(seed), candidates=candidates)[0].song
@@ -155,6 +159,41 @@ class Band:
         names = parse_voices(voices if isinstance(voices, str) else ",".join(voices))
         sampling = default_sampling(self.bundle, **how)
         return harmonise_song(self.bundle, song, names, sampling, seed=_seed(seed), candidates=candidates)[0].song
+
+    def vary(
+        self,
+        song: Song,
+        *,
+        by: float = 0.3,
+        attributes: Mapping[str, float] | None = None,
+        seed: int | None = None,
+        **how: Unpack[HowToDraw],
+    ) -> Song:
+        """``song`` with ``by``, 0-1, of it new: 0 is the song itself, 1 keeps nothing of what the bundle can hear.
+
+        ``attributes`` are how many standard deviations more of each: ``{"density": 1.0}``.
+
+        Raises:
+            BundleError: if the bundle has no latent space.
+            CodecError: if it hears nothing in the song, or not its meter.
+            UsageError: for what does not exist or lies outside its range.
+        """
+        sampling = default_sampling(self.bundle, **how)
+        return vary_song(self.bundle, song, by, attributes, sampling, seed=_seed(seed))[0].song
+
+    def interpolate(
+        self, first: Song, second: Song, *, steps: int = 9, seed: int | None = None, **how: Unpack[HowToDraw]
+    ) -> list[Song]:
+        """``steps`` songs from the first to the second, both of them included note for note.
+
+        Raises:
+            BundleError: if the bundle has no latent space.
+            CodecError: if it hears nothing in one of them, or not its meter.
+            UsageError: for what does not exist or lies outside its range.
+        """
+        sampling = default_sampling(self.bundle, **how)
+        clips = interpolate_songs(self.bundle, first, second, steps, sampling, seed=_seed(seed))
+        return [clip.song for clip in clips]
 
 
 def load(folder: Path | str) -> Band:
