@@ -130,7 +130,7 @@ class _Chooser:
         factor = WARMER ** min(warmth, HOTTEST) * (1.25 ** max(attempt - GENTLE + 1, 0))
 
         def more(temperature: float) -> float:
-            return min(max(temperature, 0.5 if attempt else 0.0) * factor, 5.0)
+            return float(min(max(temperature, 0.5 if attempt else 0.0) * factor, 5.0))
 
         fields = {name: more(value) for name, value in sampling.temperatures.items()}
         freer = replace(
