@@ -168,16 +168,13 @@ class Bidirectional(nn.Module):
         super().__init__()
         self.there, self.back = LSTMLayer(inputs, width), LSTMLayer(inputs, width)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(T, B, N) -> outputs (T, B, 2 W)."""
-        return self._run(self.there.gates(x), self.back.gates(x))
+    def forward(self, x: Tensor, places: Tensor | None = None) -> Tensor:
+        """(T, B, N) -> outputs (T, B, 2 W); ``places`` (T, 8 W) are added to the gates of both."""
+        return self._run(self.there.gates(x), self.back.gates(x), places)
 
     def hear(self, active: Tensor, places: Tensor | None = None) -> Tensor:
-        """The inputs (T, B, K) that are on -> outputs (T, B, 2 W); ``places`` (T, 8 W) are added to both's gates."""
-        there, back = (self._rows(active, layer) for layer in (self.there, self.back))
-        if places is not None:
-            there, back = (part + own[:, None] for part, own in zip((there, back), places.chunk(2, 1), strict=True))
-        return self._run(there, back)
+        """The inputs (T, B, K) that are on -> outputs (T, B, 2 W), as in `forward`."""
+        return self._run(self._rows(active, self.there), self._rows(active, self.back), places)
 
     def ends_of(self, tokens: Tensor, packing: Packing, places: Tensor | None = None) -> Tensor:
         """Tokens (B, T), one input each, of rows that are packed -> what `ends` gives (B, 2 W)."""
@@ -198,7 +195,9 @@ class Bidirectional(nn.Module):
         rows = F.embedding_bag(flat, layer.kernel[: layer.inputs], mode="sum") + layer.bias
         return rows.view(*active.shape[:2], -1)
 
-    def _run(self, there: Tensor, back: Tensor) -> Tensor:
+    def _run(self, there: Tensor, back: Tensor, places: Tensor | None) -> Tensor:
+        if places is not None:
+            there, back = (gates + own[:, None] for gates, own in zip((there, back), places.chunk(2, 1), strict=True))
         return torch.cat((self.there(there), self.back(back.flip(0)).flip(0)), -1)
 
 

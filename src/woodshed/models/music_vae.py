@@ -139,6 +139,8 @@ class Encoder(nn.Module):
         self.over = Bidirectional(2 * width, width) if config.encoder_levels == 2 else None
         units = config.segments if config.encoder_levels == 2 else 1
         self.places = nn.Parameter(torch.zeros(config.steps // units, 8 * width)) if config.places else None
+        placed = config.places and self.over is not None
+        self.places_over = nn.Parameter(torch.zeros(config.units, 8 * width)) if placed else None
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Parts that sound together are heard together; in a band, each part is a sequence of its own."""
@@ -146,14 +148,22 @@ class Encoder(nn.Module):
         if self.config.per_part:
             rows = tokens.flatten(0, 1)
             heard = first.ends_of(rows, pack(lengths_of(rows)), self.places)  # type: ignore[operator]
-            return ends(self.over(heard.view(*tokens.shape[:2], -1).transpose(0, 1)))  # type: ignore[misc]
+            return self._over(heard.view(*tokens.shape[:2], -1))
         stretches = self._stretches(tokens)
         batch, units = stretches.shape[:2]
         x: Tensor = first.hear(stretches.flatten(0, 1).transpose(0, 1), self.places)  # type: ignore[operator]
         for layer in rest:
             x = layer(x)
-        heard = ends(x) if self.places is None else ends(x) + x.mean(0)  # (B U, 2 W)
-        return heard if self.over is None else ends(self.over(heard.view(batch, units, -1).transpose(0, 1)))
+        heard = self._summed(x)  # (B U, 2 W)
+        return heard if self.over is None else self._over(heard.view(batch, units, -1))
+
+    def _over(self, heard: Tensor) -> Tensor:
+        """What was heard in each unit (B, U, 2 W) -> what was heard in all (B, 2 W)."""
+        return self._summed(self.over(heard.transpose(0, 1), self.places_over))  # type: ignore[misc]
+
+    def _summed(self, x: Tensor) -> Tensor:
+        """Outputs (T, B, 2 W) -> what was heard last (B, 2 W), and with places what was on average too."""
+        return ends(x) if self.places is None else ends(x) + x.mean(0)
 
     def _stretches(self, tokens: Tensor) -> Tensor:
         """The inputs (B, U, L, K) that are on in each stretch that the first level reads in one go."""
