@@ -156,3 +156,12 @@ def test_how_many_chords_were_learned_is_told_by_train(woodshed: Callable[..., A
     assert "3 different four-note combinations sound in them" in said.err
     assert "(108 are often quoted)" in said.err
     assert json.loads(said.out.splitlines()[-1])["four_note_combinations"]["distinct"] == 3
+
+
+def test_what_a_chain_cannot_train_with_is_refused(refuses: Refuses, bundles: dict[str, Path], tmp_path: Path) -> None:
+    (tmp_path / "music").mkdir()
+    write_midi(tune(1), tmp_path / "music" / "tune.mid")
+    train = ("train", "markov", tmp_path / "music", "-o", tmp_path / "B")
+    assert "--from would change nothing" in refuses(2, *train, "--from", bundles["markov"])
+    assert "leave out --sample-every" in refuses(2, *train, "--sample-every", 1)
+    assert not (tmp_path / "B").exists() or not (tmp_path / "B" / "config.json").exists()

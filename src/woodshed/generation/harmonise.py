@@ -194,14 +194,14 @@ class _Swarm:
             if voice == 0:
                 self._mark(frame, mask)
             forced = bool(self.score.tokens[frame, voice] != OPEN)
-            tilt = self.penalty * _parallels(before, self.latest, voice) if voice and self.penalty else None
+            tilt = _parallels(before, self.latest, voice) * self.penalty if voice and self.penalty else None
             self.latest[:, voice] = self.tokens[:, frame, voice] = token = self.play(mask, forced=forced, tilt=tilt)
             self.feed(token, voice + 1, frame)
         self.feed(self.play(_only(FRAME), forced=True), 0, frame + 1)
         self._resample(frame + 1)
 
     def play(
-        self, mask: NDArray[np.bool_], *, forced: bool, tilt: NDArray[np.float64] | None = None
+        self, mask: NDArray[np.bool_], *, forced: bool, tilt: NDArray[np.floating[Any]] | None = None
     ) -> NDArray[np.int64]:
         """(B,) tokens drawn where (B or 1, 120) allows; weights and likelihoods are kept.
 

@@ -88,6 +88,8 @@ def train_recipe(
         blank = blank_bundle(recipe, material, seed, options.device, begun)
         on_event = listener.on_event
         if recipe.model_name == "markov":
+            if sample_every is not None:
+                raise UsageError("markov has learned before a sample could be written; leave out --sample-every")
             from woodshed.training.counting import count_songs
 
             return count_songs(blank, material.songs, material.held_out, out, on_event=on_event)
@@ -173,8 +175,10 @@ def load_base(recipe: Recipe, folder: Path) -> Bundle:
 
     Raises:
         BundleError: if it is damaged, or of another recipe.
-        UsageError: for a recipe whose model was changed: the sizes are those of the bundle.
+        UsageError: for a recipe whose model was changed: the sizes are those of the bundle; or that counts anew.
     """
+    if recipe.model_name == "markov":
+        raise UsageError("markov counts its music anew, so --from would change nothing; leave it out")
     base = load_bundle(folder)
     if base.recipe != recipe.name:
         raise BundleError(f"{folder} is of recipe {base.recipe}: {recipe.name} cannot begin from it; leave out --from")
