@@ -99,6 +99,15 @@ def test_clips_of_a_batch_do_not_hear_each_other(shape: str) -> None:
     torch.testing.assert_close(model.nats(z, tokens)[1:2], model.nats(z[1:2], tokens[1:2]))
 
 
+def test_chosen_segments_cost_what_they_cost_among_all() -> None:
+    model = _model("trio with places")
+    z, tokens = _z(model), _tokens(model)
+    some, full = model.nats(z, tokens, segments=torch.tensor([0, 2])), model.nats(z, tokens)
+    torch.testing.assert_close(some[:, :, :4], full[:, :, :4])
+    torch.testing.assert_close(some[:, :, 8:], full[:, :, 8:])
+    assert (some[:, :, 4:8] == 0).all()
+
+
 def test_what_comes_after_a_parts_end_is_neither_heard_nor_counted() -> None:
     model = _model("band")
     tokens, z = _tokens(model, lowest=1), _z(model)

@@ -105,6 +105,20 @@ def test_the_loss_is_reconstruction_and_beta_times_what_is_paid() -> None:
     assert loss.notes == batch.notes == sum(map(CODEC.notes, batch.tokens))
 
 
+def test_some_segments_stand_for_all_of_them() -> None:
+    shape = {"vocabulary": CODEC.vocabulary, "steps": CODEC.steps, "segments": 4, "encoder_levels": 2}
+    model, batch = _model(**shape, conductor_width=8), _batch(beta=0.0)
+
+    def losses(segments: int, draws: int) -> float:
+        lessons = LatentLessons(CODEC, CLIPS, 6, STILL, LatentOptions(segments=segments))
+        with torch.no_grad():
+            return float(np.mean([lessons.loss(model, batch, CPU).nats.item() for _ in range(draws)]))
+
+    torch.manual_seed(0)
+    assert losses(1, 60) == pytest.approx(losses(0, 5), rel=0.02)
+    assert losses(9, 1) == pytest.approx(losses(4, 1), rel=0.01)
+
+
 def test_no_sampled_tokens_is_teacher_forcing() -> None:
     model = _model()
     batch = _batch()

@@ -334,28 +334,35 @@ class MusicVAE(nn.Module):
         mean, log_variance = self.gaussian(self.encoder(tokens)).chunk(2, 1)
         return mean, log_variance
 
-    def forward(self, z: Tensor, given: Tensor) -> tuple[Tensor, ...]:
+    def forward(self, z: Tensor, given: Tensor, segments: Tensor | None = None) -> tuple[Tensor, ...]:
         """z (B, Z), and tokens (B, P, T) of which each step is given those before it -> of each part logits (B, T, V).
 
-        Steps are given those of their own segment and part alone.
+        Steps are given those of their own segment and part alone. With ``segments`` (N,) only those are decoded, and
+        ``given`` (B, P, N L) holds those alone.
         """
         contexts, (batch, parts, steps) = self._contexts(z), given.shape
+        contexts = contexts if segments is None else contexts[:, segments]
         if self.config.per_part:
             logits = self.decoders[0](given.flatten(0, 1), contexts.flatten(0, 1))
             return tuple(logits.view(batch, parts, steps, -1).unbind(1))
         return tuple(
-            decoder(given[:, part].reshape(batch * self.config.segments, -1), contexts.flatten(0, 1)).reshape(
+            decoder(given[:, part].reshape(batch * contexts.shape[1], -1), contexts.flatten(0, 1)).reshape(
                 batch, steps, -1
             )
             for part, decoder in enumerate(self.decoders)
         )
 
-    def nats(self, z: Tensor, tokens: Tensor, given: Tensor | None = None) -> Tensor:
+    def nats(self, z: Tensor, tokens: Tensor, given: Tensor | None = None, segments: Tensor | None = None) -> Tensor:
         """(B, P, T) nats of each token, given z and the tokens before it, or those of ``given`` (B, P, T) instead.
 
-        In a band, what comes after a part's end costs nothing.
+        With ``segments`` (N,) only those cost anything. In a band, what comes after a part's end costs nothing.
         """
         given = tokens if given is None else given
+        if segments is not None:
+            chosen, wanted = (self._only(part, segments) for part in (given, tokens))
+            found = nats_of(self(z, chosen, segments), wanted).unflatten(2, (len(segments), -1))
+            nats = found.new_zeros(*tokens.shape[:2], self.config.segments, found.shape[3])
+            return nats.index_copy(2, segments, found).flatten(2)
         if not self.config.per_part:
             return nats_of(self(z, given), tokens)
         rows = tokens.flatten(0, 1)
@@ -415,6 +422,10 @@ class MusicVAE(nn.Module):
             contexts.flatten(0, 1), chance.flatten(0, 1), temperature, rows
         )
         return tokens.view(chance.shape)
+
+    def _only(self, tokens: Tensor, segments: Tensor) -> Tensor:
+        """Those segments (N,) of tokens (B, P, T): (B, P, N L)."""
+        return tokens.view(*tokens.shape[:2], self.config.segments, -1)[:, :, segments].flatten(2)
 
     def _contexts(self, z: Tensor) -> Tensor:
         """(B, U, C) what each unit starts from and hears all along."""

@@ -23,7 +23,10 @@ SECTIONS: dict[str, dict[str, type]] = {
         "checkpoint_seconds": float, "unique_factor": int,
     },
     "augmentation": {"transpose": int, "louder": int, "stretch": float},
-    "latent": {"beta": float, "beta_warm_up": float, "free_bits": float, "sampled": float, "sampled_from": float},
+    "latent": {
+        "beta": float, "beta_warm_up": float, "free_bits": float, "sampled": float, "sampled_from": float,
+        "segments": int,
+    },
     "sampling": {"temperature": float, "top_k": int, "top_p": float, "min_p": float, "repetition": float},
 }  # fmt: skip
 """Section -> key -> type. The keys are fields of the dataclass that the section becomes; a test holds them to it."""

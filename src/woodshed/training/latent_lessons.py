@@ -52,10 +52,13 @@ class LatentOptions:
     """The largest share of tokens that the decoder is given from its own mouth; 0: always the truth."""
     sampled_from: float = 0.5
     """Share of the run at which half of ``sampled`` is reached."""
+    segments: int = 0
+    """So many segments of each clip, such as bars, are decoded in a step, drawn anew each time and weighed as if they
+    were all; a step then has room for more clips. 0: all."""
 
     def __post_init__(self) -> None:
         limits: dict[str, tuple[float, float]] = {"beta": (0, 100), "beta_warm_up": (0, 1), "free_bits": (0, 1e6)}
-        limits |= {"sampled": (0, 1), "sampled_from": (0.01, 1)}
+        limits |= {"sampled": (0, 1), "sampled_from": (0.01, 1), "segments": (0, 4096)}
         for name, (low, high) in limits.items():
             value = getattr(self, name)
             if not low <= value <= high:
@@ -127,9 +130,19 @@ class LatentLessons:
         mean, log_variance = model.encode(tokens)
         z = mean + (log_variance / 2).exp() * torch.randn_like(mean)
         given = own_words(model, z, tokens, batch.sampled) if batch.sampled > NO_SHARE else tokens
-        nats = (model.nats(z, tokens, given) * scored).sum((1, 2))
+        nats = (self._nats(model, z, tokens, given) * scored).sum((1, 2))
         paid = paid_divergence(divergence(mean, log_variance), self.options.free_bits)
         return Loss((nats + batch.beta * paid).sum(), int(batch.scored.sum()), batch.notes)
+
+    def _nats(self, model: Any, z: Tensor, tokens: Tensor, given: Tensor) -> Tensor:
+        """(B, P, T) nats of each token, or of some segments' as if they were all."""
+        there, wanted = model.config.segments, self.options.segments
+        if not 0 < wanted < there:
+            nats: Tensor = model.nats(z, tokens, given)
+            return nats
+        chosen = torch.randperm(there, device=z.device)[:wanted].sort().values
+        some: Tensor = model.nats(z, tokens, given, chosen)
+        return some * (there / wanted)
 
 
 def paid_divergence(nats: Tensor, free_bits: float) -> Tensor:
