@@ -282,6 +282,9 @@ def test_parts_that_are_not_heard_stay_as_they_are(melodies: Bundle) -> None:
     for part in (1, 2):
         assert np.array_equal(varied.notes[varied.notes["part"] == part], song.notes[song.notes["part"] == part])
     assert hear_clip(melodies.codec, song).unheard == ["Bass", "Kit"]
+    clips = interpolate_songs(melodies, song, tune(2), 3, seed=1)
+    assert clips[0].song.notes.tolist() == song.notes[song.notes["part"] == 0].tolist()
+    assert joined(clips).remark == "left out, as this model does not play them: Bass, Kit"
 
 
 def test_a_clip_of_one_bar_is_varied_as_one_bar(drums: Bundle) -> None:

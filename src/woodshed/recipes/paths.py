@@ -76,10 +76,14 @@ def interpolate_songs(
             on_step((number + 1) / steps)
     titles = _titles(first, second, steps)
     named = [song.replace(title=title) for song, title in zip(songs, titles, strict=True)]
+    remark = _unheard([*ends])
     return [
-        Clip(song, seed, number, _settings("interpolate", bundle, song, sampling, seed, number, steps=steps))
+        Clip(
+            song, seed, number, _settings("interpolate", bundle, song, sampling, seed, number, steps=steps),
+            remark=remark,
+        )
         for number, song in enumerate(named)
-    ]
+    ]  # fmt: skip
 
 
 def joined(clips: Sequence[Clip]) -> Clip:
@@ -97,7 +101,7 @@ def joined(clips: Sequence[Clip]) -> Clip:
     )
     whole = in_a_row([_cut(song) for song in songs], starts[:-1], starts[-1], frame)
     settings = {**clips[0].settings, "bars": whole.bars}
-    return Clip(whole, clips[0].seed, 0, settings)
+    return Clip(whole, clips[0].seed, 0, settings, remark=clips[0].remark)
 
 
 def grid_songs(
@@ -210,6 +214,12 @@ def _loudness(weights: Sequence[float], clips: Sequence[Heard], bars: int) -> ND
     tables = [clip.loudness[:, steps % clip.steps] for clip in clips]
     mean: NDArray[np.float64] = np.einsum("n,nrs->rs", np.array(weights), np.stack(tables))
     return mean
+
+
+def _unheard(clips: Sequence[Heard]) -> str:
+    """What is left out of the clips, for people."""
+    names = dict.fromkeys(name for clip in clips for name in clip.unheard)
+    return f"left out, as this model does not play them: {', '.join(names)}" if names else ""
 
 
 def _cell(codec: Any, heard: Sequence[Heard], cell: int, size: int, tokens: NDArray[np.int64]) -> Song:
