@@ -95,10 +95,15 @@ def keep_top_p(logits: Logits, p: float) -> Logits:
     if p >= 1:
         return logits
     chances = probabilities(logits)
+    return np.where(chances >= _least_kept(chances, p), logits, -np.inf)
+
+
+def _least_kept(chances: Logits, p: float) -> Logits:
+    """(B, 1) the chance of the last symbol that `keep_top_p` keeps."""
     ordered = np.sort(chances, axis=1)[:, ::-1]  # values alone sort faster than places
     kept = (np.cumsum(ordered, axis=1) - ordered < p).sum(1)
-    least = ordered[np.arange(len(ordered)), kept - 1]
-    return np.where(chances >= least[:, None], logits, -np.inf)
+    least: Logits = ordered[np.arange(len(ordered)), kept - 1][:, None]
+    return least
 
 
 def keep_min_p(logits: Logits, share: float) -> Logits:
@@ -161,9 +166,13 @@ def draw_one(
 
 def draw(logits: Logits, sampling: Sampling, temperature: float, rng: np.random.Generator) -> NDArray[np.int64]:
     """(B,) one symbol each: temperature, top-k, top-p, min-p, then one uniform number per row from ``rng``."""
-    logits = warm(logits, temperature)
-    logits = keep_min_p(keep_top_p(keep_top_k(logits, sampling.top_k), sampling.top_p), sampling.min_p)
-    cumulative = np.cumsum(probabilities(logits), axis=1)
+    logits = keep_top_k(warm(logits, temperature), sampling.top_k)
+    if sampling.min_p > 0:
+        logits = keep_min_p(keep_top_p(logits, sampling.top_p), sampling.min_p)
+    chances = probabilities(logits)
+    if sampling.top_p < 1 and sampling.min_p <= 0:  # the same on chances, which are needed anyway
+        chances = np.where(chances >= _least_kept(chances, sampling.top_p), chances, 0.0)
+    cumulative = np.cumsum(chances, axis=1)
     ticket = rng.random(len(logits))[:, None] * cumulative[:, -1:]
     symbols: NDArray[np.int64] = (cumulative <= ticket).sum(1).clip(max=logits.shape[1] - 1)
     return symbols
