@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -17,9 +18,10 @@ from pathlib import Path
 from threading import Event
 
 HERE = Path(__file__).parent
+ONE_THREAD = {**os.environ, **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")}
 MARKS = (100, 1_000, 10_000)
 COLUMNS = (
-    "recipe", "bundle", "output", "bars", "notes", "drawn_again", "music_seconds", "cpu_seconds", "wall_seconds",
+    "recipe", "output", "bars", "notes", "drawn_again", "music_seconds", "cpu_seconds", "wall_seconds",
     "bars_per_cpu_second", "x_real_time", "slowest_hundred_x", *(f"rss_mb_{mark}" for mark in MARKS),
 )  # fmt: skip
 
@@ -42,7 +44,7 @@ def measure(bundle: Path, ending: str, bars: int, seed: int) -> dict[str, object
 
     loaded = load_bundle(bundle)
     radio = play_radio(loaded, seed=seed)
-    row: dict[str, object] = {"recipe": loaded.recipe, "bundle": bundle.name, "output": ending}
+    row: dict[str, object] = {"recipe": loaded.recipe, "output": ending}
     laps = [(0.0, time.process_time())]
 
     def look(tally: Tally) -> None:
@@ -88,7 +90,7 @@ def main() -> None:
         for bundle in arguments.bundles:
             command = [sys.executable, __file__, str(bundle), "--here", "--output", arguments.output]
             command += ["--bars", str(arguments.bars), "--seed", str(arguments.seed)]
-            row = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+            row = json.loads(subprocess.run(command, check=True, capture_output=True, text=True, env=ONE_THREAD).stdout)
             table.writerow(row)
             file.flush()
             print(row)
