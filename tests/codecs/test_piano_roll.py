@@ -105,13 +105,20 @@ def test_parts_of_a_kind_are_gathered_and_the_most_common_kinds_found() -> None:
     assert PLAIN.arrange(both).notes["part"].tolist() == [2, 2]
 
 
-def test_what_is_known_is_the_place_within_eight_bars_and_who_plays() -> None:
-    known = PLAIN.known(9 * 16, np.array([True, False, True, False]))
-    digits = known[:, :7] @ (1 << np.arange(7))
+def test_what_is_known_is_the_place_within_eight_bars_and_who_plays_how() -> None:
+    rows = [(1, beat * 480, 240, 36, 90) for beat in range(12)] + [(2, 0, 480, 84, 90)]
+    song = Song.make(rows, BAND, length=4 * BAR_TICKS)
+    _, frames = PLAIN.rows(song)
+    character = PLAIN.character(frames)
+    assert character[0].tolist() == [0, 1, 1, 0]
+    assert np.allclose(character[1], [0, 0.5, np.log2(1.25) / 4, 0])
+    assert np.allclose(character[2], [0, -1, 1, 0])
+    known = PLAIN.known(9 * 16, character)
+    digits = (known[:, :7] @ (1 << np.arange(7))).astype(int)
     assert np.array_equal(digits, np.arange(9 * 16) % 128)
     assert np.flatnonzero(known[:, 7]).tolist() == list(range(0, 144, 16))
     assert np.flatnonzero(known[:, 8]).tolist() == list(range(0, 144, 4))
-    assert (known[:, 9:] == [True, False, True, False]).all()
+    assert (known[:, 9:] == character.ravel()).all()
 
 
 def test_notes_below_c1_and_above_c8_are_noise_and_silent_bars_are_counted() -> None:

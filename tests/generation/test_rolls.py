@@ -72,7 +72,7 @@ def test_only_playable_cells_come_on_the_primer_is_kept_and_the_seed_decides(bun
     playable[[3, 50, 90]] = True
     primer = np.zeros((16, codec.cells), np.uint8)
     primer[::4, 7] = 0b111
-    given = codec.known(32, np.array([True, True]))
+    given = codec.known(32, np.ones((3, 2)))
 
     def play(seed: int, how: str = BERNOULLI) -> np.ndarray:
         chance = np.random.default_rng(seed)

@@ -56,7 +56,7 @@ class PianoRollCodec:
     ======= ========================================================
 
     A frame (a sixteenth) has C = 85 M cells, those of C1 to C8 of one track after another, each a byte whose bit k says
-    whether the cell is on in the frame's step k. What is known of a frame before it is played, G = 9 + M numbers:
+    whether the cell is on in the frame's step k. What is known of a frame before it is played, G = 9 + 3 M numbers:
 
     =========== ===========================================================================================
     given       on when
@@ -64,6 +64,8 @@ class PianoRollCodec:
     0-6         binary digits of the frame's place within eight bars, the ones first
     7, 8        a bar, a quarter note begins
     9 to 8 + M  this track plays in the song
+    then M      the binary logarithm of 1 + its notes per bar in the song, divided by 4
+    then M      its mean pitch in the song, less 60, divided by 24
     =========== ===========================================================================================
 
     Kept exactly of an arranged song: onset, duration, pitch, track. Dropped: velocities, which of a kind's parts plays,
@@ -115,7 +117,7 @@ class PianoRollCodec:
     @property
     def given(self) -> int:
         """G, numbers known beside each frame."""
-        return COUNTER_BITS + 2 + len(self.names)
+        return COUNTER_BITS + 2 + 3 * len(self.names)
 
     def field_sizes(self) -> dict[str, int]:
         """Track -> how many cells it has in a frame."""
@@ -204,25 +206,30 @@ class PianoRollCodec:
         roll[:, :, LOWEST : HIGHEST + 1] = bits.reshape(-1, len(self.names), PITCHES)
         return roll
 
-    def known(self, frames: int, playing: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """(F, G) what is given beside each frame, if these tracks (M,) play."""
+    def character(self, frames: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """(3, M) of each track of frames (F, C): whether it plays, how densely, and how high; see the table above."""
+        begun = np.bitwise_count(self._fresh(frames)).sum(axis=0, dtype=np.int64).reshape(-1, PITCHES)  # (M, 85)
+        count = begun.sum(axis=1)
+        density = np.log2(1 + count / (len(frames) / FRAMES_PER_BAR)) / 4
+        pitch = begun @ np.arange(LOWEST, HIGHEST + 1) / np.maximum(count, 1)
+        return np.stack((count > 0, density, np.where(count > 0, (pitch - 60) / 24, 0.0)))
+
+    def known(self, frames: int, character: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(F, G) what is given beside each frame, if the tracks have this character (3, M)."""
         place = np.arange(frames)
         counted = place % (COUNTED_BARS * FRAMES_PER_BAR)
         digits = (counted[:, None] >> np.arange(COUNTER_BITS) & 1).astype(bool)
         begins = np.stack((place % FRAMES_PER_BAR == 0, place % 4 == 0), axis=1)
-        return np.concatenate((digits, begins, np.tile(playing, (frames, 1))), axis=1)
+        return np.concatenate((digits, begins, np.tile(character.ravel(), (frames, 1))), axis=1)
 
-    def rows(self, song: Song) -> tuple[NDArray[np.bool_], NDArray[np.uint8]]:
+    def rows(self, song: Song) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
         """What is given (F, G) and the frames (F, C) of an arranged song."""
         frames = self._packed(*self._cells(song))
-        playing: NDArray[np.bool_] = frames.reshape(len(frames), -1, PITCHES).max(axis=(0, 2)) > 0
-        return self.known(len(frames), playing), frames
+        return self.known(len(frames), self.character(frames)), frames
 
     def starts(self, frames: NDArray[np.uint8]) -> NDArray[np.int64]:
         """(F,) how many notes start in each frame."""
-        before = np.vstack((np.zeros((1, frames.shape[1]), np.uint8), frames[:-1])) >> (STEPS_PER_FRAME - 1)
-        fresh = frames & ~(frames << 1 | before)
-        found: NDArray[np.int64] = np.bitwise_count(fresh).sum(axis=1, dtype=np.int64)
+        found: NDArray[np.int64] = np.bitwise_count(self._fresh(frames)).sum(axis=1, dtype=np.int64)
         return found
 
     def cell_fields(self) -> NDArray[np.int64]:
@@ -243,6 +250,12 @@ class PianoRollCodec:
         pitch, step = LOWEST + symbol // STEPS_PER_FRAME, symbol % STEPS_PER_FRAME
         return f"{PITCH_NAMES[pitch % 12]}{pitch // 12 - 1} ({pitch}) sounds in step {step} of the sixteenth"
 
+    def _fresh(self, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """(F, C) of frames those bits at which a note starts."""
+        before = np.vstack((np.zeros((1, frames.shape[1]), np.uint8), frames[:-1])) >> (STEPS_PER_FRAME - 1)
+        found: NDArray[np.uint8] = frames & ~(frames << 1 | before)
+        return found
+
     def _gathered(self, song: Song) -> Song:
         """The song in its own key as M parts on the grid."""
         if reason := self.drop_reason(song):
@@ -256,8 +269,10 @@ class PianoRollCodec:
     def _to_c(self, heard: Song) -> int:
         if not self.transpose or not len(pitched_notes(heard.notes, heard.parts)):
             return 0
-        key = find_key(heard).key
-        return 6 - (key.tonic + (3 if key.is_minor else 0) + 6) % 12
+        scores = find_key(heard).correlations
+        pairs = np.maximum(scores[:12], np.roll(scores[12:], 3))  # of each major key and its relative minor
+        tonic = int(np.flatnonzero(pairs > pairs.max() - 1e-9)[0])
+        return (6 - tonic) % 12 - 6
 
     def _moved(self, heard: Song, semitones: int) -> Song:
         """The tracks moved; what then lies below C1 or above C8 is left out."""

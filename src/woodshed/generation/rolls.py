@@ -90,7 +90,7 @@ def _binarise(
 
 def play_tracks(
     bundle: Bundle,
-    given: NDArray[np.bool_],
+    given: NDArray[np.float64],
     binariser: Binariser,
     temperature: float,
     rng: np.random.Generator,

@@ -75,6 +75,14 @@ def line_ups_of(codec: PianoRollCodec, songs: Sequence[Song]) -> list[dict[str, 
                 counts = [int((song.notes["part"] == index).sum()) for index in own]
                 programs[name] = song.parts[own[int(np.argmax(counts))]].program
         if programs:
-            move = -codec.transposition(song)
-            found.append({"programs": programs, "bpm": round(song.bpm, 3), "move": move})
+            character = codec.character(frames)
+            found.append(
+                {
+                    "programs": programs,
+                    "bpm": round(song.bpm, 3),
+                    "move": -codec.transposition(song),
+                    "density": dict(zip(codec.names, character[1].round(3).tolist(), strict=True)),
+                    "register": dict(zip(codec.names, character[2].round(3).tolist(), strict=True)),
+                }
+            )
     return found

@@ -50,17 +50,18 @@ class _Request:
     """Track -> part of ``song``; tracks that are not here do not play."""
     move: int
     """Semitones from the pitches that the model plays to those that are heard."""
+    character: NDArray[np.float64]
+    """(3, M) which tracks play, how densely and how high."""
     primer: NDArray[np.uint8]
     """(P, C) the frames that are given."""
     playable: NDArray[np.bool_]
     """(C,)"""
 
     @property
-    def given(self) -> NDArray[np.bool_]:
+    def given(self) -> NDArray[np.float64]:
         """(F, G) what the model is given beside each frame, the primer's among them."""
-        playing = np.isin(np.arange(len(self.codec.names)), list(self.owner))
         new = (self.song.length - self.start) // BAR_TICKS * FRAMES_PER_BAR
-        return self.codec.known(len(self.primer) + new, playing)
+        return self.codec.known(len(self.primer) + new, self.character)
 
     @property
     def canvas(self) -> Canvas:
@@ -163,7 +164,8 @@ def _blank(bundle: Bundle, codec: PianoRollCodec, wish: Wish, rng: np.random.Gen
     owner = {track: place for place, track in enumerate(tracks)}
     playable = _playable(codec, wish, move, owner, song)
     nothing = np.zeros((0, codec.cells), np.uint8)
-    return _Request(codec, with_key(song, wish.key), 0, owner, move, nothing, playable)
+    character = _character(bundle, codec, heard, tracks)
+    return _Request(codec, with_key(song, wish.key), 0, owner, move, character, nothing, playable)
 
 
 def _on_from(codec: PianoRollCodec, primer: Song, wish: Wish) -> _Request:
@@ -182,13 +184,30 @@ def _on_from(codec: PianoRollCodec, primer: Song, wish: Wish) -> _Request:
         if own and (heard.notes["part"] == track).any():
             owner[track] = max(own, key=lambda index: int(counts[index]))
     move = -codec.transposition(primer)
-    return _Request(codec, song, start, owner, move, frames, _playable(codec, wish, move, owner, song))
+    playable = _playable(codec, wish, move, owner, song)
+    return _Request(codec, song, start, owner, move, codec.character(frames), frames, playable)
 
 
 def _line_up(bundle: Bundle, codec: PianoRollCodec, rng: np.random.Generator) -> dict[str, Any]:
     known = [line for line in bundle.training.get("line_ups", ()) if set(line["programs"]) <= set(codec.names)]
     usual = {"programs": dict.fromkeys(codec.names), "bpm": DEFAULT_BPM, "move": 0}
     return known[int(rng.integers(len(known)))] if known else usual
+
+
+def _character(
+    bundle: Bundle, codec: PianoRollCodec, heard: dict[str, Any], tracks: Sequence[int]
+) -> NDArray[np.float64]:
+    """(3, M) for these tracks, as in the song that was ``heard``; one that is not in it is like others of its kind."""
+    others = [line for line in bundle.training.get("line_ups", ()) if "density" in line]
+    found = np.zeros((3, len(codec.names)))
+    for track in tracks:
+        name = codec.names[track]
+        own = [heard] if name in heard["programs"] and "density" in heard else others
+        like = [line for line in own if name in line["programs"]]
+        found[0, track] = 1
+        for row, fact in enumerate(("density", "register"), 1):
+            found[row, track] = float(np.median([line[fact].get(name, 0.0) for line in like])) if like else 0.0
+    return found
 
 
 def _tracks_for(codec: PianoRollCodec, parts: Sequence[Part]) -> dict[int, Part]:
