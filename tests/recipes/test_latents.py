@@ -225,6 +225,11 @@ def test_all_steps_in_a_row_are_one_song_with_markers(bundle: Bundle) -> None:
     assert np.array_equal(np.sort(first.notes["pitch"]), np.sort(a.notes["pitch"]))
 
 
+def test_a_band_on_the_way_has_the_instruments_of_its_ends() -> None:
+    clips = interpolate_songs(untrained("clip-band"), band(1, bars=1), band(2, bars=1), 6, seed=1)
+    assert {part.program for clip in clips for part in clip.song.parts} <= {0, 33, 73}
+
+
 def test_clips_of_other_lengths_are_split_and_their_bars_interpolated(drums: Bundle) -> None:
     a, b = beat(1, bars=7), beat(2, bars=2)
     clips = interpolate_songs(drums, a, b, 6, seed=1)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from woodshed.codecs.clip_band import NOTE_ON, PROGRAM
 from woodshed.codecs.clip_drums import CLASS_OF, DRUM_CLASSES, SYMBOLS
 from woodshed.codecs.clips import BAR_STEPS, BAR_TICKS, FIRST_PITCH, check_meter, clip_bars, in_key
 from woodshed.errors import CodecError, LimitExceeded
@@ -113,10 +114,16 @@ def hear_clip(codec: Any, song: Song) -> Heard:
 
 
 def near_pitches(codec: Any, clips: Sequence[Heard]) -> list[NDArray[np.bool_]]:
-    """Which ids of each row lie in the register of these clips, or a fourth beyond; drums and bands are free."""
+    """Which ids of each row lie in the register of these clips, or a fourth beyond; drums are free.
+
+    In a band the instruments are those of these clips, and their registers are free.
+    """
     masks = []
+    programs = np.concatenate([clip.tokens[:, :, 0].ravel() for clip in clips])
     for row, size in enumerate(codec.vocabulary):
         mask = np.ones(size, bool)
+        if codec.per_part:
+            mask[PROGRAM:NOTE_ON] = np.isin(np.arange(PROGRAM, NOTE_ON), programs)
         ids = np.concatenate([clip.tokens[:, row].ravel() for clip in clips])
         ids = ids[ids >= FIRST_PITCH]
         if not codec.per_part and size != SYMBOLS and len(ids):

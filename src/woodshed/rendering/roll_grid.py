@@ -18,7 +18,8 @@ from woodshed.rendering.pictures import check_picture_path, find_style, save_fig
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-CELL_WIDTH, CELL_HEIGHT = 2.3, 1.25
+CELL_WIDTH = 2.3
+ROW_HEIGHT, LOWEST_CELL, HIGHEST_CELL = 0.075, 1.25, 2.6
 LEFT, TOP, GAP = 1.1, 0.35, 0.28
 """Inches."""
 LANE_GAP = 2
@@ -42,14 +43,14 @@ def draw_roll_grid(
 
     path, paint = check_picture_path(Path(path), "a grid of piano rolls"), find_style(style)
     rows = -(-len(songs) // columns)
-    width, height = LEFT + columns * (CELL_WIDTH + 0.15), TOP + rows * (CELL_HEIGHT + GAP)
-    figure = Figure(figsize=(width, height), facecolor=paint.paper)
     scale = _scale(songs)
+    width, height = LEFT + columns * (CELL_WIDTH + 0.15), TOP + rows * (scale.height + GAP)
+    figure = Figure(figsize=(width, height), facecolor=paint.paper)
     players = list(dict.fromkeys(part for song in songs for part in song.parts))
     for number, song in enumerate(songs):
         row, column = divmod(number, columns)
-        left, bottom = LEFT + column * (CELL_WIDTH + 0.15), height - TOP - row * (CELL_HEIGHT + GAP) - CELL_HEIGHT
-        axes = figure.add_axes((left / width, bottom / height, CELL_WIDTH / width, CELL_HEIGHT / height))
+        left, bottom = LEFT + column * (CELL_WIDTH + 0.15), height - TOP - row * (scale.height + GAP) - scale.height
+        axes = figure.add_axes((left / width, bottom / height, CELL_WIDTH / width, scale.height / height))
         title = titles[number] if titles else song.title
         axes.set_title(short_text(title, 34), fontsize=7, color=paint.text, pad=2.5, loc="left")
         _draw_cell(axes, song, scale, players, paint, is_labelled=column == 0)
@@ -68,6 +69,16 @@ class _Scale:
     def rows(self) -> int:
         """How many there are."""
         return max(self.above + self.high - self.low + 1, 1)
+
+    @property
+    def height(self) -> float:
+        """Of a cell, in inches."""
+        return float(np.clip(ROW_HEIGHT * self.rows, LOWEST_CELL, HIGHEST_CELL))
+
+    @property
+    def has_room(self) -> bool:
+        """Whether each drum's name fits beside its row."""
+        return self.height / self.rows >= ROW_HEIGHT
 
     def row(self, pitch: NDArray[Any], is_drum: NDArray[np.bool_]) -> NDArray[np.float64]:
         """The row of each note."""
@@ -116,6 +127,8 @@ def _draw_cell(axes: Axes, song: Song, scale: _Scale, players: list[Part], paint
 def _label(scale: _Scale, row: int) -> str:
     """What to write beside a row: the drum, or a C."""
     if row < len(scale.drums):
+        if not scale.has_room:
+            return "drums" if row == len(scale.drums) // 2 else ""
         return DRUMS.get(int(scale.drums[row]), f"drum {scale.drums[row]}")
     pitch = row - scale.above + scale.low
     return f"C{pitch // 12 - 1}" if row >= scale.above and pitch % 12 == 0 else ""
