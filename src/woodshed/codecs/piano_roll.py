@@ -253,7 +253,7 @@ class PianoRollCodec:
     def _fresh(self, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """(F, C) of frames those bits at which a note starts."""
         before = np.vstack((np.zeros((1, frames.shape[1]), np.uint8), frames[:-1])) >> (STEPS_PER_FRAME - 1)
-        found: NDArray[np.uint8] = frames & ~(frames << 1 | before)
+        found: NDArray[np.uint8] = np.bitwise_and(frames, ~(frames << 1 | before), dtype=np.uint8)
         return found
 
     def _gathered(self, song: Song) -> Song:

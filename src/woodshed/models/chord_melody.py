@@ -61,7 +61,7 @@ class ChordMelody(nn.Module):
     """Logits of each cell of a row, given what is known until then and the rows before it.
 
     >>> sum(p.numel() for p in ChordMelody(ChordMelodyConfig(given=31, cells=25)).parameters())
-    229529
+    230929
     """
 
     name: ClassVar[str] = "chord-melody"

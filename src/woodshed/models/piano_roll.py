@@ -45,7 +45,7 @@ RECENT = (16, 64)
 """Frames: what was played in the last bar, in the last four bars."""
 SIZE_LIMITS = {"given": (1, 4096), "cells": (1, 65536), "tracks": (1, 64), "width": (1, 4096), "embedding": (1, 4096),
                "layers": (1, 16)}  # fmt: skip
-USUAL = {"given": 13, "cells": 340, "tracks": 4, "width": 192, "embedding": 96, "layers": 1}
+USUAL = {"given": 21, "cells": 340, "tracks": 4, "width": 192, "embedding": 96, "layers": 1}
 RARE = -6.0
 """Where the logit of a start begins: nearly all cells stay off."""
 HELD = 3.0
@@ -96,8 +96,8 @@ class Chances(NamedTuple):
 class PianoRollNet(nn.Module):
     """Frames as bytes (B, F, C), bit k of which is step k -> nats.
 
-    >>> sum(p.numel() for p in PianoRollNet(PianoRollConfig(given=13, cells=340, tracks=4)).parameters())
-    1078312
+    >>> sum(p.numel() for p in PianoRollNet(PianoRollConfig(given=21, cells=340, tracks=4)).parameters())
+    1084456
     """
 
     name: ClassVar[str] = "piano-roll"
