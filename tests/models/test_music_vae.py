@@ -224,3 +224,20 @@ def test_the_config_comes_back_from_json() -> None:
     config = MusicVAEConfig((7, 7, 9), 12, segments=3)
     assert config.as_dict()["vocabulary"] == [7, 7, 9]
     assert MusicVAEConfig(**config.as_dict()) == config
+
+
+def test_a_settled_model_imagines_points_where_its_clips_lie() -> None:
+    model = _model("flat", latent=4, places=2)
+    tokens = _tokens(model, 400)
+    noise = torch.randn(20000, 4, generator=torch.Generator().manual_seed(3))
+    assert torch.equal(model.imagine(noise), noise)
+    model.settle(tokens)
+    mean, log_variance = model.encode(tokens)
+    around = mean - mean.mean(0)
+    expected = around.t() @ around / 400 + torch.diag(log_variance.exp().mean(0))
+    imagined = model.imagine(noise)
+    torch.testing.assert_close(imagined.mean(0), mean.mean(0), atol=0.05, rtol=0)
+    torch.testing.assert_close(torch.cov(imagined.t()), expected, atol=0.05, rtol=0.05)
+    other = _model("flat", latent=4, places=2)
+    other.load_state_dict(model.state_dict())
+    assert torch.equal(other.imagine(noise), imagined)

@@ -39,6 +39,16 @@ def encode_clips(bundle: Bundle, tokens: NDArray[np.int64]) -> Points:
     return points
 
 
+def imagine(bundle: Bundle, noise: Points) -> Points:
+    """(N, Z) draws of N(0, 1) -> points as likely as those of the clips that the bundle learned from."""
+    import torch
+
+    model, _ = latent_model(bundle)
+    with torch.inference_mode():
+        points: Points = model.imagine(torch.from_numpy(noise).float()).double().numpy()
+    return points
+
+
 def decode_points(
     bundle: Bundle,
     points: Points,

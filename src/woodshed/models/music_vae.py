@@ -326,13 +326,39 @@ class MusicVAE(nn.Module):
         nn.init.normal_(self.gaussian.weight.data[: config.latent], std=5 / (2 * config.encoder_width) ** 0.5)
         nn.init.constant_(self.gaussian.bias.data[config.latent :], FIRST_LOG_VARIANCE)
         self.conductor = Conductor(config) if config.units > 1 else None
+        self.register_buffer("centre", torch.zeros(config.latent))
+        self.register_buffer("spread", torch.eye(config.latent))
         vocabularies = config.vocabulary[:1] if config.per_part else config.vocabulary
         self.decoders = nn.ModuleList(Decoder(config, size) for size in vocabularies)
+
+    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *rest: Any) -> None:
+        """Weights that were saved before a model could be settled are those of one that was not."""
+        for name in ("centre", "spread"):
+            state_dict.setdefault(prefix + name, getattr(self, name))
+        super()._load_from_state_dict(state_dict, prefix, *rest)  # type: ignore[no-untyped-call]
 
     def encode(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
         """Tokens (B, P, T) int64 -> mean and log variance (B, Z) of where they may lie."""
         mean, log_variance = self.gaussian(self.encoder(tokens)).chunk(2, 1)
         return mean, log_variance
+
+    @torch.no_grad()
+    def settle(self, tokens: Tensor) -> None:
+        """Find where clips such as these (B, P, T) lie, for `imagine`: the Gaussian of their means and variances."""
+        mean, log_variance = self.encode(tokens)
+        around = (mean - mean.mean(0)).double()
+        covariance = around.t() @ around / len(mean) + torch.diag(log_variance.double().exp().mean(0))
+        self.centre.copy_(mean.mean(0))  # type: ignore[operator]
+        self.spread.copy_(torch.linalg.cholesky(covariance))  # type: ignore[operator]
+
+    def imagine(self, noise: Tensor) -> Tensor:
+        """Draws of N(0, 1) (B, Z) -> z (B, Z) as likely as those of the clips that it was settled on; until then as is.
+
+        Where few bits are free and beta is low, clips lie in a part of what the prior allows, and what lies elsewhere
+        was never decoded.
+        """
+        imagined: Tensor = self.centre + noise @ self.spread.t()  # type: ignore[operator]
+        return imagined
 
     def forward(self, z: Tensor, given: Tensor, segments: Tensor | None = None) -> tuple[Tensor, ...]:
         """z (B, Z), and tokens (B, P, T) of which each step is given those before it -> of each part logits (B, T, V).

@@ -29,7 +29,7 @@ from woodshed.generation.canvas import (
     usual_ranges,
 )
 from woodshed.generation.filters import Sampling
-from woodshed.generation.latent import blend, decode_points, encode_clips, latent_size, walk
+from woodshed.generation.latent import blend, decode_points, encode_clips, imagine, latent_size, walk
 from woodshed.music import KEY, TEMPO, Part, Song, parse_part, part_name
 from woodshed.music.units import DEFAULT_BPM
 from woodshed.recipes.attribute_vectors import attribute_shift
@@ -191,7 +191,7 @@ def _varied(
     """All pieces are moved alike, so that what is repeated stays so."""
     _, codec = latent_model(bundle)
     points = encode_clips(bundle, heard.tokens)
-    moved = blend(points, rng.standard_normal(latent_size(bundle)), by) + shift
+    moved = blend(points, imagine(bundle, rng.standard_normal((1, latent_size(bundle)))), by) + shift
     both = np.concatenate((points, moved))
     tokens = decode_points(bundle, both, sampling.temperature, rng, near_pitches(codec, [heard]), share_chance=True)
     played, varied = np.split(tokens, 2)
@@ -210,7 +210,7 @@ def _draw(
     """One song. A band that is not named is the one that its first bar has."""
     codec = request.codec
     stray = STRAY_OF_BARS if codec.per_part else STRAY
-    points = walk(rng, request.pieces, latent_size(bundle), stray) + shift
+    points = imagine(bundle, walk(rng, request.pieces, latent_size(bundle), stray)) + shift
     if codec.per_part and request.wish.parts is None:
         first = codec.decode(decode_points(bundle, points[:1], sampling.temperature, rng)[0], request.frame)
         request = replace(request, seats=_seated(codec, first.parts), frame=request.frame.replace(parts=first.parts))

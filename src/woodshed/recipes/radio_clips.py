@@ -11,7 +11,7 @@ from woodshed.bundle import Bundle
 from woodshed.bundle.kinds import latent_model
 from woodshed.errors import UsageError
 from woodshed.generation.filters import Sampling
-from woodshed.generation.latent import blend, decode_points, latent_size
+from woodshed.generation.latent import blend, decode_points, imagine, latent_size
 from woodshed.generation.stream import last_bar
 from woodshed.generation.stream_clips import ClipStation
 from woodshed.music import Song
@@ -40,14 +40,14 @@ def latent_station(bundle: Bundle, wish: Wish, sampling: Sampling, rng: np.rando
         return fresh if last is None else blend(last, fresh, stray)
 
     if codec.per_part and wish.parts is None:
-        tokens = decode_points(bundle, point(rng, None)[None], sampling.temperature, rng)
+        tokens = decode_points(bundle, imagine(bundle, point(rng, None)[None]), sampling.temperature, rng)
         parts = codec.decode(tokens[0], request.frame).parts
         seats = latents._seated(codec, parts)
         request = replace(request, seats=seats, frame=request.frame.replace(parts=parts))
 
     def draw(sampling: Sampling, rng: np.random.Generator, last: Any) -> tuple[Song, Any]:
         z = point(rng, last)
-        tokens = decode_points(bundle, z[None], sampling.temperature, rng, request.masks())
+        tokens = decode_points(bundle, imagine(bundle, z[None]), sampling.temperature, rng, request.masks())
         return request.answer(tokens), z
 
     clip, _ = draw(sampling, rng, None)

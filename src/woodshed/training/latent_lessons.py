@@ -34,6 +34,8 @@ from woodshed.training.lessons import Loss
 
 NO_SHARE = 0.005
 """So small a share of sampled tokens is not worth a second pass."""
+SETTLED = 512
+"""Of more clips, so many tell where clips lie, evenly spread."""
 SIGMOID_SPAN = math.log(1000)
 """How steeply scheduled sampling sets in: as Magenta's inverse sigmoid of rate 1000."""
 
@@ -123,6 +125,11 @@ class LatentLessons:
                 pass
         own: NDArray[np.int64] = self.tokens[index].astype(np.int64)
         return own
+
+    def settle(self, model: Any, device: torch.device) -> None:
+        """Tell a model where the clips lie, as `MusicVAE.settle` does."""
+        some = self.tokens[:: -(-len(self.tokens) // SETTLED)].astype(np.int64)
+        model.settle(torch.from_numpy(some).to(device))
 
     def loss(self, model: Any, batch: LatentBatch, device: torch.device) -> Loss:
         """Nats of the tokens, and the divergence at its present weight as far as it is not free."""

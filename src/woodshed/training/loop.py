@@ -281,6 +281,8 @@ class _Run:
     def save_best(self, nats: float | None) -> None:
         self.progress.best, self.progress.best_step = nats, self.progress.step
         self.progress.best_seconds = self.progress.seconds
+        if isinstance(self.lessons, LatentLessons):
+            self.lessons.settle(self.average, self.device)
         training = {
             **self.bundle.training,
             "held_out_nats_per_note": nats,
