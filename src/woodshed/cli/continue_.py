@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -31,6 +32,7 @@ def command(
     steps: playing.Steps = None,
     beam: playing.BeamSize = 1,
     branch_factor: playing.BranchFactor = 1,
+    mode: playing.Mode = None,
     count: playing.Count = 1,
     candidates: playing.Candidates = 6,
     seed: DrawnSeed = None,
@@ -50,6 +52,7 @@ def command(
     wish = wishes.parse_wish(
         bars, key=key, polyphony=polyphony, ranges=ranges or (), steps=steps, beam=beam, branch_factor=branch_factor
     )
+    wish = replace(wish, mode=mode)
     warmth = {} if temperature is None else wishes.parse_temperature(temperature)
     read_config(bundle)
     use_threads(threads)

@@ -39,12 +39,7 @@ def command(
     beam: playing.BeamSize = 1,
     branch_factor: playing.BranchFactor = 1,
     parallels: playing.Parallels = None,
-    mode: Annotated[
-        str | None,
-        typer.Option(
-            "--mode", metavar="NAME", help="Of a window net: windowed, or carried: faster, and nearly as good."
-        ),
-    ] = None,
+    mode: playing.Mode = None,
     primer: Annotated[
         Path | None, typer.Option("--primer", metavar="FILE", help="Go on from this music, as `continue` does.")
     ] = None,

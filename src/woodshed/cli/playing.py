@@ -15,9 +15,7 @@ if TYPE_CHECKING:
     from woodshed.recipes.clip import Clip
 
 Output = Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="MIDI file to write; must end in .mid.")]
-Bars = Annotated[
-    int | None, typer.Option("--bars", metavar="N", help="How many new bars, 1-4096; 8 if not given.")
-]
+Bars = Annotated[int | None, typer.Option("--bars", metavar="N", help="How many new bars, 1-4096; 8 if not given.")]
 InKey = Annotated[
     str | None,
     typer.Option("--key", metavar="KEY", help="Keep pitched parts in a key, such as 'F minor' or 'A blues'."),
@@ -73,6 +71,10 @@ Attribute = Annotated[
         metavar="NAME=BY",
         help="Of a latent space: more or less density, register or syncopation, such as density=+1; may be repeated.",
     ),
+]
+Mode = Annotated[
+    str | None,
+    typer.Option("--mode", metavar="NAME", help="Of a window net: windowed, or carried: faster, and nearly as good."),
 ]
 Count = Annotated[int, typer.Option("--count", metavar="N", help="How many: OUT then becomes OUT-1, OUT-2, ...")]
 Candidates = Annotated[

@@ -145,7 +145,7 @@ class PitchNameCodec:
         if not named:
             raise CodecError("no song has a part that this codec can use; drop_reason tells why for each")
         vocabulary, counts = np.unique(np.concatenate(named).astype(str), return_counts=True)
-        order = sorted(range(len(vocabulary)), key=lambda index: self._sound(vocabulary[index]))
+        order = sorted(range(len(vocabulary)), key=lambda index: self._sound(str(vocabulary[index])))
         ids = np.repeat(np.arange(len(order)), counts[order])
         deviation = float(ids.std()) or 1.0
         return replace(self, vocabulary=tuple(vocabulary[order].tolist()), mean=float(ids.mean()), deviation=deviation)
