@@ -335,7 +335,7 @@ class MusicVAE(nn.Module):
         """Weights that were saved before a model could be settled are those of one that was not."""
         for name in ("centre", "spread"):
             state_dict.setdefault(prefix + name, getattr(self, name))
-        super()._load_from_state_dict(state_dict, prefix, *rest)  # type: ignore[no-untyped-call]
+        super()._load_from_state_dict(state_dict, prefix, *rest)
 
     def encode(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
         """Tokens (B, P, T) int64 -> mean and log variance (B, Z) of where they may lie."""
@@ -386,7 +386,7 @@ class MusicVAE(nn.Module):
         given = tokens if given is None else given
         if segments is not None:
             chosen, wanted = (self._only(part, segments) for part in (given, tokens))
-            found = nats_of(self(z, chosen, segments), wanted).unflatten(2, (len(segments), -1))
+            found = nats_of(self(z, chosen, segments), wanted).view(*tokens.shape[:2], len(segments), -1)
             nats = found.new_zeros(*tokens.shape[:2], self.config.segments, found.shape[3])
             return nats.index_copy(2, segments, found).flatten(2)
         if not self.config.per_part:

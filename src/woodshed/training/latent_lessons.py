@@ -148,8 +148,8 @@ class LatentLessons:
             nats: Tensor = model.nats(z, tokens, given)
             return nats
         chosen = torch.randperm(there, device=z.device)[:wanted].sort().values
-        some: Tensor = model.nats(z, tokens, given, chosen)
-        return some * (there / wanted)
+        some: Tensor = model.nats(z, tokens, given, chosen) * (there / wanted)
+        return some
 
 
 def paid_divergence(nats: Tensor, free_bits: float) -> Tensor:
