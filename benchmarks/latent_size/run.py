@@ -119,7 +119,7 @@ def measure(name: str, material: Material, latent: int, options: argparse.Namesp
         len(tested), round(float(nats[0]), 2), round(float(nats[1]), 2), round(float(nats.sum()), 2),
         round(other.divergence_bits, 1), other.used_dimensions, round(own.given_truth[part], 4),
         round(own.sampled[part], 4), round(other.given_truth[part], 4), round(other.sampled[part], 4),
-        *(round(played_notes(bundle, imagine), 2) for imagine in (False, True)),
+        round(played_notes(bundle, False), 2), round(played_notes(bundle, True), 2),
         round(float(np.mean([bundle.codec.notes(clip) for clip in tested])), 2),
     )  # fmt: skip
 
@@ -132,13 +132,13 @@ def trained(name: str, material: Material, changes: list[str], out: Path, steps:
     return train(blank, material.songs, material.held_out, out, options).bundle
 
 
-def played_notes(bundle: Bundle, imagine: bool) -> float:
+def played_notes(bundle: Bundle, imagined: bool) -> float:
     """Notes per clip that is played from nothing."""
     chance = torch.Generator().manual_seed(0)
     z = torch.randn(PLAYED, bundle.model.config.latent, generator=chance)
     shape = (PLAYED, len(bundle.codec.parts), bundle.codec.steps)
     uniforms = torch.rand(shape, generator=chance, dtype=torch.float64)
-    clips = bundle.model.sample(bundle.model.imagine(z) if imagine else z, 1.0, uniforms).numpy()
+    clips = bundle.model.sample(bundle.model.imagine(z) if imagined else z, 1.0, uniforms).numpy()
     return float(np.mean([bundle.codec.notes(clip) for clip in clips]))
 
 
