@@ -66,6 +66,20 @@ def bundle() -> Bundle:
     return Bundle(model, codec, "pianoroll")
 
 
+def test_tracks_keep_to_the_density_that_is_wanted_whatever_the_net_thinks(bundle: Bundle) -> None:
+    codec, wanted = bundle.codec, np.array([0.25, 1.0])
+    bundle.model.output_bias.data[: codec.cells] -= 5  # left to itself it starts a note in ten frames
+    given = codec.known(160, np.ones((3, 2)))
+
+    def shares(how: Binariser) -> np.ndarray:
+        frames = play_tracks(bundle, given, how, 1.0, np.random.default_rng(0), count=4, wanted=wanted)
+        halves = frames.reshape(4, 160, 2, -1).transpose(0, 2, 1, 3)
+        return np.array([[codec.starts(track).mean() for track in own] for own in halves]).mean(0)
+
+    assert (np.abs(np.log2(shares(Binariser(BERNOULLI)) / wanted)) < 1.2).all()
+    assert (shares(Binariser(THRESHOLD, 0.002)) > 0).all()  # no more silence for ever
+
+
 def test_only_playable_cells_come_on_the_primer_is_kept_and_the_seed_decides(bundle: Bundle) -> None:
     codec = bundle.codec
     playable = np.zeros(codec.cells, bool)

@@ -27,6 +27,8 @@ MELODY_BINARISERS = (MONOPHONIC, BERNOULLI, THRESHOLD)
 """The first is the default."""
 TRACK_BINARISERS = (BERNOULLI, THRESHOLD)
 """The same for piano rolls of many tracks."""
+STRONGEST = 6.0
+"""By so much, in logits, a track that has too few or too many notes is moved at most."""
 STAY = 0.5
 """By threshold, a cell that is on stays on if it is likelier than not: an end is drawn, not a beginning."""
 
@@ -98,11 +100,14 @@ def play_tracks(
     count: int = 1,
     playable: NDArray[np.bool_] | None = None,
     primer: NDArray[np.uint8] | None = None,
+    wanted: NDArray[np.float64] | None = None,
     on_step: Callable[[float], None] | None = None,
 ) -> NDArray[np.uint8]:
     """(count, F, C) frames beside what is given (F, G), drawn side by side; only ``playable`` (C,) cells come on.
 
-    ``primer`` (P, C) are the first frames, which are kept. The generator is the only source of chance.
+    ``primer`` (P, C) are the first frames, which are kept. ``wanted`` (M,) notes are to start in a frame of each track,
+    on average: one that has fewer so far is made likelier to start notes, one that has more less likely. The generator
+    is the only source of chance.
 
     Raises:
         InfeasibleCanvas: if no cell may come on.
@@ -134,6 +139,8 @@ def play_tracks(
                 start, stay = (part.double().numpy() for part in logits)
                 if playable is not None:
                     start = np.where(playable, start, -np.inf)
+                if wanted is not None:
+                    start = start + _thermostat(begun[:, oldest + len(fixed) : at], wanted)
                 if binariser.name == BERNOULLI and temperature > 0:
                     start = _by_track(start, tracks, temperature)
                 frames[:, at] = _draw_frame(start, stay, before, net, binariser, temperature, rng)
@@ -142,6 +149,14 @@ def play_tracks(
             if on_step is not None:
                 on_step((row + 1) / len(given))
     return frames[:, oldest:]
+
+
+def _thermostat(begun: NDArray[np.bool_], wanted: NDArray[np.float64]) -> Logits:
+    """(B, 1, C) what is added to the logits of starts, given those in the new frames so far (B, F, C)."""
+    streams, frames, cells = begun.shape
+    played = begun.reshape(streams, frames, len(wanted), cells // len(wanted)).sum(axis=(1, 3))  # (B, M)
+    behind = np.log((frames * wanted + 1) / (played + 1)).clip(-STRONGEST, STRONGEST)
+    return np.repeat(behind, cells // len(wanted), axis=1)[:, None]
 
 
 def _by_track(start: Logits, tracks: int, temperature: float) -> Logits:

@@ -64,6 +64,12 @@ class _Request:
         return self.codec.known(len(self.primer) + new, self.character)
 
     @property
+    def wanted(self) -> NDArray[np.float64]:
+        """(M,) notes that each track is to start in a frame, on average."""
+        found: NDArray[np.float64] = (2 ** (4 * self.character[1]) - 1) / FRAMES_PER_BAR
+        return found
+
+    @property
     def canvas(self) -> Canvas:
         """The same as a canvas, for those who judge an answer."""
         return Canvas(self.song, self.start, tuple(self.owner.values()))
@@ -109,7 +115,7 @@ def play_band(
         request = _blank(bundle, codec, wish, rng) if primer is None else _on_from(codec, primer, wish)
         frames = play_tracks(
             bundle, request.given, binariser, sampling.temperature, rng, count=candidates, playable=request.playable,
-            primer=request.primer, on_step=tell,
+            primer=request.primer, wanted=request.wanted, on_step=tell,
         )  # fmt: skip
         answers = [request.answer(own) for own in frames]
         made.append(([song for song, _ in answers], [noise for _, noise in answers]))
