@@ -19,6 +19,7 @@ FOLDERS = {
     "freedoom": "band/freedoom",
     "chorales": "chorales/js-fakes",
     "groove": "groove",
+    "bands": "band",
 }
 """Name of a set -> its folder below WOODSHED_DATA."""
 TITLES = {
@@ -27,6 +28,7 @@ TITLES = {
     "freedoom": "Freedoom, rock and metal for games (BSD-3)",
     "chorales": "JS Fake Chorales (CC BY 4.0: for comparison only)",
     "groove": "Groove, human drummers (CC BY 4.0)",
+    "bands": "Freedoom, Blasphemer, EasyRPG and free music for bands (BSD-3, CC BY 4.0)",
 }
 LESSONS: dict[str, dict[str, float]] = {
     "attention-rnn": {"openewld": 3, "nottingham": 1},
@@ -38,13 +40,13 @@ LESSONS: dict[str, dict[str, float]] = {
     "lookback-rnn": {"openewld": 3, "nottingham": 1},
     "markov": {"openewld": 0, "nottingham": 0},
     "mono-rnn": {"openewld": 3, "nottingham": 1},
-    "pianoroll": {"freedoom": 4},
+    "pianoroll": {"freedoom": 3},
     "pitch-step-duration": {"freedoom": 1.5},
     "shred": {"freedoom": 1.5},
-    "vae-band-1bar": {"freedoom": 5},
+    "vae-band-1bar": {"bands": 5},
     "vae-drums-2bar": {"groove": 4},
     "vae-melody-2bar": {"openewld": 4},
-    "vae-trio-16bar": {"freedoom": 6},
+    "vae-trio-16bar": {"bands": 5},
 }
 """Recipe -> set -> minutes. The first set is the one whose pieces are drawn on the recipe's page. A chain counts in a
 second however many minutes are given."""

@@ -43,13 +43,14 @@ ROLLS = 2
 MOST_NOTES = 300
 """If two pieces have more, only one is drawn: the picture would be too large a file."""
 FETCH = {"openewld": "openewld", "freedoom": "freedoom", "chorales": "js-fakes", "nottingham": "nottingham",
-         "groove": "groove"}  # fmt: skip
+         "groove": "groove", "bands": "freedoom"}  # fmt: skip
 WHERE = {
     "openewld": "leadsheets/openewld",
     "freedoom": "band/freedoom",
     "chorales": "chorales/js-fakes",
     "nottingham": "folk/nottingham/melody",
     "groove": "groove",
+    "bands": "band",
 }
 
 
