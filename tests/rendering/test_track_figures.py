@@ -53,9 +53,7 @@ def test_the_first_pitched_part_is_shown_unless_another_is_named(tmp_path: Path)
     assert track_of(song, None, "x").parts == (Part("Keys", 4),)
     assert len(track_of(song, "guitar", "x")) == 2
     assert len(track_of(song, "30", "x")) == 2
-    with pytest.raises(
-        UnknownName, match=r"x: no part 'violin' sounds; there is Kit \(1 notes\), Keys"
-    ):
+    with pytest.raises(UnknownName, match=r"x: no part 'violin' sounds; there is Kit \(1 notes\), Keys"):
         track_of(song, "violin", "x")
     with pytest.raises(UnknownName, match=r"x: no pitched part sounds; there is Kit"):
         track_of(song.with_notes(song.notes[:1]), None, "x")
