@@ -2,8 +2,8 @@
 
 Roberts et al. 2018 give the share of tokens that come back right in two ways: each predicted from z and the true tokens
 before it (teacher-forced), and all sampled from z alone at temperature 1. z is the mean of where the encoder puts the
-clip. What the space holds is the divergence from the prior, in nats and in bits per clip: near 0 the decoder does not listen
-(the posterior has collapsed), and the first share is then that of a model without a latent space.
+clip. What the space holds is the divergence from the prior, in nats and in bits per clip: near 0 the decoder does not
+listen (the posterior has collapsed), and the first share is then that of a model without a latent space.
 """
 
 from __future__ import annotations
