@@ -127,7 +127,11 @@ def _expected_density(song: Song, canvas: Canvas, style: Mapping[str, Any]) -> f
     if not instruments or not songs:
         return 0.0
     programs = [DRUM_PROGRAM if part.is_drum else part.program for part in song.parts]
-    asked = [instruments[nearest_program(programs[part], set(instruments))] for part in canvas.open_parts]
+    asked = [
+        instruments[nearest_program(programs[part], set(instruments))]
+        for part in canvas.open_parts
+        if part < len(programs)
+    ]
     songs = max([songs, *(facts.get("songs", 1) for facts in instruments.values())])
     average = sum(facts.get("notes", 0) for facts in instruments.values()) / songs
     here = sum(facts.get("notes", 0) / max(facts.get("songs", 1), 1) for facts in asked)

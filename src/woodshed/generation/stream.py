@@ -104,11 +104,13 @@ class _Chooser:
         Raises:
             InfeasibleCanvas: if no attempt finds one that is new.
         """
+        endless_bar = None
         for attempt in range(ATTEMPTS):
             rng = np.random.default_rng([self.seed, number, attempt])
             try:
                 drawn, after = station.play(self._sampling(attempt), rng, attempt)
-            except LimitExceeded:
+            except LimitExceeded as error:
+                endless_bar = error
                 continue
             cells = bar_cells(drawn.notes)
             key = bar_hash(cells)
@@ -117,6 +119,8 @@ class _Chooser:
                 self.standstill.add(cells)
                 self.warmth = COOLING * (self.warmth + min(attempt, GENTLE))
                 return drawn, after, attempt + 1
+        if endless_bar is not None:
+            raise InfeasibleCanvas(f"bar {number + 1}: {endless_bar}") from endless_bar
         raise InfeasibleCanvas(
             f"bar {number + 1}: nothing was drawn in {ATTEMPTS} attempts but what was played before; "
             "widen the range or the key, or raise the temperature"

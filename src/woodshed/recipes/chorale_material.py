@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 
+import numpy as np
+
 from woodshed.codecs.chorale import ChoraleCodec
 from woodshed.codecs.chorale_voices import check_length, voice_notes
 from woodshed.errors import CodecError, CorpusError
@@ -78,6 +80,9 @@ def _sung(song: Song, codec: ChoraleCodec) -> Song | str:
     except CodecError:
         return "not four voices"
     try:
-        return codec.arrange(song).transpose(-codec.transposition(song))
+        sung = codec.arrange(song)
     except CodecError:
         return "out of range"
+    if len(np.unique(sung.notes["part"])) < len(sung.parts):
+        return "not four voices"  # two parts, in which no second voice ever sounds
+    return sung.transpose(-codec.transposition(song))
