@@ -46,7 +46,9 @@ class WindowStation:
                 return Drawn(np.concatenate(heard)), replace(after, at=after.at - bar)
             heard.append(notes)
             after = replace(after._told(event), at=at)
-        raise LimitExceeded(f"more than {NOTES_PER_BAR_LIMIT} events in a bar; time does not pass: train longer, or raise the temperature")
+        raise LimitExceeded(
+            f"more than {NOTES_PER_BAR_LIMIT} events in a bar; time does not pass: train longer, or raise the temperature"
+        )
 
     def _next(self, sampling: Sampling, rng: np.random.Generator) -> tuple[NDArray[Any], NDArray[Any], float, float]:
         """One event, its notes, the tick at which it starts, and the station's place after it."""
