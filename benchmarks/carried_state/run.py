@@ -71,7 +71,7 @@ def read(bundle: Bundle, song: Song, renewals: int | None) -> NDArray[np.float64
     """Nats of each event that has a whole window before it (of pitch-step-duration its pitch), as the player hears."""
     model, codec = bundle.model, bundle.codec
     window, events = model.config.window, codec.encode(song)
-    scaled = torch.from_numpy(np.ascontiguousarray(codec.scale(events)))
+    scaled = np.ascontiguousarray(codec.scale(events))
     reader: Any = _Windowed(model, 1) if renewals is None else _Carried(model, 1, renewals or 1)
     if renewals == 0:
         reader.every = len(events) + 1

@@ -9,6 +9,7 @@ from woodshed.errors import OutOfRange, UnknownName
 from woodshed.generation.filters import (
     Sampling,
     choose,
+    draw,
     keep_min_p,
     keep_top_k,
     keep_top_p,
@@ -92,3 +93,18 @@ def test_a_setting_outside_its_range_is_named(wrong: dict[str, float]) -> None:
 def test_an_unknown_field_is_named() -> None:
     with pytest.raises(UnknownName, match="loudness"):
         Sampling(temperatures={"loudness": 1})
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.3, 1.0, 2.5])
+@pytest.mark.parametrize("top_p", [0.2, 0.9, 1.0])
+def test_one_row_draws_what_it_draws_among_others(temperature: float, top_p: float) -> None:
+    chance = np.random.default_rng(5)
+    sampling = Sampling(top_p=top_p)
+    for seed in range(200):
+        logits = chance.normal(0, 3, (3, 40))
+        logits[:, chance.random(40) < 0.3] = -np.inf
+        logits[:, 7] = 0.0
+        alone = draw(logits[:1], sampling, temperature, np.random.default_rng(seed))
+        among = draw(logits, sampling, temperature, np.random.default_rng(seed))
+        assert alone.shape == (1,)
+        assert alone[0] == among[0]

@@ -152,7 +152,6 @@ class PitchStepDuration(nn.Module):
         """The state before anything was heard."""
         return self.lstm.start(batch, self.heads)
 
-    @torch.inference_mode()
     def step(self, event: Tensor, state: CarriedState) -> tuple[Heads, CarriedState]:
         """`Heads` after all notes up to ``event`` (B, 3)."""
         output, state = step_on(event, state)

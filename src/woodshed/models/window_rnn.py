@@ -278,7 +278,6 @@ class DeepRock(nn.Module):
         """The state before anything was heard."""
         return self.lstm.start(batch, self.dense, self.out)
 
-    @torch.inference_mode()
     def step(self, event: Tensor, state: CarriedState) -> tuple[Tensor, CarriedState]:
         """Logits (B, V) after all events up to ``event`` (B, 1). Nothing is dropped."""
         output, state = step_on(event, state)
