@@ -47,7 +47,7 @@ class WindowStation:
             heard.append(notes)
             after = replace(after._told(event), at=at)
         raise LimitExceeded(
-            f"more than {NOTES_PER_BAR_LIMIT} events in a bar; time stands still; train longer, or raise the temperature"
+            f"more than {NOTES_PER_BAR_LIMIT} events in a bar; time stands still; train longer, or play warmer"
         )
 
     def _next(self, sampling: Sampling, rng: np.random.Generator) -> tuple[NDArray[Any], NDArray[Any], float, float]:
