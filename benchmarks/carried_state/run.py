@@ -31,7 +31,12 @@ ROOT = HERE.parents[1]
 DATA = Path(os.environ.get("WOODSHED_DATA", ROOT.parent / "shared" / "data"))
 BUILD = ROOT / "build" / "carried_state"
 RECIPES = ("deeprock", "pitch-step-duration")
-RENEWALS = {"windowed": None, "carried": 2, "carried, renewed once a window": 1, "carried, never renewed": 0}
+RENEWALS = {
+    "windowed": None,
+    "carried, renewed twice a window": 2,
+    "carried, renewed once a window": 1,
+    "carried, never renewed": 0,
+}
 """How many states begin while a window passes; 0: one state from the first event on; None: a window for each event."""
 DRAWS = 2000
 COLUMNS = ["recipe", "way", "song", "events", "nats"]
@@ -72,9 +77,7 @@ def read(bundle: Bundle, song: Song, renewals: int | None) -> NDArray[np.float64
     model, codec = bundle.model, bundle.codec
     window, events = model.config.window, codec.encode(song)
     scaled = np.ascontiguousarray(codec.scale(events))
-    reader: Any = _Windowed(model, 1) if renewals is None else _Carried(model, 1, renewals or 1)
-    if renewals == 0:
-        reader.every = len(events) + 1
+    reader: Any = _Windowed(model, 1) if renewals is None else _Carried(model, 1, renewals)
     said, logits = reader.begin(scaled[:window]), []
     for event in scaled[window:]:
         logits.append(said.pitch[0] if isinstance(said, tuple) else said[0])

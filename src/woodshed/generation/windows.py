@@ -1,13 +1,15 @@
 """Playing on from a window of events, as the Keras systems do: the latest events are read, the next is drawn.
 
 There are two modes. ``"windowed"`` is what the nets were trained for: each event is drawn after just the last L, the
-length of the window. ``"carried"`` lets states run on from event to event instead of reading a window anew: the state
-that is asked has heard between L and L + L / `RENEWALS` events, then a younger one that has heard L takes its place. It
-costs a few rows of one step; what it costs in nats is measured in ``benchmarks/carried_state``.
+length of the window. ``"carried"`` lets states run on from event to event instead of reading a window anew. Where a net
+says so (its ``renewals``), the state that is asked has heard between L and L + L / renewals events, then a younger one
+that has heard L takes its place, which costs a few rows of one step; else one state hears all. What that costs in nats
+is measured in ``benchmarks/carried_state``.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,8 +22,6 @@ from woodshed.errors import UnknownName, UsageError
 from woodshed.generation.filters import Sampling, draw
 
 MODES = ("windowed", "carried")
-RENEWALS = 2
-"""How many states begin while one window passes, in the mode ``"carried"``."""
 
 
 def check_mode(bundle: Bundle, mode: str) -> None:
@@ -110,9 +110,10 @@ class _Windowed:
 class _Carried:
     """B streams, each with a few states of different ages, oldest first; the oldest is asked. All step as one."""
 
-    def __init__(self, model: Any, count: int, renewals: int = RENEWALS) -> None:
+    def __init__(self, model: Any, count: int, renewals: int | None = None) -> None:
         self.model, self.count = model, count
-        self.every = -(-model.config.window // renewals)
+        times = model.renewals if renewals is None else renewals
+        self.every = -(-model.config.window // times) if times else math.inf
         self.blank = self.state = model.start(count)
         self.ages = [0]
 

@@ -82,6 +82,8 @@ class PitchStepDuration(nn.Module):
     """
 
     name: ClassVar[str] = "pitch-step-duration"
+    renewals: ClassVar[int] = 2
+    """How many carried states begin while a window passes: one that hears all predicts worse (measured)."""
 
     def __init__(self, config: PitchStepDurationConfig) -> None:
         super().__init__()

@@ -217,6 +217,8 @@ class DeepRock(nn.Module):
     """
 
     name: ClassVar[str] = "deeprock"
+    renewals: ClassVar[int] = 0
+    """How many carried states begin while a window passes: none, as one that hears all predicts better (measured)."""
     loss_words: ClassVar[str] = LOSS
 
     def __init__(self, config: DeepRockConfig) -> None:
