@@ -57,7 +57,7 @@ Attributes = Mapping[str, float]
 
 
 @dataclass(frozen=True)
-class _Request:
+class Request:
     """What is wanted, apart from the notes."""
 
     codec: Any
@@ -117,9 +117,9 @@ def play_latent(
         InfeasibleCanvas: if the key and the ranges leave a part nothing to play.
     """
     _, codec = latent_model(bundle)
-    _check_wish(bundle, codec, wish, sampling)
+    check_wish(bundle, codec, wish, sampling)
     shift = attribute_shift(bundle, wish.attributes)
-    request = _request(bundle, codec, wish)
+    request = request_of(bundle, codec, wish)
 
     def answer(rng: np.random.Generator, tell: Told | None) -> tuple[list[Song], Canvas]:
         songs = []
@@ -205,7 +205,7 @@ def _varied(
 
 
 def _draw(
-    bundle: Bundle, request: _Request, sampling: Sampling, shift: NDArray[np.float64], rng: np.random.Generator
+    bundle: Bundle, request: Request, sampling: Sampling, shift: NDArray[np.float64], rng: np.random.Generator
 ) -> Song:
     """One song. A band that is not named is the one that its first bar has."""
     codec = request.codec
@@ -213,18 +213,18 @@ def _draw(
     points = imagine(bundle, walk(rng, request.pieces, latent_size(bundle), stray)) + shift
     if codec.per_part and request.wish.parts is None:
         first = codec.decode(decode_points(bundle, points[:1], sampling.temperature, rng)[0], request.frame)
-        request = replace(request, seats=_seated(codec, first.parts), frame=request.frame.replace(parts=first.parts))
+        request = replace(request, seats=seated(codec, first.parts), frame=request.frame.replace(parts=first.parts))
     return request.answer(decode_points(bundle, points, sampling.temperature, rng, request.masks()))
 
 
-def _request(bundle: Bundle, codec: Any, wish: Wish) -> _Request:
+def request_of(bundle: Bundle, codec: Any, wish: Wish) -> Request:
     seats = _seats(bundle, codec, wish)
     players = tuple(seat or PLAYERS[row % len(PLAYERS)] for row, seat in enumerate(seats))
     if codec.per_part:
         players = tuple(seat for seat in seats if seat is not None)
     bpm = float(wish.bpm or bundle.style.get("bpm", DEFAULT_BPM))
     frame = frame_for(codec, players, np.array([(0, bpm)], TEMPO), np.empty(0, KEY))
-    request = _Request(codec, frame, wish.bars, seats, wish, bundle)
+    request = Request(codec, frame, wish.bars, seats, wish, bundle)
     for name in wish.ranges:
         if not any(_is_meant(codec, name, row, seat) for row, seat in enumerate(seats) if seat) and any(seats):
             there = ", ".join(part_name(seat) for seat in seats if seat and not seat.is_drum)
@@ -236,7 +236,7 @@ def _request(bundle: Bundle, codec: Any, wish: Wish) -> _Request:
 def _seats(bundle: Bundle, codec: Any, wish: Wish) -> tuple[Seat, ...]:
     """Who plays each row; of a band that is not named nobody yet."""
     if isinstance(codec, ClipBandCodec):
-        return _seated(codec, wish.parts or ())
+        return seated(codec, wish.parts or ())
     if isinstance(codec, ClipTrioCodec):
         return _trio(bundle, wish)
     is_drum = isinstance(codec, ClipDrumsCodec)
@@ -247,7 +247,7 @@ def _seats(bundle: Bundle, codec: Any, wish: Wish) -> tuple[Seat, ...]:
     return (wish.parts[0] if wish.parts else usual,)
 
 
-def _seated(codec: Any, parts: Sequence[Part]) -> tuple[Seat, ...]:
+def seated(codec: Any, parts: Sequence[Part]) -> tuple[Seat, ...]:
     """The parts in the order of the rows; the others rest."""
     rows = len(codec.parts)
     if len(parts) > rows:
@@ -274,7 +274,7 @@ def _trio(bundle: Bundle, wish: Wish) -> tuple[Seat, ...]:
     return tuple(seats)
 
 
-def _pitches(request: _Request, row: int, seat: Part) -> NDArray[np.bool_]:
+def _pitches(request: Request, row: int, seat: Part) -> NDArray[np.bool_]:
     """(128,) what the key and the ranges leave to a part, of the pitches that the model plays.
 
     Raises:
@@ -321,7 +321,7 @@ def _silent(size: int) -> NDArray[np.bool_]:
     return mask
 
 
-def _check_wish(bundle: Bundle, codec: Any, wish: Wish, sampling: Sampling) -> None:
+def check_wish(bundle: Bundle, codec: Any, wish: Wish, sampling: Sampling) -> None:
     check_bars(wish.bars)
     if wish.bpm is not None:
         check_bpm(wish.bpm)

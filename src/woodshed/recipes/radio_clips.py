@@ -31,8 +31,8 @@ def latent_station(bundle: Bundle, wish: Wish, sampling: Sampling, rng: np.rando
     """
     _, codec = latent_model(bundle)
     wish = replace(wish, bars=codec.bars)
-    latents._check_wish(bundle, codec, wish, sampling)
-    request = latents._request(bundle, codec, wish)
+    latents.check_wish(bundle, codec, wish, sampling)
+    request = latents.request_of(bundle, codec, wish)
     stray = latents.STRAY_OF_BARS if codec.per_part else latents.STRAY
 
     def point(rng: np.random.Generator, last: Any) -> Any:
@@ -42,7 +42,7 @@ def latent_station(bundle: Bundle, wish: Wish, sampling: Sampling, rng: np.rando
     if codec.per_part and wish.parts is None:
         tokens = decode_points(bundle, imagine(bundle, point(rng, None)[None]), sampling.temperature, rng)
         parts = codec.decode(tokens[0], request.frame).parts
-        seats = latents._seated(codec, parts)
+        seats = latents.seated(codec, parts)
         request = replace(request, seats=seats, frame=request.frame.replace(parts=parts))
 
     def draw(sampling: Sampling, rng: np.random.Generator, last: Any) -> tuple[Song, Any]:
