@@ -12,7 +12,7 @@ from typing import Any
 
 from eight_bars import as_seen
 from pieces import CHOSEN
-from tables import figure, nats_table, table
+from tables import figure, latent_table, nats_table, table
 
 from music import BY_CODEC, LESSONS, OTHERS, TITLES, Lesson, lessons, material_of
 from woodshed.bundle import load_bundle
@@ -165,7 +165,12 @@ def learned(own: list[dict[str, str]], data: str) -> str:
     """The held-out figure."""
     if not own:
         return "Not measured yet: `make recipes`.\n"
-    return f"Held-out nats; lower is better.\n\n{nats_table(own, data)}"
+    text = f"Held-out nats; lower is better.\n\n{nats_table(own, data)}"
+    if own[0]["bits"]:
+        text += (
+            f"\nThese nats are an upper bound. Tokens of held-out clips that come back right:\n\n{latent_table(own)}"
+        )
+    return text
 
 
 def played(pieces: list[dict[str, str]], picture: str) -> str:
