@@ -167,9 +167,7 @@ def learned(own: list[dict[str, str]], data: str) -> str:
         return "Not measured yet: `make recipes`.\n"
     text = f"Held-out nats; lower is better.\n\n{nats_table(own, data)}"
     if own[0]["bits"]:
-        text += (
-            f"\nThese nats are an upper bound. Tokens of held-out clips that come back right:\n\n{latent_table(own)}"
-        )
+        text += f"\nAn upper bound. Tokens of held-out clips that come back right:\n\n{latent_table(own)}"
     return text
 
 
