@@ -116,7 +116,7 @@ def measure_music(
         made = []
         for piece in range(options.pieces):
             clip = generate(bundle, Wish(bars=bars, meter=meter), seed=options.seed + piece, candidates=candidates)[0]
-            made.append(clip.song)
+            made.append(played(clip.song, lesson))
             if (piece + 1) % 25 == 0:
                 tell(f"{lesson.name}: {piece + 1} of {options.pieces} pieces of {bars} bars")
         for source, songs in (("generated", made), ("real", real)):
@@ -125,6 +125,13 @@ def measure_music(
             row |= {"candidates": candidates if source == "generated" else "", "meter": str(meter)}
             rows.append(row | summary([figures(song, indices) for song in songs]))
     return rows
+
+
+def played(song: Song, lesson: Lesson) -> Song:
+    """What the model itself played: of a melody over chords, not the chords that it was given."""
+    if lesson.recipe.material["kind"] != "lead-sheets":
+        return song
+    return song.replace(parts=song.parts[:1], notes=song.notes[song.notes["part"] == 0])
 
 
 def choose(songs: Sequence[Song], meter: Meter, bars: int, most: int) -> list[Song]:
