@@ -187,3 +187,12 @@ def test_a_short_tune_can_be_learned_by_heart(attention: int) -> None:
 def test_sizes_that_do_not_fit_are_refused(sizes: dict[str, Any], told: str) -> None:
     with pytest.raises(ValueError, match=told):
         EventRNNConfig(**{**TINY, **sizes})
+
+
+def test_attention_stays_finite_over_long_songs() -> None:
+    net = EventRNN(EventRNNConfig(inputs=5, labels=4, width=8, layers=1, dropout=0.0, attention=4))
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.mul_(8.0)  # a net whose loop of mixed outputs grew without end when it was linear
+    logits = net(torch.randint(0, 5, (1, 3000, 1)))
+    assert torch.isfinite(logits).all()

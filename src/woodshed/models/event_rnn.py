@@ -181,7 +181,8 @@ class EventRNN(nn.Module):
         x = torch.addmm(inputs, attended, attention.merge[layer.inputs :])
         output, cell = layer.step(torch.addmm(layer.bias, torch.cat((x, output), 1), layer.kernel), cell)
         attended = attention.attend(output, cell, memory, keys)
-        mixed = torch.addmm(attention.mix_bias, torch.cat((output, attended), 1), attention.mix)
+        # Bounded: what is mixed is remembered, attended to and mixed again, and grows without end where that is linear.
+        mixed = torch.tanh(torch.addmm(attention.mix_bias, torch.cat((output, attended), 1), attention.mix))
         memory = torch.cat((memory[:, 1:], mixed[:, None]), 1)
         keys = torch.cat((keys[:, 1:], (mixed @ attention.key)[:, None]), 1)
         return mixed, output, cell, attended, memory, keys
