@@ -8,7 +8,8 @@ References:
     on the first layer only, asked by that layer's cell and output together, over outputs already mixed with
     what was attended to; before L outputs exist the window holds zeros, which take their share of the softmax.
     We differ in taking the indices that are on instead of multi-hot vectors, so that the first product is a
-    sum of rows; see `woodshed.models.lstm`.
+    sum of rows, see `woodshed.models.lstm`, and in a tanh over what is mixed: it is remembered and mixed again, and
+    that loop, linear there, overflows in long songs.
 
 Shape letters: B songs, T steps, K inputs on at once, N inputs, W width, L attention length.
 """
