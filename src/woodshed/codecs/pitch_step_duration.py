@@ -21,6 +21,9 @@ FIELDS = ("pitch", "step", "duration")
 PITCHES = 128
 VELOCITY = 100
 
+UNITS = np.array((PITCHES, 1.0, 1.0))
+"""What the net reads its inputs in: pitches of 0-1, seconds."""
+
 
 @dataclass(frozen=True)
 class PitchStepDurationCodec:
@@ -143,7 +146,8 @@ class PitchStepDurationCodec:
 
     def scale(self, rows: NDArray[np.float64]) -> NDArray[np.float32]:
         """(..., 3): rows as the net reads them, the pitch divided by 128."""
-        return (rows / (PITCHES, 1.0, 1.0)).astype(np.float32)
+        scaled: NDArray[np.float32] = (rows / UNITS).astype(np.float32)
+        return scaled
 
     def pitches(self) -> list[tuple[int, ...]]:
         """What each id of the field pitch sounds: itself."""

@@ -139,5 +139,7 @@ class _Carried:
         if old:
             self.state = select(self.state, torch.arange(old, len(self.ages) * self.count))
         self.ages = [age + 1 for age in self.ages[old // self.count :]]
+        if len(heard) == self.count:
+            return said
         asked = slice(old, old + self.count)
         return type(said)(*(head[asked] for head in said)) if isinstance(said, tuple) else said[asked]

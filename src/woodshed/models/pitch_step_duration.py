@@ -167,7 +167,8 @@ def _heads(said: Tensor) -> Heads:
 
 def _tell(output: Array, state: CarriedState | SlidingState) -> Heads:
     """What the heads make of the last output (W, B) of the LSTM."""
-    return _heads(torch.from_numpy(dense(state.weights.dense[0], output).T))
+    said = dense(state.weights.dense[0], output)
+    return Heads(*map(torch.from_numpy, (said[:PITCHES].T, said[PITCHES], said[PITCHES + 1])))
 
 
 def squared_with_positive_pressure(predicted: Tensor, true: Tensor) -> Tensor:
