@@ -353,7 +353,7 @@ def test_seconds_become_bars_and_a_net_that_lets_no_time_pass_is_drawn_again() -
     with torch.no_grad():
         bundle.model.heads.bias[128] = 0
     stuck = tune_window(bundle, frame, passage)
-    with pytest.raises(LimitExceeded, match="time does not pass"):
+    with pytest.raises(LimitExceeded, match="time stands still"):
         stuck.play(Sampling(temperature=1.0), np.random.default_rng(0), 0)
 
 
