@@ -19,7 +19,8 @@ ROLLS = "rolls"
 
 def kind_of(bundle: Bundle) -> str:
     """``"notes"``: rows of many parts, on a canvas. ``"events"``: one sequence, such as a melody. ``"windows"``: one
-    sequence of which a model sees the latest few events, as in the Keras systems. ``"latent"``: clips that are points in a space. ``"rolls"``: rows of binary cells."""
+    sequence of which a model sees the latest few events, as in the Keras systems. ``"latent"``: clips that are
+    points in a space. ``"rolls"``: rows of binary cells."""
     if isinstance(bundle.codec, NoteStepCodec):
         return NOTES
     if hasattr(bundle.codec, "clips"):
