@@ -11,10 +11,15 @@ from woodshed.errors import BundleError
 if TYPE_CHECKING:
     from woodshed.models.note_transformer import NoteTransformer
 
-NOTES, EVENTS, WINDOWS = "notes", "events", "windows"
-LATENT = "latent"
-"""Clips of some bars, each of which is a point in a space."""
-ROLLS = "rolls"
+NOTES, EVENTS, WINDOWS, LATENT, ROLLS = "notes", "events", "windows", "latent", "rolls"
+KINDS = {
+    NOTES: ("plays parts, note by note", ("band",)),
+    EVENTS: ("plays one sequence of events", ("lookback-rnn", "markov", "chorale")),
+    WINDOWS: ("plays one line through a window of its latest events", ("shred", "deeprock", "pitch-step-duration")),
+    LATENT: ("has a latent space of clips", ("vae-melody-2bar", "vae-trio-16bar")),
+    ROLLS: ("plays binary rolls", ("chord-melody", "pianoroll")),
+}
+"""Kind -> what a bundle of it does, and recipes that train one."""
 
 
 def kind_of(bundle: Bundle) -> str:
@@ -30,64 +35,42 @@ def kind_of(bundle: Bundle) -> str:
     return WINDOWS if hasattr(bundle.codec, "windows") else EVENTS
 
 
-def roll_model(bundle: Bundle) -> tuple[Any, Any]:
-    """Its model, which has ``start`` and ``step``, and codec, which has ``rows``.
-
-    Raises:
-        BundleError: if the bundle plays otherwise.
-    """
-    if kind_of(bundle) != ROLLS:
-        raise BundleError(f"{_named(bundle)} plays no binary rolls; this needs a bundle such as one of `chord-melody`")
-    return bundle.model, bundle.codec
-
-
 def note_model(bundle: Bundle) -> tuple[NoteTransformer, NoteStepCodec]:
-    """Its model and codec.
-
-    Raises:
-        BundleError: if the bundle plays events.
-    """
-    if kind_of(bundle) != NOTES:
-        raise BundleError(
-            f"{_named(bundle)} plays one line of events, and this needs one that plays parts, such as `band`"
-        )
-    return bundle.model, bundle.codec
+    """The model and codec of a bundle of notes; like all of these, raises `BundleError` if it is of another kind."""
+    return _only(NOTES, bundle)
 
 
 def event_model(bundle: Bundle) -> tuple[Any, EventCodec]:
-    """Its model, which has ``start``, ``step`` and ``select``, and codec.
-
-    Raises:
-        BundleError: if the bundle plays parts.
-    """
-    if kind_of(bundle) != EVENTS:
-        raise BundleError(f"{_named(bundle)} plays parts, and this needs one that plays events, such as `lookback-rnn`")
-    return bundle.model, bundle.codec
+    """Its model, which has ``start``, ``step`` and ``select``, and codec."""
+    return _only(EVENTS, bundle)
 
 
 def window_model(bundle: Bundle) -> tuple[Any, Any]:
-    """Its model, which has ``read`` and ``slide``, and codec.
-
-    Raises:
-        BundleError: if the bundle plays otherwise.
-    """
-    if kind_of(bundle) != WINDOWS:
-        raise BundleError(f"{_named(bundle)} has no window; this needs a bundle that has, such as one of `shred`")
-    return bundle.model, bundle.codec
+    """Its model, which has ``read`` and ``slide``, and codec."""
+    return _only(WINDOWS, bundle)
 
 
 def latent_model(bundle: Bundle) -> tuple[Any, Any]:
-    """Its model, which has ``encode``, ``nats`` and ``sample``, and codec.
+    """Its model, which has ``encode``, ``nats`` and ``sample``, and codec."""
+    return _only(LATENT, bundle)
+
+
+def roll_model(bundle: Bundle) -> tuple[Any, Any]:
+    """Its model, which has ``start`` and ``step``, and codec, which has ``rows``."""
+    return _only(ROLLS, bundle)
+
+
+def _only(kind: str, bundle: Bundle) -> tuple[Any, Any]:
+    """The model and codec of a bundle of this kind.
 
     Raises:
-        BundleError: if the bundle has no latent space.
+        BundleError: saying what the bundle is and can do, and which recipes would serve.
     """
-    if kind_of(bundle) != LATENT:
+    found = kind_of(bundle)
+    if found != kind:
+        (is_now, _), (needed, recipes) = KINDS[found], KINDS[kind]
         raise BundleError(
-            f"{_named(bundle)} has no latent space, and this needs one that has, such as `vae-melody-2bar`"
+            f"{bundle.folder or 'the bundle'} (recipe {bundle.recipe}) {is_now} and can "
+            f"{' and '.join(bundle.capabilities)}; this needs one that {needed}, such as {' or '.join(recipes)}"
         )
     return bundle.model, bundle.codec
-
-
-def _named(bundle: Bundle) -> str:
-    return f"{bundle.folder or 'the bundle'} (recipe {bundle.recipe})"
