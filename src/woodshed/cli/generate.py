@@ -21,12 +21,10 @@ def command(
         int | None,
         typer.Option("--bars", metavar="N", help="How many new bars, 1-4096; 8, or to the end of --over's music."),
     ] = None,
-    parts: Annotated[
-        str | None, typer.Option("--parts", metavar="NAMES", help="Who plays, such as 'drums, bass, lead guitar'.")
-    ] = None,
+    parts: playing.Parts = None,
     key: playing.InKey = None,
-    tempo: Annotated[float | None, typer.Option("--tempo", metavar="BPM", help="Quarter notes per minute.")] = None,
-    meter: Annotated[str | None, typer.Option("--meter", metavar="B/V", help="Meter, such as 4/4 or 7/8.")] = None,
+    tempo: playing.Tempo = None,
+    meter: playing.InMeter = None,
     temperature: playing.Temperature = None,
     top_p: playing.TopP = None,
     top_k: playing.TopK = None,
@@ -43,14 +41,7 @@ def command(
     primer: Annotated[
         Path | None, typer.Option("--primer", metavar="FILE", help="Go on from this music, as `continue` does.")
     ] = None,
-    primer_melody: Annotated[
-        str | None,
-        typer.Option(
-            "--primer-melody",
-            metavar="EVENTS",
-            help="Go on from a melody typed in sixteenths, such as '[60,-2,62,-1]': a pitch, -2 hold, -1 off.",
-        ),
-    ] = None,
+    primer_melody: playing.PrimerMelody = None,
     over: Annotated[
         Path | None,
         typer.Option("--over", metavar="FILE", help="Play a solo over this music, in its key, on its bars; keep both."),

@@ -1,4 +1,4 @@
-"""What `generate` and `continue` share: how to ask, and how to hand over what was made."""
+"""What the verbs that play share: how to ask, and how to hand over what was made."""
 
 from __future__ import annotations
 
@@ -19,6 +19,19 @@ Bars = Annotated[int | None, typer.Option("--bars", metavar="N", help="How many 
 InKey = Annotated[
     str | None,
     typer.Option("--key", metavar="KEY", help="Keep pitched parts in a key, such as 'F minor' or 'A blues'."),
+]
+Parts = Annotated[
+    str | None, typer.Option("--parts", metavar="NAMES", help="Who plays, such as 'drums, bass, lead guitar'.")
+]
+Tempo = Annotated[float | None, typer.Option("--tempo", metavar="BPM", help="Quarter notes per minute.")]
+InMeter = Annotated[str | None, typer.Option("--meter", metavar="B/V", help="Meter, such as 4/4 or 7/8.")]
+PrimerMelody = Annotated[
+    str | None,
+    typer.Option(
+        "--primer-melody",
+        metavar="EVENTS",
+        help="Go on from a melody typed in sixteenths, such as '[60,-2,62,-1]': a pitch, -2 hold, -1 off.",
+    ),
 ]
 Temperature = Annotated[
     str | None,
