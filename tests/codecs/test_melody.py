@@ -158,8 +158,10 @@ def key_row(events: list[int], t: int, bar: int) -> list[int]:
 @given(events_of_basic, BARS)
 def test_attention_rnn_sees_the_note_its_direction_the_bar_and_the_keys(events: NDArray[np.int64], bar: int) -> None:
     past = events.tolist()
-    rows = [sorted(row[row >= 0].tolist()) for row in ATTENTION.look(events, bar)]
-    assert rows == [key_row(past, t, bar) for t in range(len(past) + 1)]
+    rows = ATTENTION.look(events, bar)
+    assert np.array_equal(rows[:, :3], LOOKBACK.look(events, bar)[:, :3])  # the events just now, 1 and 2 bars ago
+    keys = [sorted(row[row >= 0] - 3 * 38) for row in rows[:, 3:]]
+    assert keys == [key_row(past, t, bar) for t in range(len(past) + 1)]
     assert np.array_equal(ATTENTION.targets(events, bar), LOOKBACK.targets(events, bar))
 
 
@@ -175,7 +177,7 @@ def test_sizes_are_those_of_the_published_models() -> None:
     assert (BASIC.events, BASIC.inputs, BASIC.labels, BASIC.active) == (38, 38, 38, 1)
     assert (LOOKBACK.events, LOOKBACK.inputs, LOOKBACK.labels, LOOKBACK.active) == (38, 121, 40, 10)
     assert (MONO.events, MONO.inputs, MONO.labels) == (130, 130, 130)
-    assert (ATTENTION.events, ATTENTION.inputs, ATTENTION.labels, ATTENTION.active) == (38, 75, 40, 38)
+    assert (ATTENTION.events, ATTENTION.inputs - 3 * 38, ATTENTION.labels, ATTENTION.active - 3) == (38, 75, 40, 38)
 
 
 def test_a_song_of_many_parts_gives_its_tune() -> None:

@@ -64,21 +64,22 @@ class MelodyCodec:
     3 E + 5, 3 E + 6    event t - 1 is that of 1 bar, of 2 bars before it
     =================== =============================================================================
 
-    With ``key`` (beside ``lookback``, whose labels stay) they are those of Attention RNN, for P = E - 2 pitches:
+    With ``key`` (beside ``lookback``, whose labels stay) those of Attention RNN follow the first 3 E, for P = E - 2
+    pitches:
 
-    =================== =============================================================================
-    input               on when
-    =================== =============================================================================
-    0 to P - 1          that pitch sounds
-    P, P + 1            a note sounds; none does
-    P + 2               event t - 1 is its note-on
-    P + 3, P + 4        the melody goes up, down: the direction of the last step that was one
-    P + 5, P + 6        event t - 1 is that of 1 bar, of 2 bars before it
-    P + 7 to P + 13     binary digits of t's place within eight bars, in sixteenths, the ones first
-    P + 14              event t begins a bar
-    P + 15 to P + 26    the major keys, C first, that hold the most of all notes so far (all, if there are none)
-    P + 27 to P + 38    the same of the last three different pitches
-    =================== =============================================================================
+    ====================== ==========================================================================
+    input, from 3 E        on when
+    ====================== ==========================================================================
+    0 to P - 1             that pitch sounds
+    P, P + 1               a note sounds; none does
+    P + 2                  event t - 1 is its note-on
+    P + 3, P + 4           the melody goes up, down: the direction of the last step that was one
+    P + 5, P + 6           event t - 1 is that of 1 bar, of 2 bars before it
+    P + 7 to P + 13        binary digits of t's place within eight bars, in sixteenths, the ones first
+    P + 14                 event t begins a bar
+    P + 15 to P + 26       the major keys, C first, that hold the most of all notes so far (or all)
+    P + 27 to P + 38       the same of the last three different pitches
+    ====================== ==========================================================================
 
     Kept exactly: onset, duration and pitch of a melody on sixteenths within the range, until the song's
     length. Dropped: velocities (100 for all), a second note together with another.
@@ -92,8 +93,9 @@ class MelodyCodec:
         Magenta's ``MelodyOneHotEncoding``, ``LookbackEventSequenceEncoderDecoder`` and ``KeyMelodyEncoderDecoder``
         (``note_seq``), whose numbering and precedence we keep; of the last see `woodshed.codecs.melody_key`. We
         differ in looking back by bars of the song's meter, not always by 16 and 32 steps; in counting the place
-        within two bars (the same in 4/4) and wrapping at 32; in digits that are on or off, not 1 or -1; and in
-        predicting the first event too, from nothing.
+        within two bars (the same in 4/4) and wrapping at 32; in digits that are on or off, not 1 or -1; in
+        predicting the first event too, from nothing; and in that ``key`` keeps the three events: without those 1 and
+        2 bars ago a net must remember them to know which label means them, and learns it in hours, not minutes.
     """
 
     low: int = 48
@@ -103,7 +105,7 @@ class MelodyCodec:
     lookback: bool = False
     """Whether Lookback RNN's inputs and labels are used."""
     key: bool = False
-    """Whether Attention RNN's inputs stand in for those of Lookback RNN."""
+    """Whether Attention RNN's inputs follow the three events of Lookback RNN's."""
     transpose: bool = True
     """Whether `arrange` moves a melody to C major or A minor and by octaves to the middle of the range."""
 
@@ -128,7 +130,7 @@ class MelodyCodec:
     def inputs(self) -> int:
         """Width of the multi-hot input."""
         if self.key:
-            return key_inputs(self.high - self.low, len(LOOKBACK_BARS))
+            return 3 * self.events + key_inputs(self.high - self.low, len(LOOKBACK_BARS))
         return 3 * self.events + COUNTER_BITS + len(LOOKBACK_BARS) if self.lookback else self.events
 
     @property
@@ -140,7 +142,7 @@ class MelodyCodec:
     def active(self) -> int:
         """The most inputs that are on at once: K."""
         if self.key:
-            return key_active(len(LOOKBACK_BARS))
+            return 3 + key_active(len(LOOKBACK_BARS))
         return 3 + COUNTER_BITS + len(LOOKBACK_BARS) if self.lookback else 1
 
     def field_sizes(self) -> dict[str, int]:
@@ -330,28 +332,27 @@ class MelodyCodec:
 
     def _rows(self, events: NDArray[np.int64], first: int, steps_per_bar: int) -> NDArray[np.int64]:
         """Rows ``first`` to N of `look`."""
-        if self.key:
-            line = np.asarray(events, np.int64) - FIRST_PITCH
-            return key_rows(line, first, self.low, self.high - self.low, steps_per_bar, LOOKBACK_BARS)
         place = np.arange(first, len(events) + 1)
         last = _at(events, place - 1, -1)
         if not self.lookback:
             return last[:, None]
         back = [bars * steps_per_bar for bars in LOOKBACK_BARS]
-        rows = np.full((len(place), self.active), -1)
-        rows[:, 0] = last
-        offset = self.events
-        for number, distance in enumerate(back):
-            rows[:, 1 + number] = _at(events, place - distance, NO_EVENT) + offset
-            offset += self.events
+        heard = [last]
+        for number, distance in enumerate(back, start=1):
+            heard.append(_at(events, place - distance, NO_EVENT) + number * self.events)
+        offset = len(heard) * self.events
+        if self.key:
+            line = np.asarray(events, np.int64) - FIRST_PITCH
+            rows = key_rows(line, first, self.low, self.high - self.low, steps_per_bar, LOOKBACK_BARS)
+            return np.column_stack((*heard, np.where(rows < 0, -1, rows + offset)))
         bits = np.arange(COUNTER_BITS)
         is_on = (place % (LOOKBACK_BARS[-1] * steps_per_bar))[:, None] >> bits & 1
-        rows[:, 3 : 3 + COUNTER_BITS] = np.where(is_on, offset + bits, -1)
+        heard.append(np.where(is_on, offset + bits, -1))
         offset += COUNTER_BITS
         for number, distance in enumerate(back):
             repeats = (place > distance) & (_at(events, place - 1 - distance, -1) == last)
-            rows[:, 3 + COUNTER_BITS + number] = np.where(repeats, offset + number, -1)
-        return rows
+            heard.append(np.where(repeats, offset + number, -1))
+        return np.column_stack(heard)
 
 
 def _at(events: NDArray[np.int64], places: NDArray[np.int64], missing: int) -> NDArray[np.int64]:

@@ -2,14 +2,11 @@
 
 References:
     Waite 2016, "Generating Long-Term Structure in Songs and Stories" (Magenta blog); magenta/models/shared/
-    events_rnn_graph.py (`make_rnn_cell`) and tf.contrib.rnn's AttentionCellWrapper, kept in magenta/contrib/rnn.py;
-    Cheng et al. 2016 (attention over a recurrent net's own past).
+    events_rnn_graph.py (`make_rnn_cell`); for attention see `woodshed.models.attending_lstm`.
     As there: one bias per gate, a forget gate that starts open, dropout on what each layer hands on, attention
-    on the first layer only, asked by that layer's cell and output together, over outputs already mixed with
-    what was attended to; before L outputs exist the window holds zeros, which take their share of the softmax.
+    on the first layer only.
     We differ in taking the indices that are on instead of multi-hot vectors, so that the first product is a
-    sum of rows, see `woodshed.models.lstm`, and in a tanh over what is mixed: it is remembered and mixed again, and
-    that loop, linear there, overflows in long songs.
+    sum of rows, see `woodshed.models.lstm`.
 
 Shape letters: B songs, T steps, K inputs on at once, N inputs, W width, L attention length.
 """
@@ -23,6 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from woodshed.models.attending_lstm import Attention
 from woodshed.models.lstm import LSTMLayer, add_rows, glorot
 
 State = tuple[Tensor, ...]
@@ -66,24 +64,6 @@ class EventRNNConfig:
     def as_dict(self) -> dict[str, Any]:
         """The sizes as JSON."""
         return asdict(self)
-
-
-class Attention(nn.Module):
-    """AttentionCellWrapper's four maps: merge with the input, key, question and score, mix with the output."""
-
-    def __init__(self, inputs: int, width: int) -> None:
-        super().__init__()
-        self.merge, self.merge_bias = glorot(inputs + width, inputs), nn.Parameter(torch.zeros(inputs))
-        self.key = glorot(width, width)
-        self.question, self.question_bias = glorot(2 * width, width), nn.Parameter(torch.zeros(width))
-        self.score = nn.Parameter(torch.empty(width).uniform_(-1, 1) * (3 / width) ** 0.5)
-        self.mix, self.mix_bias = glorot(2 * width, width), nn.Parameter(torch.zeros(width))
-
-    def attend(self, output: Tensor, cell: Tensor, memory: Tensor, keys: Tensor) -> Tensor:
-        """What an output and its cell (B, W) find among the last outputs (B, L, W): their weighted sum (B, W)."""
-        question = torch.addmm(self.question_bias, torch.cat((cell, output), 1), self.question)
-        weights = ((keys + question[:, None]).tanh() @ self.score).softmax(1)
-        return torch.bmm(weights[:, None], memory)[:, 0]
 
 
 class EventRNN(nn.Module):
@@ -133,7 +113,7 @@ class EventRNN(nn.Module):
             if i == 0 and self.attention is not None:
                 table = self.attention.merge[: self.config.inputs]
                 merged = add_rows(active, table) + self.attention.merge_bias
-                x, *rest = self._attending_step(merged, (output, cell, *state[depth:]))
+                x, *rest = self.attention.step(merged, layer, (output, cell, *state[depth:]))
                 after += rest
                 continue
             if i == 0:
@@ -161,32 +141,11 @@ class EventRNN(nn.Module):
         return outputs
 
     def _first_attending(self, active: Tensor) -> Tensor:
-        """The first layer's outputs (T, B, W) with attention; each waits for the one before it."""
+        """The first layer's outputs (T, B, W) with attention."""
         assert self.attention is not None
         rows = add_rows(active.reshape(-1, active.shape[-1]), self.attention.merge[: self.config.inputs])
         merged = (rows + self.attention.merge_bias).view(*active.shape[:2], -1)
-        start = self.start(active.shape[1])
-        state: State = (*start[:2], *start[-3:])
-        outputs = []
-        for inputs in merged.unbind(0):
-            output, *rest = self._attending_step(inputs, state)
-            outputs.append(output)
-            state = tuple(rest)
-        return torch.stack(outputs)
-
-    def _attending_step(self, inputs: Tensor, state: State) -> State:
-        """The first layer's step: merged inputs (B, N), its own part of the state -> output, and that part after it."""
-        assert self.attention is not None
-        attention, layer = self.attention, self._layers()[0]
-        output, cell, attended, memory, keys = state
-        x = torch.addmm(inputs, attended, attention.merge[layer.inputs :])
-        output, cell = layer.step(torch.addmm(layer.bias, torch.cat((x, output), 1), layer.kernel), cell)
-        attended = attention.attend(output, cell, memory, keys)
-        # Bounded: what is mixed is remembered, attended to and mixed again, and grows without end where that is linear.
-        mixed = torch.tanh(torch.addmm(attention.mix_bias, torch.cat((output, attended), 1), attention.mix))
-        memory = torch.cat((memory[:, 1:], mixed[:, None]), 1)
-        keys = torch.cat((keys[:, 1:], (mixed @ attention.key)[:, None]), 1)
-        return mixed, output, cell, attended, memory, keys
+        return self.attention.run(merged, self._layers()[0], self.config.attention)
 
     def _drop(self, x: Tensor) -> Tensor:
         return F.dropout(x, self.config.dropout) if self.training else x
