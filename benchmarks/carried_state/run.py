@@ -83,7 +83,7 @@ def read(bundle: Bundle, song: Song, renewals: int | None) -> NDArray[np.float64
         logits.append(said.pitch[0] if isinstance(said, tuple) else said[0])
         said = reader.hear(event[None])
     targets = events[window:, 0].astype(np.int64) if events.ndim == 2 else events[window:]
-    nats = F.cross_entropy(torch.stack(logits).double(), torch.from_numpy(targets), reduction="none")
+    nats = F.cross_entropy(torch.from_numpy(np.stack(logits)).double(), torch.from_numpy(targets), reduction="none")
     return np.asarray(nats.numpy(), np.float64)
 
 

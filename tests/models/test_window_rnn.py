@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -51,12 +52,10 @@ def _targets(name: str, count: int) -> torch.Tensor:
 
 
 def _all(said: Any) -> torch.Tensor:
-    """What a net says as one table."""
-    return (
-        said
-        if isinstance(said, torch.Tensor)
-        else torch.cat((said.pitch, said.step[:, None], said.duration[:, None]), 1)
-    )
+    """What a net says as one table, be it learning or playing."""
+    if isinstance(said, tuple):
+        return torch.cat((_all(said.pitch), _all(said.step)[:, None], _all(said.duration)[:, None]), 1)
+    return torch.as_tensor(said)
 
 
 def _lstm(inputs: int, width: int) -> int:
@@ -119,13 +118,13 @@ def test_shapes_are_those_of_the_source(name: str) -> None:
 @pytest.mark.parametrize("name", NETS)
 def test_sliding_says_what_reading_each_window_from_its_start_says(name: str, streams: int) -> None:
     net, stream = NETS[name], _windows(name, streams, length=LENGTH + 9)
-    said, state = net.read(stream[:, :LENGTH])
+    said, state = net.read(stream[:, :LENGTH].numpy())
     for t in range(10):
         with torch.no_grad():
             wanted = net(stream[:, t : t + LENGTH])
         torch.testing.assert_close(_all(said), _all(wanted))
         if t < 9:
-            said, state = net.slide(stream[:, t + LENGTH], state)
+            said, state = net.slide(stream[:, t + LENGTH].numpy(), state)
 
 
 @pytest.mark.parametrize("name", CARRIED)
@@ -133,7 +132,7 @@ def test_a_carried_state_has_heard_everything(name: str) -> None:
     net, stream = NETS[name], _windows(name, 3, length=2 * LENGTH)
     state = net.start(3)
     for t in range(2 * LENGTH):
-        said, state = net.step(stream[:, t], state)
+        said, state = net.step(stream[:, t].numpy(), state)
         with torch.no_grad():
             torch.testing.assert_close(_all(said), _all(net(stream[:, : t + 1])))
 
@@ -145,7 +144,7 @@ def test_shred_cannot_carry_a_state_for_it_flattens_its_window() -> None:
 @pytest.mark.parametrize("streams", [2, 3])
 @pytest.mark.parametrize("name", NETS)
 def test_streams_can_be_chosen_and_doubled(name: str, streams: int) -> None:
-    net, stream, index = NETS[name], _windows(name, streams), torch.tensor([1, 0, 1, streams - 1])
+    net, stream, index = NETS[name], _windows(name, streams).numpy(), np.array([1, 0, 1, streams - 1])
     event = stream[:, 1]
     if name in CARRIED:
         _, carried = net.step(stream[:, 0], net.start(streams))
@@ -158,7 +157,7 @@ def test_streams_can_be_chosen_and_doubled(name: str, streams: int) -> None:
 
 @pytest.mark.parametrize("name", NETS)
 def test_playing_drops_nothing_and_leaves_the_mode_alone(name: str) -> None:
-    net, windows = NETS[name], _windows(name, 2)
+    net, windows = NETS[name], _windows(name, 2).numpy()
     before = _all(net.read(windows)[0])
     net.train()
     during = _all(net.read(windows)[0])
@@ -222,5 +221,5 @@ def test_sizes_that_do_not_fit_are_refused(build: Any, told: str) -> None:
 
 def test_a_window_of_another_length_is_refused_by_name() -> None:
     with pytest.raises(ValueError, match="a window of 5 events: this net reads 6"):
-        NETS["shred"].read(_windows("shred", 1, length=5))
+        NETS["shred"].read(_windows("shred", 1, length=5).numpy())
     assert ShredConfig(**ShredConfig(9).as_dict()) == ShredConfig(9)

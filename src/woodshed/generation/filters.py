@@ -17,6 +17,8 @@ from woodshed.codecs import FIELDS
 from woodshed.errors import OutOfRange, UnknownName
 
 Logits = NDArray[np.float64]
+MOST_BELOW = 800.0
+"""exp(-800) is 0."""
 
 
 @dataclass(frozen=True)
@@ -185,11 +187,14 @@ def _draw_row(logits: NDArray[np.float64], top_p: float, temperature: float, rng
     ticket = rng.random()
     if temperature == 0:
         return int(logits.argmax())
-    with np.errstate(over="ignore"):
-        weights = np.exp((logits - logits.max()) / temperature)
+    weights = logits - logits.max()
+    if temperature < 1:
+        np.maximum(weights, -MOST_BELOW * temperature, out=weights)  # an overflow would warn
+    weights /= temperature
+    np.exp(weights, out=weights)
     if top_p < 1:
         ordered = np.sort(weights)[::-1]
         sums = ordered.cumsum()
-        weights[weights < ordered[np.searchsorted(sums, top_p * sums[-1]).clip(max=len(sums) - 1)]] = 0.0
+        weights[weights < ordered[min(sums.searchsorted(top_p * sums[-1]), len(sums) - 1)]] = 0.0
     cumulative = weights.cumsum()
-    return min(int(np.searchsorted(cumulative, ticket * cumulative[-1], side="right")), len(logits) - 1)
+    return min(int(cumulative.searchsorted(ticket * cumulative[-1], side="right")), len(logits) - 1)

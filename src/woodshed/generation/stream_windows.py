@@ -56,7 +56,7 @@ class WindowStation:
             return self._next_in_seconds(sampling, rng)
         if self.at >= self.frame.meter.bar_ticks:  # what comes is not of this bar: it need not be drawn
             return np.zeros(1, np.int64), NOTHING, self.at, self.at
-        event = draw(self.said.double().numpy(), sampling, sampling.temperature, rng)
+        event = draw(self.said.astype(np.float64), sampling, sampling.temperature, rng)
         played = self.codec.decode(event, self.frame)
         notes = played.notes.copy()
         notes["onset"] += round(self.at)
@@ -67,8 +67,8 @@ class WindowStation:
     ) -> tuple[NDArray[Any], NDArray[Any], float, float]:
         """The same where the net says how many seconds pass before the event, and how many it sounds."""
         ticks_per_second = TICKS_PER_QUARTER * self.frame.bpm / 60
-        step, length = (max(float(head), 0.0) for head in (self.said.step, self.said.duration))
-        pitch = int(draw(self.said.pitch.double().numpy(), sampling, sampling.temperature, rng)[0])
+        step, length = (max(float(head[0]), 0.0) for head in (self.said.step, self.said.duration))
+        pitch = int(draw(self.said.pitch.astype(np.float64), sampling, sampling.temperature, rng)[0])
         start = self.at + step * ticks_per_second
         onset = round(start)
         duration = max(min(round(start + length * ticks_per_second), 1 << 24) - onset, 1)
@@ -77,17 +77,13 @@ class WindowStation:
 
     def _told(self, event: NDArray[Any]) -> WindowStation:
         """The net has heard one more event."""
-        import torch
-
-        said, state = self.model.slide(torch.from_numpy(self.codec.scale(event)), self.state)
+        said, state = self.model.slide(self.codec.scale(event), self.state)
         return replace(self, said=said, state=state)
 
 
 def tune_window(bundle: Bundle, frame: Song, passage: NDArray[Any]) -> WindowStation:
     """A station that goes on from a real passage, whose last events fill the window."""
-    import torch
-
     model, codec = window_model(bundle)
     window = codec.scale(passage[-model.config.window :])[None]
-    said, state = model.read(torch.from_numpy(np.ascontiguousarray(window)))
+    said, state = model.read(np.ascontiguousarray(window))
     return WindowStation(frame, model, codec, said, state)

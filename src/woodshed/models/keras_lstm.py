@@ -1,5 +1,7 @@
 """An LSTM as Keras has it: one bias vector per layer, and weights that start as Keras starts them.
 
+It learns in torch, and plays in numpy, see `woodshed.models.lstm_steps`.
+
 Shape letters: B streams, T events, I inputs, W width, K layers, L events in a window.
 """
 
@@ -9,6 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from woodshed.models.lstm_steps import (
@@ -40,7 +43,7 @@ class CarriedState(NamedTuple):
 class WindowState(NamedTuple):
     """The window itself, for numbers of streams that do best to read it anew for each event."""
 
-    events: Tensor
+    events: Array
     """(B, L, I), the latest last."""
 
 
@@ -110,25 +113,25 @@ class KerasLstm(nn.Module):
         weights = self.playing_weights(*dense)
         return CarriedState(weights, tuple(nothing(layer, batch) for layer in weights.layers))
 
-    def read(self, windows: Tensor, *dense: nn.Linear) -> tuple[Array, SlidingState]:
+    def read(self, windows: Array, *dense: nn.Linear) -> tuple[Array, SlidingState]:
         """Output (W, B) of the last layer at the end of the windows (B, L, I), and the state for `slide_on`."""
         batch, length, _ = windows.shape
         weights = self.playing_weights(*dense)
         state = SlidingState(weights, tuple(nothing(layer, length + 1, batch) for layer in weights.layers))
-        for event in windows.unbind(1):  # what comes out before the end is of windows that are not full yet
+        for event in windows.swapaxes(0, 1):  # what comes out before the end is of windows that are not full yet
             output, state = slide_on(event, state)
         return output, state
 
 
-def step_on(event: Tensor, state: CarriedState) -> tuple[Array, CarriedState]:
+def step_on(event: Array, state: CarriedState) -> tuple[Array, CarriedState]:
     """Output (W, B) of the last layer after ``event`` (B, I); nothing is dropped."""
-    output, memory = carry(state.weights.layers, event.numpy().T, state.memory)
+    output, memory = carry(state.weights.layers, event.T, state.memory)
     return output, CarriedState(state.weights, memory)
 
 
-def slide_on(event: Tensor, state: SlidingState) -> tuple[Array, SlidingState]:
+def slide_on(event: Array, state: SlidingState) -> tuple[Array, SlidingState]:
     """Output (W, B) of the last layer at the end of the window that ends with ``event`` (B, I)."""
-    outputs, memory = slide(state.weights.layers, event.numpy().T, state.memory)
+    outputs, memory = slide(state.weights.layers, event.T, state.memory)
     return outputs[:, -len(event) :], SlidingState(state.weights, memory)
 
 
@@ -155,16 +158,16 @@ def initialise_dense(*layers: nn.Linear, split: tuple[int, ...] = ()) -> None:
 State = TypeVar("State")
 
 
-def select(state: State, index: Tensor) -> State:
+def select(state: State, index: NDArray[np.int64]) -> State:
     """The streams ``index`` (B',) of a net's state, in that order; one may be taken many times."""
     old: Any = state
     new: dict[str, Any] = {}
     if hasattr(old, "events"):
         new["events"] = old.events[index]
     if hasattr(old, "memory"):
-        new["memory"] = tuple(Memory(*(np.take(array, index.numpy(), -1) for array in each)) for each in old.memory)
+        new["memory"] = tuple(Memory(*(np.take(array, index, -1) for array in each)) for each in old.memory)
     if hasattr(old, "sums"):
-        new["sums"] = np.take(old.sums, index.numpy(), -1)
+        new["sums"] = np.take(old.sums, index, -1)
     chosen: State = old._replace(**new)
     return chosen
 
@@ -176,15 +179,15 @@ def joined(first: CarriedState, second: CarriedState) -> CarriedState:
     return CarriedState(first.weights, tuple(memory))
 
 
-def check_window(windows: Tensor, length: int) -> None:
+def check_window(windows: Array, length: int) -> None:
     """Refuse windows (B, T, I) that are not of the net's length."""
     if windows.shape[1] != length:
         raise ValueError(f"a window of {windows.shape[1]} events: this net reads {length}")
 
 
-def next_window(state: WindowState, event: Tensor) -> WindowState:
+def next_window(state: WindowState, event: Array) -> WindowState:
     """The window one event (B, I) later."""
-    return WindowState(torch.cat((state.events[:, 1:], event[:, None]), 1))
+    return WindowState(np.concatenate((state.events[:, 1:], event[:, None]), 1))
 
 
 def check_sizes(config: Any, usual: dict[str, Any]) -> None:

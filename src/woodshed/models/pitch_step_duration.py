@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -60,14 +60,17 @@ class PitchStepDurationConfig:
         return asdict(self)
 
 
-class Heads(NamedTuple):
-    """What `PitchStepDuration` says of the next note."""
+Numbers = TypeVar("Numbers", Tensor, Array)
 
-    pitch: Tensor
+
+class Heads(NamedTuple, Generic[Numbers]):
+    """What `PitchStepDuration` says of the next note: tensors where it learns, arrays where it plays."""
+
+    pitch: Numbers
     """(B, 128) logits."""
-    step: Tensor
+    step: Numbers
     """(B,) seconds."""
-    duration: Tensor
+    duration: Numbers
     """(B,) seconds."""
 
 
@@ -113,11 +116,9 @@ class PitchStepDuration(nn.Module):
         ]
         return [Layer("lstm", "LSTM", (width,), self.lstm.size(0)), *heads]
 
-    def forward(self, windows: Tensor) -> Heads:
-        return self._say(self.lstm(windows)[:, -1])
-
-    def _say(self, output: Tensor) -> Heads:
-        return _heads(self.heads(output))
+    def forward(self, windows: Tensor) -> Heads[Tensor]:
+        said = self.heads(self.lstm(windows)[:, -1])
+        return Heads(said[:, :PITCHES], said[:, PITCHES], said[:, PITCHES + 1])
 
     def losses(self, windows: Tensor, targets: Tensor) -> Tensor:
         """(B, 3), not weighted: nats of the pitch, and squared seconds of step and duration with positive pressure,
@@ -131,44 +132,40 @@ class PitchStepDuration(nn.Module):
         """What training makes small: the weighted sum of the mean `losses`."""
         return self.losses(windows, targets).mean(0) @ self.weights
 
-    @torch.inference_mode()
-    def read(self, windows: Tensor) -> tuple[Heads, SlidingState | WindowState]:
+    def read(self, windows: Array) -> tuple[Heads[Array], SlidingState | WindowState]:
         """`Heads` after the windows (B, L, 3), and the state from which `slide` goes on."""
         check_window(windows, self.config.window)
         if len(windows) > MOST_SLIDING:
-            return self._say(self.lstm(windows)[:, -1]), WindowState(windows)
+            return self._reread(windows), WindowState(windows)
         output, sliding = self.lstm.read(windows, self.heads)
         return _tell(output, sliding), sliding
 
-    @torch.inference_mode()
-    def slide(self, event: Tensor, state: SlidingState | WindowState) -> tuple[Heads, SlidingState | WindowState]:
+    def slide(self, event: Array, state: SlidingState | WindowState) -> tuple[Heads[Array], SlidingState | WindowState]:
         """`Heads` after the window that ends with ``event`` (B, 3)."""
         if isinstance(state, WindowState):
             state = next_window(state, event)
-            return self._say(self.lstm(state.events)[:, -1]), state
+            return self._reread(state.events), state
         output, sliding = slide_on(event, state)
         return _tell(output, sliding), sliding
 
     @torch.inference_mode()
+    def _reread(self, windows: Array) -> Heads[Array]:
+        return Heads(*(head.numpy() for head in self(torch.from_numpy(windows))))
+
     def start(self, batch: int) -> CarriedState:
         """The state before anything was heard."""
         return self.lstm.start(batch, self.heads)
 
-    def step(self, event: Tensor, state: CarriedState) -> tuple[Heads, CarriedState]:
+    def step(self, event: Array, state: CarriedState) -> tuple[Heads[Array], CarriedState]:
         """`Heads` after all notes up to ``event`` (B, 3)."""
         output, state = step_on(event, state)
         return _tell(output, state), state
 
 
-def _heads(said: Tensor) -> Heads:
-    """Of what stands side by side (B, 130)."""
-    return Heads(said[:, :PITCHES], said[:, PITCHES], said[:, PITCHES + 1])
-
-
-def _tell(output: Array, state: CarriedState | SlidingState) -> Heads:
+def _tell(output: Array, state: CarriedState | SlidingState) -> Heads[Array]:
     """What the heads make of the last output (W, B) of the LSTM."""
     said = dense(state.weights.dense[0], output)
-    return Heads(*map(torch.from_numpy, (said[:PITCHES].T, said[PITCHES], said[PITCHES + 1])))
+    return Heads(said[:PITCHES].T, said[PITCHES], said[PITCHES + 1])
 
 
 def squared_with_positive_pressure(predicted: Tensor, true: Tensor) -> Tensor:

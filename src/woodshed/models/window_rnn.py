@@ -171,14 +171,13 @@ class Shred(nn.Module):
         """What training makes small: the mean of `losses`."""
         return self.losses(windows, targets).mean()
 
-    @torch.inference_mode()
-    def read(self, windows: Tensor) -> tuple[Tensor, ShredState | WindowState]:
+    def read(self, windows: Array) -> tuple[Array, ShredState | WindowState]:
         """Logits (B, V) after the windows (B, L, 1), and the state from which `slide` goes on. Nothing is dropped."""
         check_window(windows, self.config.window)
         if len(windows) > MOST_SLIDING:
-            return self._say(self.lstm(windows), drop=False), WindowState(windows)
+            return self._reread(windows), WindowState(windows)
         state: ShredState | WindowState = self._begin(len(windows))
-        for event in windows.unbind(1):  # what is said before the end is of windows that are not full yet
+        for event in windows.swapaxes(0, 1):  # what is said before the end is of windows that are not full yet
             said, state = self.slide(event, state)
         return said, state
 
@@ -192,18 +191,22 @@ class Shred(nn.Module):
         return ShredState(weights, memory, np.tile(dense.bias, (size.window + 1, 1, batch)))
 
     @torch.inference_mode()
-    def slide(self, event: Tensor, state: ShredState | WindowState) -> tuple[Tensor, ShredState | WindowState]:
+    def _reread(self, windows: Array) -> Array:
+        logits: Array = self._say(self.lstm(torch.from_numpy(windows)), drop=False).numpy()
+        return logits
+
+    def slide(self, event: Array, state: ShredState | WindowState) -> tuple[Array, ShredState | WindowState]:
         """Logits (B, V) after the window that ends with ``event`` (B, 1)."""
         if isinstance(state, WindowState):
             return self.read(next_window(state, event).events)
         by_place, out = state.weights.dense
-        outputs, memory = slide(state.weights.layers, event.numpy().T, state.memory)
+        outputs, memory = slide(state.weights.layers, event.T, state.memory)
         places = outputs.reshape(self.config.width, self.config.window, -1).transpose(1, 0, 2)  # (L, W, B)
         sums = np.empty_like(state.sums)
         sums[0] = by_place.bias
         np.matmul(by_place.matrix, places, out=sums[1:])
         sums[1:] += state.sums[:-1]
-        return torch.from_numpy(dense(out, sums[-1]).T), ShredState(state.weights, memory, sums)
+        return dense(out, sums[-1]).T, ShredState(state.weights, memory, sums)
 
 
 class DeepRock(nn.Module):
@@ -257,36 +260,38 @@ class DeepRock(nn.Module):
         """What training makes small: the mean of `losses`."""
         return self.losses(windows, targets).mean()
 
-    @torch.inference_mode()
-    def read(self, windows: Tensor) -> tuple[Tensor, SlidingState | WindowState]:
+    def read(self, windows: Array) -> tuple[Array, SlidingState | WindowState]:
         """Logits (B, V) after the windows (B, L, 1), and the state from which `slide` goes on. Nothing is dropped."""
         check_window(windows, self.config.window)
         if len(windows) > MOST_SLIDING:
-            return self._say(self.lstm(windows)[:, -1], drop=False), WindowState(windows)
+            return self._reread(windows), WindowState(windows)
         output, sliding = self.lstm.read(windows, self.dense, self.out)
         return _tell(output, sliding), sliding
 
     @torch.inference_mode()
-    def slide(self, event: Tensor, state: SlidingState | WindowState) -> tuple[Tensor, SlidingState | WindowState]:
+    def _reread(self, windows: Array) -> Array:
+        logits: Array = self._say(self.lstm(torch.from_numpy(windows))[:, -1], drop=False).numpy()
+        return logits
+
+    def slide(self, event: Array, state: SlidingState | WindowState) -> tuple[Array, SlidingState | WindowState]:
         """Logits (B, V) after the window that ends with ``event`` (B, 1)."""
         if isinstance(state, WindowState):
             state = next_window(state, event)
-            return self._say(self.lstm(state.events)[:, -1], drop=False), state
+            return self._reread(state.events), state
         output, sliding = slide_on(event, state)
         return _tell(output, sliding), sliding
 
-    @torch.inference_mode()
     def start(self, batch: int) -> CarriedState:
         """The state before anything was heard."""
         return self.lstm.start(batch, self.dense, self.out)
 
-    def step(self, event: Tensor, state: CarriedState) -> tuple[Tensor, CarriedState]:
+    def step(self, event: Array, state: CarriedState) -> tuple[Array, CarriedState]:
         """Logits (B, V) after all events up to ``event`` (B, 1). Nothing is dropped."""
         output, state = step_on(event, state)
         return _tell(output, state), state
 
 
-def _tell(output: Array, state: CarriedState | SlidingState) -> Tensor:
+def _tell(output: Array, state: CarriedState | SlidingState) -> Array:
     """What the dense layers make of the last output (W, B) of the last LSTM layer."""
     first, last = state.weights.dense
-    return torch.from_numpy(dense(last, dense(first, output)).T)
+    return dense(last, dense(first, output)).T
