@@ -76,6 +76,7 @@ def files(tmp_path: Path) -> Path:
         (2, "generate", "markov", ["--branch-factor", 0], ["branch-factor 0 is outside 1-64"]),
         (2, "generate", "markov", ["--tempo", 0], ["tempo 0 is outside 10-1000"]),
         (2, "generate", "markov", ["--parallels", 0.5], ["--parallels", "chorale"]),
+        (2, "generate", "markov", ["--range", "tuba=40-50"], ["range 'tuba'", "is called melody or flute"]),
         (1, "generate", "markov", ["--meter", "7/32"], ["7/32", "4/4"]),
         (1, "generate", "lookback-rnn", ["--primer", "drums.mid"], ["only drums", "such as band"]),
         (1, "generate", "lookback-rnn", ["--primer", "empty.mid"], ["no notes"]),

@@ -9,7 +9,7 @@ import pytest
 
 from woodshed.bundle import Bundle, load_bundle
 from woodshed.codecs.melody import MelodyCodec
-from woodshed.errors import CodecError, CorpusError, InfeasibleCanvas, OutOfRange, UsageError
+from woodshed.errors import CodecError, CorpusError, InfeasibleCanvas, OutOfRange, UnknownName, UsageError
 from woodshed.formats import write_midi
 from woodshed.generation.beam import Beam
 from woodshed.music import Key, Meter, Part, Song, parse_part
@@ -84,6 +84,18 @@ def test_key_and_range_hold_over_many_draws(bundles: dict[str, Bundle], name: st
     assert 60 <= notes["pitch"].min() <= notes["pitch"].max() <= 72
 
 
+def test_the_range_of_a_continuation_goes_by_its_parts_name_or_instrument(bundles: dict[str, Bundle]) -> None:
+    primer = tune(4, bars=2)
+    primer = primer.replace(parts=(Part("Whistler", 73),))
+    for name in ("whistler", "Flute", "73", "melody"):
+        wish = Wish(bars=2, ranges={name: (60, 64)})
+        song = continue_song(bundles["basic-rnn"], primer, wish, seed=1, candidates=1)[0].song
+        new = song.notes[song.notes["onset"] >= primer.length]["pitch"]
+        assert ((new >= 60) & (new <= 64)).all()
+    with pytest.raises(UnknownName, match=r"range 'violin': .* is called melody or whistler or flute"):
+        continue_song(bundles["basic-rnn"], primer, Wish(bars=2, ranges={"violin": (60, 64)}), seed=1)
+
+
 def test_meter_tempo_and_part_are_those_asked_for(bundles: dict[str, Bundle]) -> None:
     wish = Wish(bars=3, meter=Meter(3, 4), bpm=150, parts=(parse_part("violin"),))
     song = generate(bundles["lookback-rnn"], wish, seed=1, candidates=1)[0].song
@@ -111,6 +123,10 @@ def test_a_melody_is_continued_in_the_song_it_stands_in(bundles: dict[str, Bundl
         (Wish(polyphony=2), UsageError, "one note at a time"),
         (Wish(meter=Meter(7, 32)), CodecError, "7/32 is no whole number of sixteenths"),
         (Wish(key=Key.parse("C major"), ranges={"flute": (61, 61)}), InfeasibleCanvas, "key and the range"),
+        (Wish(ranges={"lead": (60, 72)}), UnknownName, "'lead': the one .* is called melody or flute"),
+        (Wish(ranges={"flurt": (60, 72)}), UnknownName, "'flurt': the one .* is called melody or flute"),
+        (Wish(ranges={"drums": (60, 72)}), UnknownName, "'drums': the one .* is called melody or flute"),
+        (Wish(ranges={"flute": (60, 72), "73": (60, 72)}), UsageError, "give --range once"),
     ],
 )
 def test_wishes_that_a_melody_cannot_fulfil_are_refused(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from woodshed.bundle import Bundle
-from woodshed.errors import BundleError, CodecError, InfeasibleCanvas, OutOfRange, UsageError
+from woodshed.errors import BundleError, CodecError, InfeasibleCanvas, OutOfRange, UnknownName, UsageError
 from woodshed.formats import read_midi, write_midi
 from woodshed.generation.filters import Sampling
 from woodshed.music import Key, Meter, Part, Song
@@ -167,10 +167,12 @@ def test_drums_alone_will_do_where_a_key_is_named(bundles: dict[str, Bundle]) ->
         (Over(backing()), parse_wish(8, beam=2), UsageError, "--beam and --branch-factor"),
         (
             Over(backing()),
-            parse_wish(8, key="C major", ranges=["lead=C#4-C#4"]),
+            parse_wish(8, key="C major", ranges=["solo=C#4-C#4"]),
             InfeasibleCanvas,
             "no note of C major lies in 61-61",
         ),
+        (Over(backing()), Wish(ranges={"keys": (60, 72)}), UnknownName, "'keys': .* is called solo or distortion"),
+        (Over(backing()), Wish(ranges={"solo": (60, 72), "30": (60, 72)}), UsageError, "give --range once"),
     ],
 )
 def test_what_cannot_be_is_refused(

@@ -144,6 +144,8 @@ LONELY = sheet(1).replace(chords=sheet(1).chords[:0], title="Alone")
         (Wish(beam=Beam(2, 2)), UsageError, "--beam"),
         (Wish(meter=Meter(7, 32)), CodecError, "7/32 is no whole number of sixteenths"),
         (Wish(key=Key.parse("C major"), ranges={"flute": (61, 61)}), InfeasibleCanvas, "key and the range"),
+        (Wish(ranges={"violin": (60, 72)}), UnknownName, "'violin': the one .* is called melody or flute"),
+        (Wish(ranges={"flute": (60, 72), "73": (60, 72)}), UsageError, "give --range once"),
         (Wish(binariser="coin"), UnknownName, "'coin' is not one of monophonic, bernoulli, threshold"),
         (Wish(binariser="threshold", threshold=2.0), OutOfRange, "threshold 2 is outside 0-1"),
         (Wish(threshold=0.3), UsageError, "--threshold counts only with --binarise threshold"),

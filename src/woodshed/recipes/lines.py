@@ -15,12 +15,12 @@ from woodshed.generation.events import Line, play_events
 from woodshed.generation.filters import Sampling
 from woodshed.generation.stream import last_bar
 from woodshed.generation.stream_lines import LineStation, tune_line
-from woodshed.music import METER, TEMPO, Key, Meter, Song
+from woodshed.music import METER, TEMPO, Key, Meter, Part, Song
 from woodshed.music.melodies import STEP_TICKS
 from woodshed.music.units import DEFAULT_BPM
 from woodshed.recipes.clip import Clip, make_clips, with_key
 from woodshed.recipes.files import Told
-from woodshed.recipes.wish import Wish
+from woodshed.recipes.wish import Wish, only_range
 
 MOST_STEPS = 65_536
 
@@ -71,6 +71,7 @@ def play_line(
 
     Raises:
         OutOfRange: for numbers outside their range, or a primer longer than the steps asked for.
+        UnknownName: for the range of a part that does not play.
         UsageError: for wishes that one line cannot fulfil.
         CodecError: if there is no melody in the primer.
         InfeasibleCanvas: if the key and the range leave nothing to play.
@@ -113,8 +114,6 @@ def _check(wish: Wish) -> None:
         raise UsageError("this bundle plays one pitched part; name one with --parts, or leave that out")
     if wish.polyphony is not None:
         raise UsageError("a melody has one note at a time, so --polyphony changes nothing; leave it out")
-    if len(wish.ranges) > 1:
-        raise UsageError("this bundle plays one part; give --range once")
 
 
 def _blank(bundle: Bundle, codec: MelodyCodec, wish: Wish) -> _Request:
@@ -132,7 +131,7 @@ def _blank(bundle: Bundle, codec: MelodyCodec, wish: Wish) -> _Request:
     steps = wish.steps if wish.steps is not None else wish.bars * steps_per_bar
     move = to_key(wish.key) if codec.transpose else 0
     song = with_key(frame.replace(length=-(-steps // steps_per_bar) * meter.bar_ticks), wish.key)
-    line = Line(np.empty(0, np.int64), steps, steps_per_bar, _playable(codec, wish, move))
+    line = Line(np.empty(0, np.int64), steps, steps_per_bar, _playable(codec, wish, part, move))
     return _Request(codec, song, 0, 0, line, move)
 
 
@@ -158,7 +157,7 @@ def _on_from(codec: MelodyCodec, primer: Song, wish: Wish) -> _Request:
     end = start + steps * STEP_TICKS
     song = until(primer, int(lines[last_bar]) + max(-(-(end - int(lines[last_bar])) // bar), 0) * bar)
     parts = [index for index, part in enumerate(primer.parts) if part == heard.parts[0]]
-    line = Line(events, steps, steps_per_bar, _playable(codec, wish, move))
+    line = Line(events, steps, steps_per_bar, _playable(codec, wish, heard.parts[0], move))
     return _Request(codec, song, parts[0] if parts else 0, start, line, move)
 
 
@@ -172,14 +171,14 @@ def to_key(key: Key | None) -> int:
     return (key.tonic - (9 if minor else 0) + 6) % 12 - 6
 
 
-def _playable(codec: MelodyCodec, wish: Wish, move: int) -> NDArray[np.bool_] | None:
+def _playable(codec: MelodyCodec, wish: Wish, part: Part, move: int) -> NDArray[np.bool_] | None:
     """(events,) what MIDI, the key and the range leave; None if that is all."""
     pitch = np.arange(codec.events - FIRST_PITCH) + codec.low + move
     mask = (pitch >= 0) & (pitch <= 127)
     if wish.key is not None:
         mask &= np.isin(pitch % 12, wish.key.pitch_classes)
-    for low, high in wish.ranges.values():
-        mask &= (pitch >= low) & (pitch <= high)
+    low, high = only_range(wish, "melody", part) or (0, 127)
+    mask &= (pitch >= low) & (pitch <= high)
     if not mask.any():
         heard = f"{codec.low + move}-{codec.high - 1 + move}"
         raise InfeasibleCanvas(

@@ -30,7 +30,7 @@ from woodshed.recipes.clip import Clip, make_clips
 from woodshed.recipes.files import Told
 from woodshed.recipes.lines import to_key
 from woodshed.recipes.solos import Passage, passage_of, passages_in, play_request, refuse_beam
-from woodshed.recipes.wish import Wish
+from woodshed.recipes.wish import Wish, only_range
 
 LEAD, BASS = (52, 88), (28, 60)
 """Lowest and highest pitch of a solo that no range is asked for: E3 to E6 of a guitar, E1 to C4 of a bass."""
@@ -177,7 +177,7 @@ def play_over(
     Raises:
         BundleError: for a recipe that plays no solos.
         InfeasibleCanvas: for a backing without notes, or a key and range that leave nothing.
-        OutOfRange, UsageError: for wishes that cannot be fulfilled.
+        OutOfRange, UnknownName, UsageError: for wishes that cannot be fulfilled.
     """
     prepare = {WINDOWS: _window_solos, EVENTS: _line_solos}.get(kind_of(bundle))
     if prepare is None or (kind_of(bundle) == EVENTS and not isinstance(bundle.codec, MelodyCodec)):
@@ -220,8 +220,6 @@ def _check(wish: Wish) -> None:
         raise UsageError(f"{' and '.join(named)} and --over do not go together; leave one of them out")
     if wish.parts is not None and (len(wish.parts) != 1 or wish.parts[0].is_drum):
         raise UsageError("a solo is one pitched part; name one with --parts, or leave that out")
-    if len(wish.ranges) > 1:
-        raise UsageError("a solo is one part; give --range once")
 
 
 def _place(bundle: Bundle, over: Over, wish: Wish) -> tuple[_Place, int]:
@@ -231,7 +229,7 @@ def _place(bundle: Bundle, over: Over, wish: Wish) -> tuple[_Place, int]:
     if wish.key is None and drums[backing.notes["part"]].all():
         raise UsageError(f"{over.name} has only drums, so no key is found in it; name one, such as --key 'F minor'")
     part = wish.parts[0] if wish.parts else Part("Solo", min(melody_program(bundle), 127))
-    register = next(iter(wish.ranges.values()), BASS if family(part.program) == "bass" else LEAD)
+    register = only_range(wish, "solo", part) or (BASS if family(part.program) == "bass" else LEAD)
     none = {name: getattr(backing, name)[:0] for name in ("notes", "controls", "bends", "chords")}
     frame = until(backing.replace(parts=(part,), markers=(), **none), end)
     key = wish.key or find_key(backing).key

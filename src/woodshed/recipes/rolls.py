@@ -24,7 +24,7 @@ from woodshed.music.units import DEFAULT_BPM
 from woodshed.recipes.clip import Clip, make_clips, with_key
 from woodshed.recipes.files import Told
 from woodshed.recipes.lines import to_key
-from woodshed.recipes.wish import Wish
+from woodshed.recipes.wish import Wish, only_range
 
 CHORDS_PART = Part("Chords", 0, role="keys")
 CHORDS_OCTAVE = 48
@@ -99,7 +99,7 @@ def play_over(
 
     Raises:
         OutOfRange: for numbers outside their range.
-        UnknownName: for a binariser that there is not.
+        UnknownName: for a binariser that there is not, or the range of a part that does not play.
         UsageError: for wishes that a melody cannot fulfil.
         CodecError: for music to take the chords from that has none.
         InfeasibleCanvas: if the key and the range leave nothing to play.
@@ -129,8 +129,6 @@ def _check(bundle: Bundle, wish: Wish) -> Binariser:
         raise UsageError("this bundle plays one pitched part over chords; name one with --parts, or leave that out")
     if wish.polyphony is not None:
         raise UsageError("a melody has one note at a time, so --polyphony changes nothing; leave it out")
-    if len(wish.ranges) > 1:
-        raise UsageError("this bundle plays one melody; give --range once")
     if wish.beam != Beam():
         raise UsageError(f"--beam and --branch-factor are for recipes that draw events, not for {bundle.recipe}")
     threshold = bundle.training.get("threshold", 0.5) if wish.threshold is None else wish.threshold
@@ -147,7 +145,7 @@ def _request(bundle: Bundle, wish: Wish, rng: np.random.Generator) -> _Request:
     frame = _blank(bundle, codec, wish, rng) if wish.sheet is None else _from_sheet(codec, wish.sheet, wish)
     frame = frame.replace(parts=(part,))
     key = wish.key or _key_of(frame, wish.sheet)
-    return _Request(codec, with_key(frame, key), key, _playable(codec, wish, to_key(key)))
+    return _Request(codec, with_key(frame, key), key, _playable(codec, wish, part, to_key(key)))
 
 
 def _blank(bundle: Bundle, codec: ChordRollCodec, wish: Wish, rng: np.random.Generator) -> Song:
@@ -197,14 +195,14 @@ def _key_of(frame: Song, sheet: Song | None) -> Key:
     return find_key(heard).key
 
 
-def _playable(codec: ChordRollCodec, wish: Wish, move: int) -> NDArray[np.bool_] | None:
+def _playable(codec: ChordRollCodec, wish: Wish, part: Part, move: int) -> NDArray[np.bool_] | None:
     """(25,) what the key and the range leave; None if nothing is asked for."""
     pitch = np.arange(PITCHES) + codec.low + move
     mask = (pitch >= 0) & (pitch <= 127)
     if wish.key is not None:
         mask &= np.isin(pitch % 12, wish.key.pitch_classes)
-    for low, high in wish.ranges.values():
-        mask &= (pitch >= low) & (pitch <= high)
+    low, high = only_range(wish, "melody", part) or (0, 127)
+    mask &= (pitch >= low) & (pitch <= high)
     if not mask.any():
         raise InfeasibleCanvas(
             f"the key and the range leave no pitch of those that this bundle plays here ({pitch[0]}-{pitch[-1]}); "

@@ -12,9 +12,10 @@ from typing import Any
 from woodshed.errors import OutOfRange, UnknownName, UsageError
 from woodshed.generation.beam import Beam
 from woodshed.generation.canvas import MOST_BARS, check_bars
-from woodshed.music import Key, Meter, Part, Song, parse_part, parse_pitch
+from woodshed.music import Key, Meter, Part, Song, parse_part, parse_pitch, part_name
 from woodshed.music.attributes import ATTRIBUTES
 from woodshed.music.chord_sheet import Bars, parse_chords
+from woodshed.music.general_midi import PROGRAMS
 
 MOST_SPREADS = 5
 
@@ -113,6 +114,31 @@ def _parse_range(text: str) -> tuple[str, tuple[int, int]]:
     if low > high:
         raise OutOfRange(f"range {text!r}: its lowest pitch lies above its highest; turn them round")
     return name.strip(), (low, high)
+
+
+def only_range(wish: Wish, role: str, part: Part) -> tuple[int, int] | None:
+    """The range wished for the only part that plays, called by its role, its name or its instrument's; None if none is.
+
+    Raises:
+        UsageError: for several ranges.
+        UnknownName: for the range of another part.
+    """
+    if len(wish.ranges) > 1:
+        raise UsageError("one part plays here; give --range once")
+    called = dict.fromkeys((role, part_name(part).lower(), PROGRAMS[part.program].lower()))
+    for name, span in wish.ranges.items():
+        if name.lower() not in called and not _is_played_by(part, name):
+            raise UnknownName(f"range {name!r}: the one pitched part that plays here is called {' or '.join(called)}")
+        return span
+    return None
+
+
+def _is_played_by(part: Part, instrument: str) -> bool:
+    try:
+        named = parse_part(instrument)
+    except UnknownName:
+        return False
+    return not named.is_drum and named.program == part.program
 
 
 def over_chords(wish: Wish, chords: str | None, sheet: Path | None, bars_asked: bool) -> Wish:
