@@ -36,9 +36,10 @@ def chorale(seed: int) -> Song:
 
 @pytest.fixture(scope="module")
 def bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A melody net, a chain and a choir, trained for two steps."""
+    """A melody net, a chain, a choir and two window nets, trained for two steps."""
     folder = tmp_path_factory.mktemp("recipes")
-    for name, make in (("lookback-rnn", tune), ("markov", tune), ("chorale", chorale)):
+    lines = ("lookback-rnn", "markov", "shred", "pitch-step-duration")
+    for name, make in (*((name, tune) for name in lines), ("chorale", chorale)):
         changes = ["size=tiny", *([] if name == "markov" else ["training.batch=2", "training.evaluations=1"])]
         material = Material([make(seed) for seed in range(4)], [make(9)])
         train_recipe(load_recipe(name, changes), material, folder / name, steps=2, device="cpu")
@@ -84,6 +85,10 @@ def files(tmp_path: Path) -> Path:
         (1, "continue", "lookback-rnn", ["odd.mid"], ["7/32", "4/4"]),
         (1, "continue", "lookback-rnn", ["junk.mid"], ["junk.mid"]),
         (2, "continue", "lookback-rnn", ["tune.mid", "--steps", 16], ["a primer of 128 steps"]),
+        (2, "generate", "shred", ["--tempo", 0], ["tempo 0 is outside 10-1000"]),
+        (2, "generate", "pitch-step-duration", ["--tempo", 0], ["tempo 0 is outside 10-1000"]),
+        (1, "continue", "shred", ["drums.mid"], ["only drums", "with a pitched part", "such as band or pianoroll"]),
+        (1, "continue", "pitch-step-duration", ["drums.mid"], ["only drums", "with a pitched part", "such as band"]),
         (1, "harmonise", "lookback-rnn", ["tune.mid"], ["cannot harmonise", "recipes that can: chorale"]),
         (1, "continue", "chorale", ["tune.mid"], ["cannot continue", "recipes that can:", "lookback-rnn"]),
         (1, "generate", "chorale", ["--primer", "tune.mid"], ["cannot continue", "recipes that can:"]),

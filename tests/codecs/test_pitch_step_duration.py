@@ -69,7 +69,7 @@ def test_the_first_part_that_is_not_drums_is_heard_or_the_one_asked_for() -> Non
     song = Song.make([(part, 0, 480, 60 + part, 80) for part in range(3)], parts)
     assert CODEC.arrange(song).parts == (parts[1],)
     assert PitchStepDurationCodec("solo").arrange(song).notes["pitch"].tolist() == [62]
-    with pytest.raises(CodecError, match="no part for 'flute'"):
+    with pytest.raises(CodecError, match="'flute'; give music with a part called 'flute', or train with another"):
         PitchStepDurationCodec("flute").arrange(song)
     assert CODEC.drop_reason(song.slice(0, 0)) == "no notes"
 

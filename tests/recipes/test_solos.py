@@ -105,6 +105,8 @@ def test_temperature_0_is_the_originals_argmax(bundles: dict[str, Bundle]) -> No
         (Wish(ranges={"lead": (40, 50)}), UsageError, "cannot keep to --range"),
         (Wish(parts=(Part("Drums", 0, True),)), UsageError, "one pitched part"),
         (Wish(steps=0), OutOfRange, "steps 0 is outside 1-"),
+        (Wish(bpm=0.0), OutOfRange, "tempo 0 is outside 10-1000"),
+        (Wish(bpm=1001.0), OutOfRange, "tempo 1001 is outside 10-1000"),
     ],
 )
 def test_wishes_that_a_solo_cannot_fulfil_are_refused(
@@ -119,6 +121,21 @@ def test_a_primer_that_is_too_short_or_has_no_guitar_is_refused(bundles: dict[st
         continue_song(bundles["shred"], solo(1, bars=1).slice(0, 480), seed=1)
     with pytest.raises(CodecError, match="no part for 'electric guitar'"):
         continue_song(bundles["deeprock"], solo(1, program=0), seed=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "needed"),
+    [("shred", "a pitched part"), ("pitch-step-duration", "a pitched part"), ("deeprock", "an electric guitar .*")],
+)
+def test_a_primer_of_drums_or_nothing_is_told_what_would_serve(
+    bundles: dict[str, Bundle], name: str, needed: str
+) -> None:
+    drums = Song.make([(0, 480 * beat, 120, 36, 90) for beat in range(64)], [Part("Kit", 0, True)], title="Beat")
+    told = f"^Beat: only drums; give music with {needed}, or use a recipe that plays drums, such as band or pianoroll$"
+    with pytest.raises(CodecError, match=told):
+        continue_song(bundles[name], drums, seed=1)
+    with pytest.raises(CodecError, match=f"^the song: no notes; give music with {needed}$"):
+        continue_song(bundles[name], Song(length=1920), seed=1)
 
 
 def test_music_without_guitars_is_counted_and_refused(tmp_path: Path) -> None:

@@ -69,3 +69,15 @@ def no_part(song: Song, wanted: str) -> str:
     if any(part.program in BASS_PROGRAMS for part in named):
         return f"{told} (guitar by name and bass by program)"
     return f"{told} (bass or acoustic by name)" if named else f"{told} (none by program or name)"
+
+
+def part_remedy(reason: str, wanted: str | None) -> str:
+    """What would serve where a song has no part to listen to, for one of the reasons that are counted."""
+    part = "a pitched part" if wanted is None else f"a part called {wanted!r}"
+    if wanted == ELECTRIC_GUITAR:
+        part = "an electric guitar (program 26-31, or guitar in its name)"
+    if reason == "no notes":
+        return f"give music with {part}"
+    if reason == "only drums":
+        return f"give music with {part}, or use a recipe that plays drums, such as band or pianoroll"
+    return f"give music with {part}, or train with another --part"

@@ -12,7 +12,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from woodshed.codecs.chord_events import PITCH_OF, REST, chord_events, chord_name, parse_event
-from woodshed.codecs.part_choice import ELECTRIC_GUITAR, is_called, no_part, notes_of_parts, only_part
+from woodshed.codecs.part_choice import is_called, no_part, notes_of_parts, only_part, part_remedy
 from woodshed.errors import CodecError, OutOfRange
 from woodshed.music import NOTE, TICKS_PER_QUARTER, Part, Song
 from woodshed.music.units import ticks_per_step
@@ -124,10 +124,7 @@ class PitchNameCodec:
         """The first of `lines`."""
         reason = self.drop_reason(song)
         if reason:
-            remedy = "name another part or leave the song out"
-            if self.part == ELECTRIC_GUITAR:
-                remedy = "an electric guitar has program 26-31 or guitar in its name; " + remedy
-            raise CodecError(f"{song.title or 'song'}: {reason}; {remedy}")
+            raise CodecError(f"{song.title or 'the song'}: {reason}; {part_remedy(reason, self.part)}")
         return only_part(song, self._candidates(song)[0])
 
     def _candidates(self, song: Song) -> list[int]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from woodshed.codecs.part_choice import is_called, no_part, notes_of_parts, only_part
+from woodshed.codecs.part_choice import is_called, no_part, notes_of_parts, only_part, part_remedy
 from woodshed.errors import CodecError, OutOfRange
 from woodshed.music import NOTE, Part, Song
 from woodshed.music.key import PITCH_NAMES
@@ -85,7 +85,7 @@ class PitchStepDurationCodec:
         """The first of `lines`."""
         reason = self.drop_reason(song)
         if reason:
-            raise CodecError(f"{song.title or 'song'}: {reason}; name another part or leave the song out")
+            raise CodecError(f"{song.title or 'the song'}: {reason}; {part_remedy(reason, self.part)}")
         return only_part(song, self._candidates(song)[0])
 
     def _candidates(self, song: Song) -> list[int]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from woodshed.bundle import Bundle, window_model
 from woodshed.errors import BundleError, CodecError, OutOfRange, UsageError
-from woodshed.generation.canvas import Canvas, check_bars, melody_program, part_of, until
+from woodshed.generation.canvas import Canvas, check_bars, check_bpm, melody_program, part_of, until
 from woodshed.generation.filters import Sampling
 from woodshed.generation.stream import last_bar
 from woodshed.generation.stream_windows import WindowStation, tune_window
@@ -188,6 +188,8 @@ def play_request(
 
 def _check(bundle: Bundle, wish: Wish) -> None:
     check_bars(wish.bars)
+    if wish.bpm is not None:
+        check_bpm(wish.bpm)
     if wish.steps is not None and not 1 <= wish.steps <= MOST_EVENTS:
         raise OutOfRange(f"steps {wish.steps} is outside 1-{MOST_EVENTS}; 100 events are a solo")
     if wish.parts is not None and (len(wish.parts) != 1 or wish.parts[0].is_drum):
