@@ -99,7 +99,7 @@ def write_expect(name: str, row: dict[str, str] | None) -> None:
     told = {
         "data": TITLES[row["data"]].split(" (")[0], "minutes": round(float(row["seconds"]) / 60, 2),
         **{name: round(float(row[name]), 3) for name in ("nats_per_note", "nats_per_event")},
-        "machine": f"{processor()}, {row['threads']} thread",
+        "machine": f"{processor()}, {threads_in_words(int(row['threads']))}",
     }  # fmt: skip
     path = REPOSITORY / "src" / "woodshed" / "recipes" / f"{name}.toml"
     before, rest = path.read_text(encoding="utf-8").split("[expect]\n")
@@ -138,9 +138,19 @@ def nats_table(results: list[dict[str, str]], data: str) -> str:
         "minutes",
         "best after, s",
     ]
-    first = next(row for row in results if row["data"] == data)
-    fine = f"{first['songs_train']} learned ({int(first['notes_train']):,} notes), {first['songs_held_out']} held out "
-    return f"{table(heads, cells)}\n{fine}({int(first['notes_held_out']):,} notes).\n"
+    return f"{table(heads, cells)}\n{fine_print(rows)}"
+
+
+def fine_print(rows: list[dict[str, str]]) -> str:
+    """On how much each recipe was trained and measured: what it makes of one set (songs, parts, clips) is its own."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        learned = f"{row['songs_train']} learned ({int(row['notes_train']):,} notes)"
+        held_out = f"{row['songs_held_out']} held out ({int(row['notes_held_out']):,} notes)"
+        found.setdefault(f"{learned}, {held_out}.\n", []).append(f"`{row['recipe']}`")
+    if len(found) == 1:
+        return next(iter(found))
+    return "".join(f"- {', '.join(names)}: {counts}" for counts, names in found.items())
 
 
 def either(row: dict[str, str]) -> str:
@@ -224,9 +234,13 @@ def fill(path: Path, name: str, text: str) -> None:
 
 def machine(threads: int) -> str:
     """Hardware and versions."""
-    line = f"- {processor()}, {os.cpu_count()} cores, {threads} threads, {platform.system()}, "
+    line = f"- {processor()}, {os.cpu_count()} cores, {threads_in_words(threads)}, {platform.system()}, "
     versions = ", ".join(f"{name} {version(name)}" for name in ("woodshed", "torch", "numpy", "symusic"))
     return f"{line}Python {platform.python_version()}\n- {versions}\n"
+
+
+def threads_in_words(threads: int) -> str:
+    return f"{threads} thread{'' if threads == 1 else 's'}"
 
 
 def processor() -> str:
