@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from woodshed.models.lstm import LSTMLayer, glorot
+from woodshed.models.lstm import LSTMLayer, glorot, in_float32
 
 
 class Attention(nn.Module):
@@ -75,6 +75,7 @@ class AttendingRecurrence(torch.autograd.Function):
     """
 
     @staticmethod
+    @in_float32
     def forward(
         ctx: Any, gates: Tensor, weights: Tensor, question: Tensor, question_bias: Tensor, score: Tensor, mix: Tensor,
         mix_bias: Tensor, key: Tensor, length: int,

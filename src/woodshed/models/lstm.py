@@ -19,6 +19,13 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 
+def in_float32(forward: Any) -> Any:
+    """A gradient worked out by hand is of float32, whatever autocast says around it."""
+    for device in ("cpu", "cuda"):
+        forward = torch.amp.custom_fwd(forward, device_type=device, cast_inputs=torch.float32)
+    return forward
+
+
 class LSTMLayer(nn.Module):
     """One layer: ``kernel`` (inputs + W, 4 W) and ``bias`` (4 W).
 
@@ -68,6 +75,7 @@ class Recurrence(torch.autograd.Function):
     """
 
     @staticmethod
+    @in_float32
     def forward(
         ctx: Any, gates: Tensor, weights: Tensor, output: Tensor, cell: Tensor, counts: Sequence[int]
     ) -> Tensor:

@@ -234,6 +234,7 @@ def _optimiser(options: TrainingOptions) -> str:
     return (
         f"{decay}, learning rate {options.learning_rate:g}, falling along a cosine{rise}; batch {options.batch}; "
         f"gradients longer than {options.clip:g} cut; weights averaged ({options.averaging:g})"
+        + ("; products in bfloat16 where the processor has it" if options.precision == "bfloat16" else "")
     )
 
 

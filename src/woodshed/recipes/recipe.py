@@ -19,7 +19,7 @@ SECTIONS: dict[str, dict[str, type]] = {
     },
     "training": {
         "minutes": float, "batch": int, "length": int, "learning_rate": float, "weight_decay": float,
-        "warm_up": float, "averaging": float, "clip": float, "evaluations": int, "patience": int,
+        "warm_up": float, "averaging": float, "precision": str, "clip": float, "evaluations": int, "patience": int,
         "checkpoint_seconds": float, "unique_factor": int,
     },
     "augmentation": {"transpose": int, "louder": int, "stretch": float},

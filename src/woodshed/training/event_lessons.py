@@ -72,7 +72,6 @@ class EventLessons:
     def loss(self, model: Any, batch: EventBatch, device: torch.device) -> Loss:
         """Nats of all events."""
         labels = torch.from_numpy(batch.labels).to(device)
-        with torch.autocast("cuda", torch.bfloat16, enabled=device.type == "cuda"):
-            logits = model(torch.from_numpy(batch.active).to(device))
+        logits = model(torch.from_numpy(batch.active).to(device))
         nats = F.cross_entropy(logits.float().flatten(0, 1), labels.flatten(), ignore_index=UNSCORED, reduction="sum")
         return Loss(nats, int((batch.labels != UNSCORED).sum()), batch.notes)

@@ -63,8 +63,7 @@ class NoteLessons:
     def loss(self, model: Any, batch: Batch, device: torch.device) -> Loss:
         """Nats of all six fields of all rows."""
         inputs = Inputs(*(torch.from_numpy(array).to(device) for array in batch.inputs))
-        with torch.autocast("cuda", torch.bfloat16, enabled=device.type == "cuda"):
-            nats = model.losses(inputs)
+        nats = model.losses(inputs)
         summed = (nats.sum(-1) * torch.from_numpy(batch.scored).to(device)).sum()
         return Loss(summed, int(batch.scored.sum()), batch.notes)
 

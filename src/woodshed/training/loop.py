@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from woodshed.bundle import LATENT, Bundle, save_bundle
-from woodshed.errors import OutOfRange
+from woodshed.errors import OutOfRange, UnknownName
 from woodshed.music import Song
 from woodshed.training.checkpoints import (
     Progress,
@@ -29,6 +29,7 @@ from woodshed.training.examples import Augmentation
 from woodshed.training.latent_lessons import LatentLessons, LatentOptions
 from woodshed.training.lessons import held_out_nats, make_lessons
 from woodshed.training.memory import keep_freed_memory
+from woodshed.training.precision import PRECISIONS, lower_precision
 
 WORK_FOLDER = "training"
 LOG_FILE = "log.jsonl"
@@ -54,6 +55,8 @@ class TrainingOptions:
     """How slowly the weights that are kept follow those that learn: a moving average over 1 / (1 - this) steps,
     0 to below 1. Averaged weights read new songs better, above all while the learning rate is high (Polyak & Juditsky
     1992)."""
+    precision: str = "auto"
+    """One of `PRECISIONS`; see `woodshed.training.precision`."""
     clip: float = 1.0
     """Gradients longer than this are cut to it."""
     evaluations: int = 20
@@ -73,6 +76,8 @@ class TrainingOptions:
     def __post_init__(self) -> None:
         if (self.minutes is None) == (self.steps is None):
             raise OutOfRange("give either minutes or steps, not both")
+        if self.precision not in PRECISIONS:
+            raise UnknownName(f"training.precision {self.precision!r} is not one of {', '.join(PRECISIONS)}")
         limits = {"minutes": self.minutes, "steps": self.steps, "batch": self.batch, "length": self.length}
         limits |= {
             "learning_rate": self.learning_rate,
@@ -229,7 +234,8 @@ class _Run:
         batch = self.lessons.draw(self.rng)
         for group in self.optimiser.param_groups:
             group["lr"] = self.options.learning_rate * schedule(self.fraction, self.options.warm_up)
-        loss = self.lessons.loss(self.model, batch, self.device)
+        with lower_precision(self.options.precision, self.device):
+            loss = self.lessons.loss(self.model, batch, self.device)
         nats = float(loss.nats.detach())
         self._check_number(nats)
         self.optimiser.zero_grad(set_to_none=True)
