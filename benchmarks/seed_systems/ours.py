@@ -6,6 +6,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -131,13 +132,13 @@ def corpus(files: list[str], out: str) -> dict[str, Any]:
         return {**clock.rates(1), "songs": report.songs}
 
 
-def train(net: str, seconds: float) -> dict[str, Any]:
+def train(net: str, how: str, seconds: float) -> dict[str, Any]:
     """Samples per second of our training loop: drawing, loss, gradient, clipping, Adam and the average of weights."""
     from woodshed.training.loop import Event
     from woodshed.training.loop import train as learn
 
     bundle, material = KEPT[net]
-    options = training_options(_recipe(net), minutes=seconds / 60)
+    options = replace(training_options(_recipe(net), minutes=seconds / 60), precision=how)
     marks: list[tuple[int, float, float]] = []
 
     def note_down(event: Event) -> None:
@@ -147,7 +148,7 @@ def train(net: str, seconds: float) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         learn(bundle, material.songs, [], Path(folder), options, on_event=note_down)
     if len(marks) < 8:  # too few to leave the first out
-        return train(net, 2 * seconds)
+        return train(net, how, 2 * seconds)
     steps, wall, processor = (last - early for last, early in zip(marks[-1], marks[2], strict=True))
     samples = options.batch * steps
     return {"rate": samples / wall, "processor_rate": samples / processor}

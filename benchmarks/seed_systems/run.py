@@ -140,8 +140,9 @@ def _prepared(
 def _trained(asked: argparse.Namespace, net: str, threads: int, ours: Side, peer: Side) -> Iterator[dict[str, Any]]:
     for number in range(asked.rounds):
         for side, process in _in_turn(number, ours, peer):
-            found = process.ask("train", net=net, seconds=3 * asked.seconds)
-            yield _round(("train", net, threads, 1, number, side, "fit" if side == "peer" else "train"), found)
+            for way in ("fit", "mixed") if side == "peer" else ("bfloat16", "float32"):
+                found = process.ask("train", net=net, how=way, seconds=3 * asked.seconds)
+                yield _round(("train", net, threads, 1, number, side, way), found)
 
 
 def _played(
@@ -209,7 +210,9 @@ def _compared(ours: list[dict[str, Any]], peer: list[dict[str, Any]]) -> dict[st
 SHOWN = (
     ("prepare", "files", "files"),
     ("prepare", "corpus", "files"),
-    ("train", "train", "fit"),
+    ("train", "bfloat16", "fit"),
+    ("train", "float32", "fit"),
+    ("train", "bfloat16", "mixed"),
     ("play", "windowed", "predict"),
     ("play", "carried", "predict"),
     ("play", "windowed", "call"),
