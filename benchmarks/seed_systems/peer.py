@@ -227,6 +227,8 @@ def _from_names(net: str, files: list[str], window: int) -> dict[str, Any]:
                 continue
             inputs.append([number[name] for name in sequence])
             outputs.append(number[notes[i + window]])
+    if not outputs:  # too short, or too few different ones in a row
+        return {"windows": 0, "vocabulary": len(names)}
     x = np.reshape(inputs, (len(inputs), window, 1)).astype(np.float32)
     x = (x - x.mean()) / x.std() if net == "deeprock" else x / float(len(names))
     y = keras.utils.to_categorical(outputs, len(names))
