@@ -111,6 +111,9 @@ class KerasLstm(nn.Module):
     def start(self, batch: int, *dense: nn.Linear) -> CarriedState:
         """The state before anything was heard."""
         weights = self.playing_weights(*dense)
+        if batch == 1:  # BLAS takes a matrix times one column a fifth faster by columns, and more columns slower
+            dense_by_columns = (DenseWeights(np.asfortranarray(layer.matrix), layer.bias) for layer in weights.dense)
+            weights = PlayingWeights(tuple(map(np.asfortranarray, weights.layers)), tuple(dense_by_columns))
         return CarriedState(weights, tuple(nothing(layer, batch) for layer in weights.layers))
 
     def read(self, windows: Array, *dense: nn.Linear) -> tuple[Array, SlidingState]:
