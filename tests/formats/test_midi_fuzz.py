@@ -106,6 +106,34 @@ def test_the_quick_reader_takes_a_healthy_file() -> None:
     assert scan_tracks(SEED, chunks.tracks, "seed", MidiLimits()) is not None
 
 
+MESSAGE = st.tuples(
+    st.sampled_from((0x90, 0xB3, 0xC2, 0xD7)),
+    st.lists(st.integers(0, 127), min_size=1, max_size=4),
+    st.integers(0, 300),
+)
+"""A status, data of so many messages under it, and their delta time."""
+
+
+@settings(deadline=None)
+@given(st.lists(MESSAGE, max_size=7))
+def test_the_quick_reader_knows_how_much_data_a_running_status_takes(
+    messages: list[tuple[int, list[int], int]],
+) -> None:
+    body = bytearray()
+    for status, values, delta in messages:
+        for number, value in enumerate(values):
+            body += bytes((delta >> 7 | 0x80, delta & 127)) + (b"" if number else bytes([status]))
+            body += bytes([value]) if status & 0xE0 == 0xC0 else bytes((value, 64))
+    body += b"\0\xff\x2f\0"
+    data = b"MThd\0\0\0\6\0\1\0\1\1\xe0MTrk" + len(body).to_bytes(4, "big") + bytes(body)
+    tracks = ((22, len(data)),)
+    quick = scan_tracks(data, tracks, "running", MidiLimits())
+    patient = walk_tracks(data, tracks, "running", MidiLimits(), Ledger())
+    assert quick is not None
+    assert np.array_equal(quick.word, patient.word)
+    assert np.array_equal(quick.tick, patient.tick)
+
+
 def test_millions_of_events_in_a_broken_file_stop_at_the_limit() -> None:
     body = b"\x00\x90\x3c\xff" * 50_000  # a data byte over 127 makes it a case for the patient reader
     data = b"MThd\0\0\0\6\0\1\0\1\1\xe0MTrk" + len(body).to_bytes(4, "big") + body

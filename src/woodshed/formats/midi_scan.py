@@ -2,9 +2,10 @@
 
 Where an event ends depends only on its own bytes, once running status is known to stand for two data bytes. So
 the byte after an event can be told for every position at once, as if an event began there; what remains is to
-follow these steps from the first byte, 64 events at a stride. Whatever does not fit (a data byte over 127, running
-status after a meta event or for one data byte, an end of track elsewhere than at the end) leaves the file to the
-patient reader, `woodshed.formats.midi_walk`, which finds the very same events in a well-formed file.
+follow these steps from the first byte, 64 events at a stride. Where the status that runs turns out to take one data
+byte, as a program change does, that is put right and all is followed again, a few times. Whatever does not fit then
+(a data byte over 127, running status after a meta event, an end of track elsewhere than at the end) leaves the file to
+the patient reader, `woodshed.formats.midi_walk`, which finds the very same events in a well-formed file.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ Ints = NDArray[np.int64]
 Places = NDArray[np.intp]
 _PAD = 8
 _STRIDES = 6
+_TRIES = 8
+_MOST_IN_A_ROW = 1000
+"""Messages of one data byte under running status that are followed at a try."""
 
 _SIZES = np.full(256, 3, np.uint8)
 """Bytes from the status byte, or from the first data byte under running status, to the event's end."""
@@ -44,14 +48,19 @@ def scan_tracks(data: bytes, tracks: tuple[tuple[int, int], ...], name: str, lim
     waits = _wait_sizes(octets)
     after = _after(octets, size)
     after[closings] = np.append(starts[1:], size)
-    at = _follow(after.take(np.arange(size, dtype=np.intp) + waits[:size]), int(starts[0]), size)
-    status_at = at + waits[at]
-    closing = np.searchsorted(status_at, closings)
-    if closing[-1] != len(at) - 1 or (status_at[closing] != closings).any():
-        return None
-    if len(at) - len(tracks) > limits.max_events:
-        raise LimitExceeded(f"{name}: more than {limits.max_events} events; raise max_events to read it")
-    return _read(data, octets, at, status_at, closing)
+    for _ in range(_TRIES):
+        at = _follow(after.take(np.arange(size, dtype=np.intp) + waits[:size]), int(starts[0]), size)
+        status_at = at + waits[at]
+        closing = np.searchsorted(status_at, closings)
+        if closing[-1] == len(at) - 1 and (status_at[closing] == closings).all():
+            found = _read(data, octets, at, status_at, closing)
+            if found and len(at) - len(tracks) > limits.max_events:
+                raise LimitExceeded(f"{name}: more than {limits.max_events} events; raise max_events to read it")
+            if found:
+                return found
+        if not _shorten_running(octets, after, waits, status_at):
+            return None
+    return None
 
 
 def _wait_sizes(octets: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -82,6 +91,26 @@ def _after(octets: NDArray[np.uint8], size: int) -> Places:
     return np.minimum(after, size)
 
 
+def _shorten_running(octets: NDArray[np.uint8], after: Places, waits: NDArray[np.uint8], status_at: Places) -> bool:
+    """Write into ``after`` that one data byte stands under a running status that takes one; False if none was wrong.
+
+    What is read after such a byte may be out of step, so that only the first is believed, and those that go on from it.
+    """
+    head = octets[status_at]
+    spoken = head >= 0x80
+    status = head[np.maximum.accumulate(np.where(spoken, np.arange(len(head)), 0))]
+    wrong = ~spoken & ((status & 0xE0) == 0xC0) & (after[status_at] == status_at + 2)
+    if not wrong.any():
+        return False
+    first = int(status_at[wrong.argmax()])
+    for _ in range(_MOST_IN_A_ROW):
+        after[first] = first + 1
+        first += 1 + int(waits[first + 1])
+        if octets[first] >= 0x80 or after[first] != first + 2:
+            break
+    return True
+
+
 def _follow(step: Places, first: int, size: int) -> Places:
     """Every place that is reached from ``first``, in order; ``step`` (size,) leads strictly forward."""
     jumps = [np.append(step, size)]
@@ -110,7 +139,12 @@ def _read(data: bytes, octets: NDArray[np.uint8], at: Places, status_at: Places,
     first, second = octets[first_at], octets[first_at + 1]
     second[one] = 0
     tick_sizes = status_at - at
-    unfit = ~spoken & (one | ~channel) | channel & ((first | second) >= 0x80) | (octets[status_at - 1] >= 0x80)
+    spent = np.append(at[1:], 0) - first_at  # of the last, an end of track, it is not asked
+    unfit = (
+        ~spoken & ((spent != 2 - one) | ~channel)
+        | channel & ((first | second) >= 0x80)
+        | (octets[status_at - 1] >= 0x80)
+    )
     if unfit.any() or not spoken[0]:
         return None
     metas = np.flatnonzero(~channel)
