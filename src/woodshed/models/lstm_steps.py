@@ -82,10 +82,12 @@ def product(weights: Array, heard: Array) -> Array:
     """(M, K) times (K, C): of a few columns in pieces, which BLAS takes by a way for small products, twice as fast."""
     columns = heard.shape[1]
     pieces = -(-weights.size * columns // SMALL_PRODUCT) if 1 < columns <= FEW_COLUMNS else 1
+    total: Array
     if pieces == 1:
-        return np.matmul(weights, heard)
+        total = np.matmul(weights, heard)
+        return total
     cuts = [len(heard) * piece // pieces for piece in range(pieces + 1)]
-    total: Array = np.matmul(weights[:, : cuts[1]], heard[: cuts[1]])
+    total = np.matmul(weights[:, : cuts[1]], heard[: cuts[1]])
     for low, high in pairwise(cuts[1:]):
         total += np.matmul(weights[:, low:high], heard[low:high])
     return total
