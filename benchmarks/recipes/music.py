@@ -43,7 +43,7 @@ LESSONS: dict[str, dict[str, float]] = {
     "pianoroll": {"freedoom": 3},
     "pitch-step-duration": {"freedoom": 1.5},
     "shred": {"freedoom": 1.5},
-    "vae-band-1bar": {"bands": 5},
+    "vae-band-1bar": {"bands": 8},
     "vae-drums-2bar": {"groove": 4},
     "vae-melody-2bar": {"openewld": 4},
     "vae-trio-16bar": {"bands": 5},
