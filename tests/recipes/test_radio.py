@@ -254,6 +254,28 @@ def test_a_primer_is_gone_on_from_and_not_played(melodies: Path, tiny_bundle: Pa
     )
 
 
+@pytest.mark.parametrize("option", ["--tempo 90", "--meter 3/4", "--parts bass"])
+def test_what_follows_a_primer_keeps_its_frame(
+    option: str, melodies: Path, tiny_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_midi(tune(3), tmp_path / "primer.mid")
+    for bundle in (melodies, tiny_bundle):
+        code = run(
+            [
+                "radio",
+                str(bundle),
+                "-o",
+                str(tmp_path / "a.mid"),
+                "--primer",
+                str(tmp_path / "primer.mid"),
+                *option.split(),
+            ]
+        )
+        assert code == 2
+        assert f"the primer's own {option[2:].split()[0]}" in capsys.readouterr().err
+    assert not (tmp_path / "a.mid").exists()
+
+
 def test_pace_keeps_to_the_clock_and_stops_when_told(melodies: Path) -> None:
     waits: list[float] = []
 

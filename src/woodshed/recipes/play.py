@@ -30,7 +30,7 @@ from woodshed.music.units import DEFAULT_BPM
 from woodshed.recipes.clip import CANDIDATES, Clip, default_sampling, make_clips, with_key
 from woodshed.recipes.files import Told
 from woodshed.recipes.verbs import check_verb
-from woodshed.recipes.wish import Wish
+from woodshed.recipes.wish import Wish, keep_frame
 
 
 def generate(
@@ -118,9 +118,7 @@ def continue_song(
     wish, sampling = wish or Wish(), sampling or default_sampling(bundle)
     _no_window_wishes(bundle, wish)
     _no_latent_wishes(bundle, wish)
-    own = {"parts": wish.parts, "tempo": wish.bpm, "meter": wish.meter}
-    if named := [name for name, value in own.items() if value is not None]:
-        raise UsageError(f"a continuation keeps the song's own {' and '.join(named)}; leave that out")
+    keep_frame(wish, "the song's")
 
     if kind_of(bundle) == ROLLS:
         from woodshed.recipes.rolls import play_rolls

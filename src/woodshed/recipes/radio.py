@@ -20,7 +20,7 @@ from woodshed.generation.stream import EARLY_TICKS, Bar, Station, endless, last_
 from woodshed.music import Song, part_name
 from woodshed.recipes.clip import LARGEST_SEED, default_sampling, key_name, settings_of
 from woodshed.recipes.files import MIDI_ENDINGS, check_outputs, check_range
-from woodshed.recipes.wish import Wish
+from woodshed.recipes.wish import Wish, keep_frame
 
 AHEAD_BARS = 4
 """With ``pace``, so many bars are made before their time."""
@@ -68,6 +68,8 @@ def play_radio(
     check_range("seed", seed, 0, LARGEST_SEED)
     if wish.steps is not None or wish.beam.size != 1 or wish.beam.branch_factor != 1:
         raise UsageError("radio has no end to search for: leave out --steps, --beam and --branch-factor")
+    if primer is not None:
+        keep_frame(wish, "the primer's")
     station = _tuner(bundle)(bundle, wish, sampling, np.random.default_rng([seed]), primer)
     settings = settings_of("radio", bundle, wish, sampling, seed, 0, 1)
     del settings["number"], settings["candidates"], settings["bars"]
@@ -91,8 +93,6 @@ def _band(bundle: Bundle, wish: Wish, _: Sampling, rng: np.random.Generator, pri
     from woodshed.recipes.play import with_ranges
 
     if primer is not None:
-        if named := [name for name in ("parts", "bpm", "meter") if getattr(wish, name) is not None]:
-            raise UsageError(f"what follows a primer keeps its {' and '.join(named)}; leave that out")
         canvas = continuation_canvas(primer, 1, key=wish.key, polyphony=wish.polyphony)
     else:
         canvas = blank_canvas(

@@ -141,6 +141,17 @@ def _is_played_by(part: Part, instrument: str) -> bool:
     return not named.is_drum and named.program == part.program
 
 
+def keep_frame(wish: Wish, of: str) -> None:
+    """Refuse parts, tempo and meter where those ``of`` something else are kept, such as "the song's".
+
+    Raises:
+        UsageError: naming them.
+    """
+    own = {"parts": wish.parts, "tempo": wish.bpm, "meter": wish.meter}
+    if named := [name for name, asked in own.items() if asked is not None]:
+        raise UsageError(f"what follows keeps {of} own {' and '.join(named)}; leave that out")
+
+
 def over_chords(wish: Wish, chords: str | None, sheet: Path | None, bars_asked: bool) -> Wish:
     """The wish with chords typed as ``"Am F | C G"``, or those of a file; unless bars are asked for, all of them.
 
