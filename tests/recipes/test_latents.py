@@ -186,6 +186,8 @@ def test_wishes_that_cannot_be_are_refused(melodies: Bundle, drums: Bundle) -> N
         generate(untrained("clip-trio"), Wish(parts=(FLUTE, Part("Oboe", 68))), seed=1)
     with pytest.raises(UsageError, match="more than the 8"):
         generate(untrained("clip-band"), Wish(parts=tuple(Part(program=n) for n in range(9))), seed=1)
+    with pytest.raises(UsageError, match="name the players with --parts"):
+        generate(untrained("clip-band"), Wish(ranges={"bass": (28, 40)}), seed=1)
 
 
 def test_other_verbs_are_refused_and_recipes_that_can_are_named(melodies: Bundle, tiny_bundle: Path) -> None:

@@ -225,8 +225,10 @@ def request_of(bundle: Bundle, codec: Any, wish: Wish) -> Request:
     bpm = float(wish.bpm or bundle.style.get("bpm", DEFAULT_BPM))
     frame = frame_for(codec, players, np.array([(0, bpm)], TEMPO), np.empty(0, KEY))
     request = Request(codec, frame, wish.bars, seats, wish, bundle)
+    if wish.ranges and not any(seats):
+        raise UsageError("who plays is drawn with the music here: name the players with --parts to give one a --range")
     for name in wish.ranges:
-        if not any(_is_meant(codec, name, row, seat) for row, seat in enumerate(seats) if seat) and any(seats):
+        if not any(_is_meant(codec, name, row, seat) for row, seat in enumerate(seats) if seat):
             there = ", ".join(part_name(seat) for seat in seats if seat and not seat.is_drum)
             raise UnknownName(f"range {name!r}: no pitched part of that name plays; there is {there or 'none'}")
     request.masks()  # says so if there is nothing to play
