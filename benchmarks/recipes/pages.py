@@ -97,7 +97,10 @@ def commands(recipe: Recipe, data: str) -> str:
         'woodshed generate my.shed -o song.mid --primer-melody "[60,-2,60,-2,67,-2,67,-2]"',
     ]
     if recipe.codec_name == "chorale":
-        lines[3:] = ["woodshed harmonise my.shed melody.mid -o four.mid           # three voices to a melody"]
+        lines[3:] = [
+            "woodshed harmonise my.shed melody.mid -o four.mid           # three voices to a melody",
+            "woodshed harmonise my.shed chorale.mid --voices 'soprano, -, -, -' -o other.mid   # keeps the soprano",
+        ]
     if recipe.material["kind"] == "parts":
         lines[-1] = "woodshed generate my.shed -o song.mid --over backing.mid   # a solo over a backing track"
     if recipe.material["kind"] == "lead-sheets":

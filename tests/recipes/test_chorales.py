@@ -294,13 +294,20 @@ SOPRANO = melody([(60, 4), (64, 4)], (4, 4))
 @pytest.mark.parametrize(
     ("song", "voices", "error", "told"),
     [
-        (chorale(1), ("soprano", "alto", "tenor", "bass"), UsageError, "all four voices are given"),
+        (chorale(1), ("soprano", "alto", "tenor", "bass"), UsageError, "write - for .* 'soprano, -, -, -'"),
         (SOPRANO, ("baritone",), UnknownName, "soprano, alto, tenor, bass"),
         (SOPRANO, (), UnknownName, "voices none"),
-        (SOPRANO, ("soprano", "bass"), CodecError, "1 pitched parts sound, but 2 voices are given"),
-        (chorale(1), ("soprano",), CodecError, "4 pitched parts sound, but 1 voices are given"),
-        (THREE, ("soprano", "alto", "tenor", "bass"), UsageError, "3 pitched parts sound, and four voices are named"),
-        (melody([(40, 4), (90, 4)], (4, 4)), ("soprano",), CodecError, "is outside 50-86"),
+        (SOPRANO, ("soprano", "bass"), CodecError, "1 pitched part sounds .Tune., but 2 voices are given"),
+        (chorale(1), ("soprano",), CodecError, r"4 pitched parts sound \(Sop.*1 voice is given.*'soprano, -, -, -'"),
+        (chorale(1), ("alto", "-"), CodecError, r"2 voices are given.*--voices 'alto, -, -, -'"),
+        (
+            THREE,
+            ("soprano", "alto", "tenor", "bass"),
+            UsageError,
+            "3 pitched parts sound .*, and four voices are named",
+        ),
+        (melody([(40, 4), (90, 4)], (4, 4)), ("soprano",), CodecError, "soprano 90 is outside 40-76.* span 40-90;"),
+        (melody([(0, 4), (127, 4)], (4, 4)), ("soprano",), CodecError, "soprano 0 is outside 101-127.* span 0-127"),
         (Song.make([(0, 0, 9, 36, 99)], [Part("Drums", 0, True)]), ("soprano",), CodecError, "only drums sound"),
         (Song(), ("soprano",), CodecError, "there are no notes"),
         (Song.make([(0, 0, 9, 60, 9), (0, 0, 9, 64, 9)], [Part()]), ("bass",), CodecError, "one note at a time"),
@@ -313,6 +320,27 @@ def test_what_four_voices_cannot_sing_is_refused(
         harmonise_song(bundle, song, voices, seed=1)
 
 
+def test_a_part_left_out_is_found_anew_and_the_drums_stay(bundle: Bundle) -> None:
+    song = chorale(1)
+    drums = Part("Drums", 0, is_drum=True)
+    beat = song.notes[:1].copy()
+    beat["part"] = 4
+    both = song.replace(parts=(*song.parts, drums)).with_notes(np.append(song.notes, beat))
+    clip = harmonise_song(bundle, both, ("-", "alto", "-", "-"), seed=1, candidates=1)[0]
+    assert [part.name for part in clip.song.parts] == ["Alto", "Drums", "Soprano", "Tenor", "Bass"]
+    alto = song.notes[song.notes["part"] == 1]
+    assert np.array_equal(clip.song.notes[clip.song.notes["part"] == 0]["pitch"], alto["pitch"])
+    assert clip.settings["voices"] == ["-", "alto", "-", "-"]
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 3), (120, 127)])
+def test_voices_found_around_a_melody_at_the_end_of_midi_are_inside_it(bundle: Bundle, low: int, high: int) -> None:
+    song = melody([(low, 4), (high, 4), (low, 4), (high, 4)], (4, 4))
+    found = harmonise_song(bundle, song, seed=1, candidates=1)[0].song
+    assert found.notes["pitch"].min() >= 0
+    assert found.notes["pitch"].max() <= 127
+
+
 @pytest.mark.parametrize(
     ("wish", "error", "told"),
     [
@@ -321,7 +349,8 @@ def test_what_four_voices_cannot_sing_is_refused(
         (Wish(parts=(Part(),)), UsageError, "leave --parts out"),
         (Wish(polyphony=2), UsageError, "one note at a time"),
         (Wish(steps=9), UsageError, "use --bars"),
-        (Wish(ranges={"guitar": (40, 60)}), UnknownName, "'guitar' is not one of soprano"),
+        (Wish(ranges={"guitar": (40, 60)}), UnknownName, "'guitar' is not of one of soprano"),
+        (Wish(ranges={"alto, bass": (40, 60)}), UnknownName, "name one voice for each"),
         (Wish(ranges={"bass": (90, 99)}), InfeasibleCanvas, "leave the bass no pitch"),
     ],
 )
@@ -341,7 +370,13 @@ def test_bundles_of_the_wrong_kind_are_refused_with_recipes_that_serve(bundle: B
 
 def test_voices_are_named_in_words() -> None:
     assert parse_voices(" Soprano, BASS ") == ("soprano", "bass")
-    for text, told in (("", "no voice"), ("mezzo", "'mezzo' is not one of"), ("alto,alto", "named twice")):
+    assert parse_voices("-, alto,-,-") == ("-", "alto", "-", "-")
+    for text, told in (
+        ("", "no voice"),
+        ("-, -", "no voice"),
+        ("mezzo", "'mezzo' is not one of"),
+        ("alto,alto", "named twice"),
+    ):
         with pytest.raises(UnknownName, match=told):
             parse_voices(text)
 

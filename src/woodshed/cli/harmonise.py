@@ -27,7 +27,8 @@ def command(
         typer.Option(
             "--voices",
             metavar="NAMES",
-            help="Which voices the parts of MELODY sing, such as 'soprano' or 'soprano, bass'; the others are found.",
+            help="Which voices the parts of MELODY sing, such as 'soprano' or 'soprano, bass'; the others are found. "
+            "Write - for a part to leave out: 'soprano, -, -, -' keeps the first of four and finds the others anew.",
         ),
     ] = "soprano",
     meter: Annotated[

@@ -103,9 +103,9 @@ class ChoraleCodec:
         when a melody is to be harmonised.
         """
         found = self._voices(song, voices)
-        arranged = found.transpose(_shift(found))
-        check_voices(arranged)
-        return arranged
+        shift = _shift(found)
+        check_voices(found, shift)
+        return found.transpose(shift)
 
     def transposition(self, song: Song, voices: Sequence[str] | None = None) -> int:
         """Semitones by which `arrange` moves the song; moving back by as many gives its own key.

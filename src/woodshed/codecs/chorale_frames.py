@@ -133,19 +133,23 @@ def ticks(count: Any) -> NDArray[np.int64]:
     return steps_to_ticks(count, STEPS_PER_QUARTER)
 
 
-def check_voices(song: Song) -> None:
-    """Refuse an arranged song with a note outside the range of its voice, or that has not four parts."""
+def check_voices(song: Song, shift: int = 0) -> None:
+    """Refuse a song that has not four parts, or with a note that is outside the range of its voice once it is moved
+    by ``shift`` semitones."""
     check_length(song)
     if len(song.parts) != 4:
         raise CodecError(f"{song.title or 'song'}: {len(song.parts)} parts are not four voices; arrange it first")
-    low, high = np.array(RANGES).T[:, song.notes["part"]]
+    low, high = np.array(RANGES).T[:, song.notes["part"]] - shift
     outside = np.flatnonzero((song.notes["pitch"] < low) | (song.notes["pitch"] > high))
     if len(outside):
         note = song.notes[outside[0]]
         part, pitch = int(note["part"]), int(note["pitch"])
+        own = song.notes["pitch"][song.notes["part"] == part]
+        lowest, highest = (min(max(end - shift, 0), 127) for end in RANGES[part])
         raise CodecError(
             f"{song.title or 'song'}: {place(song, int(note['onset']))}: {VOICE_NAMES[part]} {pitch} is outside "
-            f"{RANGES[part][0]}-{RANGES[part][1]} (in C major or A minor); move the note by an octave"
+            f"{lowest}-{highest}, which this voice sings in this key, and its notes span {own.min()}-{own.max()}; move "
+            "what is outside by octaves"
         )
 
 

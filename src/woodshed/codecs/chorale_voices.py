@@ -13,6 +13,7 @@ from woodshed.errors import CodecError, UnknownName
 from woodshed.music import TICKS_PER_QUARTER, Song
 from woodshed.music.segments import pitched_notes
 from woodshed.music.units import ticks_to_steps
+from woodshed.words import counted
 
 VOICE_NAMES = ("soprano", "alto", "tenor", "bass")
 STEPS_PER_QUARTER = 4
@@ -64,7 +65,7 @@ def given_voices(song: Song, voices: Sequence[str]) -> NDArray[Any]:
     parts = np.unique(notes["part"])
     if len(parts) != len(voices):
         raise CodecError(
-            f"{_title(song)}: {len(parts)} pitched parts sound, but {len(voices)} voices are given "
+            f"{_title(song)}: {counted(len(parts), 'pitched part')} and {counted(len(voices), 'voice')} "
             f"({', '.join(voices)}); name one voice for each part"
         )
     numbers = np.array([VOICE_NAMES.index(voice) for voice in voices], np.int16)

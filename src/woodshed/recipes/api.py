@@ -151,6 +151,8 @@ class Band:
     ) -> Song:
         """``song`` note for note, whose parts sing ``voices``, and a new part for each voice that is missing.
 
+        A part for which ``voices`` has ``"-"`` is left out, and its voice found anew: ``"soprano, -, -, -"``.
+
         Raises:
             BundleError: if the bundle knows no chorales.
             CodecError: if the voices cannot sing what is given.

@@ -32,19 +32,34 @@ from woodshed.generation.filters import Sampling
 from woodshed.generation.harmonise import OPEN, PARALLELS, PARTICLES, Score, find_voices
 from woodshed.generation.stream import last_bar
 from woodshed.generation.stream_voices import VoiceStation
-from woodshed.music import METER, TEMPO, TICKS_PER_QUARTER, Marker, Meter, Part, Song, melody_song, parse_melody
+from woodshed.music import (
+    METER,
+    TEMPO,
+    TICKS_PER_QUARTER,
+    Marker,
+    Meter,
+    Part,
+    Song,
+    melody_song,
+    parse_melody,
+    part_name,
+)
 from woodshed.music.phrases import phrase_ends
 from woodshed.music.segments import pitched_notes
 from woodshed.music.song import FERMATA_MARK
 from woodshed.music.units import DEFAULT_BPM
 from woodshed.recipes.clip import Clip, default_sampling, make_clips, with_key
 from woodshed.recipes.files import Told, read_song
+from woodshed.recipes.heard import only_parts
 from woodshed.recipes.lines import to_key
 from woodshed.recipes.verbs import check_verb
 from woodshed.recipes.wish import Wish
+from woodshed.words import counted
 
 DRAWS = 8
 """How many harmonies are found side by side for each that is kept."""
+LEFT_OUT = "-"
+"""Among the names of voices: the part in this place is left out, and its voice is found anew."""
 FREE_PARTICLES = 8
 """Streams for each draw from nothing: enough to drop those that run into parallels, or that do not come to an end."""
 STEP_TICKS = TICKS_PER_QUARTER // STEPS_PER_QUARTER
@@ -140,8 +155,9 @@ def harmonise_song(
 ) -> list[Clip]:
     """``song`` note for note, whose pitched parts sing ``voices``, and a new part for each voice that is missing.
 
-    Of ``candidates`` independent draws for each clip the one that the model finds likeliest is kept. ``parallels`` are
-    the odds of each parallel fifth or octave (`PARALLELS` if None).
+    A part for which ``voices`` has `LEFT_OUT` is taken out of the song: its voice is found anew. Of ``candidates``
+    independent draws for each clip the one that the model finds likeliest is kept. ``parallels`` are the odds of each
+    parallel fifth or octave (`PARALLELS` if None).
 
     Raises:
         BundleError: if the bundle cannot harmonise.
@@ -159,18 +175,19 @@ def harmonise_song(
 
 
 def parse_voices(text: str) -> tuple[str, ...]:
-    """``"Soprano, bass"`` -> ("soprano", "bass")
+    """``"Soprano, -, bass"`` -> ("soprano", "-", "bass"), where `LEFT_OUT` is a part that is not to be kept.
 
     Raises:
         UnknownName: for a voice that does not exist, is named twice, or if none is named.
     """
     voices = tuple(name.strip().lower() for name in text.split(",") if name.strip())
-    if not voices:
+    named = [voice for voice in voices if voice != LEFT_OUT]
+    if not named:
         raise UnknownName(f"no voice is named; name those that are given, such as --voices {VOICE_NAMES[0]}")
-    for voice in voices:
+    for voice in named:
         if voice not in VOICE_NAMES:
-            raise UnknownName(f"voice {voice!r} is not one of {', '.join(VOICE_NAMES)}")
-    if len(set(voices)) < len(voices):
+            raise UnknownName(f"voice {voice!r} is not one of {', '.join(VOICE_NAMES)}, or - to leave a part out")
+    if len(set(named)) < len(named):
         raise UnknownName(f"voices {', '.join(voices)}: one is named twice; each part sings a voice of its own")
     return voices
 
@@ -248,10 +265,10 @@ def _told(clip: Clip, songs: list[Song], findings: list[Findings]) -> Clip:
         f"notes out of range {counts.out_of_range}"
     )
     if own["fermatas"]["from"] == "phrase ends":
-        remark += f"; fermatas at {own['fermatas']['count']} phrase ends, since none are marked"
+        remark += f"; fermatas at {counted(own['fermatas']['count'], 'phrase end')}, since none are marked"
     if octaves := own["octaves_above_a_choir"]:
         way = "above" if octaves > 0 else "below"
-        remark += f"; sung {abs(octaves)} octave{'s'[: abs(octaves) > 1]} {way} a choir's place, where the melody lies"
+        remark += f"; sung {counted(abs(octaves), 'octave')} {way} a choir's place, where the melody lies"
     return replace(clip, findings=own, remark=remark)
 
 
@@ -284,15 +301,8 @@ def _blank(bundle: Bundle, codec: ChoraleCodec, wish: Wish) -> _Request:
 
 def _around(codec: ChoraleCodec, song: Song, voices: Sequence[str]) -> _Request:
     """The song's parts are given. Before the first note and after the last one nobody sings."""
+    song, voices = _kept(song, voices)
     notes = pitched_notes(song.notes, song.parts)
-    if set(VOICE_NAMES) <= set(voices):
-        sounding = len(np.unique(notes["part"]))
-        if sounding == len(VOICE_NAMES):
-            raise UsageError("all four voices are given, so none is left to find; give one, two or three of them")
-        raise UsageError(f"{sounding} pitched parts sound, and four voices are named; name only those that are given")
-    if not len(notes):
-        why = "only drums sound" if len(song) else "there are no notes"
-        raise CodecError(f"{song.title or 'song'}: {why}, and a voice needs pitches; give music with a melody")
     arranged, move = codec.arrange(song, voices), -codec.transposition(song, voices)
     ends: list[int] = []
     if not any(mark.text == FERMATA_MARK for mark in song.markers):
@@ -309,6 +319,45 @@ def _around(codec: ChoraleCodec, song: Song, voices: Sequence[str]) -> _Request:
     score = Score(tokens[first:stop], bar, frames.fermata[first:stop], _playable(move, Wish()), place)
     given = dict(zip(numbers, np.unique(notes["part"]).tolist(), strict=True))
     return _Request(codec, song, score, first, move, given, len(ends))
+
+
+def _kept(song: Song, voices: Sequence[str]) -> tuple[Song, list[str]]:
+    """The song without the parts that are left out, and which voices the other pitched ones sing."""
+    named, title = [voice for voice in voices if voice != LEFT_OUT], song.title or "song"
+    parts = np.unique(pitched_notes(song.notes, song.parts)["part"]).tolist()
+    if not parts and set(named) < set(VOICE_NAMES):
+        why = "only drums sound" if len(song) else "there are no notes"
+        raise CodecError(f"{title}: {why}, and a voice needs pitches; give music with a melody")
+    if set(VOICE_NAMES) <= set(named):
+        if len(parts) < len(named):
+            raise UsageError(f"{title}: {_sounding(song, parts)}, and four voices are named; name those that are given")
+        raise UsageError(
+            "all four voices are given, so none is left to find; write - for each part whose voice is to be found "
+            f"anew: {_example(['soprano'], len(parts))}"
+        )
+    if named and set(named) <= set(VOICE_NAMES) and len(parts) != len(voices):
+        remedy = f"write - for each part to leave out: {_example(voices, len(parts))}"
+        if len(parts) < len(voices):
+            remedy = "name one voice for each part"
+        raise CodecError(
+            f"{title}: {_sounding(song, parts)}, but {counted(len(voices), 'voice')} "
+            f"{'is' if len(voices) == 1 else 'are'} given ({', '.join(voices)}); {remedy}"
+        )
+    gone = {part for part, voice in zip(parts, voices, strict=False) if voice == LEFT_OUT}
+    if not gone:
+        return song, named
+    return only_parts(song, [part for part in range(len(song.parts)) if part not in gone]), named
+
+
+def _sounding(song: Song, parts: Sequence[int]) -> str:
+    """``4 pitched parts sound (Soprano, Alto, Tenor, Bass)``"""
+    names = f" ({', '.join(part_name(song.parts[part]) for part in parts)})" if parts else ""
+    return f"{counted(len(parts), 'pitched part')} sound{'s' * (len(parts) == 1)}{names}"
+
+
+def _example(voices: Sequence[str], parts: int) -> str:
+    """What to type so that these voices are sung by the first of so many parts, and the others are left out."""
+    return f"--voices '{', '.join([*voices, *[LEFT_OUT] * (parts - len(voices))])}'"
 
 
 def _places(song: Song, count: int) -> NDArray[np.int64]:
@@ -331,7 +380,9 @@ def _playable(move: int, wish: Wish) -> NDArray[np.bool_] | None:
     if wish.key is not None:
         sung &= np.isin(pitch % 12, wish.key.pitch_classes)
     for name, (low, high) in wish.ranges.items():
-        (ranged,) = parse_voices(name)
+        ranged = name.strip().lower()
+        if ranged not in VOICE_NAMES:
+            raise UnknownName(f"range {name!r} is not of one of {', '.join(VOICE_NAMES)}; name one voice for each")
         sung[VOICE_NAMES.index(ranged)] &= (pitch >= low) & (pitch <= high)
     if sung.all():
         return None
