@@ -140,6 +140,28 @@ def test_what_cannot_be_is_refused_and_leaves_files_as_they_were(
     assert not (tmp_path / "grid").exists()
 
 
+def test_messages_and_pictures_name_files_as_many_loops_have_one_title(
+    woodshed: Callable[..., Any], refuses: Callable[..., str], drums: Path, loops: list[Path], tmp_path: Path
+) -> None:
+    out, long, tune = tmp_path / "out.mid", tmp_path / "long.mid", tmp_path / "tune.mid"
+    beats = [(0, beat * 480, 60, 36, 90) for beat in range(16)]
+    write_midi(Song.make(beats, [Part("", 0, True)], title="Beat"), long)
+    write_midi(Song.make(beats, [Part("", 0)], title="Beat"), tune)
+    assert "long.mid has 4 bars" in refuses(
+        1, "interpolate", drums, *loops[:3], long, "--grid", 3, "-o", tmp_path / "g"
+    )
+    assert "tune.mid has no drums" in refuses(1, "interpolate", drums, long, tune, "-o", out)
+    assert "tune.mid has no drums" in refuses(1, "vary", drums, tune, "-o", out)
+    assert woodshed("vary", drums, long, "-o", out).code == 0
+    assert read_midi(out).title == "Beat"
+    said = woodshed("interpolate", drums, loops[0], long, "--steps", 3, "-o", tmp_path / "way.mid")
+    assert "note: loop-0.mid has 2 bars and long.mid 4; the 3 clips grow" in said.err
+    assert "9 bars in all" in said.err
+    way = read_midi(tmp_path / "way.mid")
+    assert (way.bars, way.title) == (9, "A: loop-0.mid to B: long.mid")
+    assert "note" not in woodshed("interpolate", drums, *loops[:2], "-o", tmp_path / "same.mid").err
+
+
 def test_a_bundle_without_a_latent_space_names_recipes_that_have_one(
     refuses: Callable[..., str], tiny_bundle: Path, loops: list[Path], tmp_path: Path
 ) -> None:

@@ -57,13 +57,15 @@ def command(
     read_config(bundle)
     use_threads(threads)
     song = files.read_song(music)
+    named = song.replace(title=music.name)  # so that messages name the file
     chosen = seed if seed is not None else clip.draw_seed()
 
     def make(tell: files.Told) -> list[clip.Clip]:
         loaded = load_bundle(bundle)
         sampling = clip.default_sampling(loaded, **warmth, top_p=top_p, top_k=top_k, min_p=min_p, repetition=repetition)
-        return play.continue_song(
-            loaded, song, wish, sampling, seed=chosen, count=count, candidates=candidates, on_step=tell
+        found = play.continue_song(
+            loaded, named, wish, sampling, seed=chosen, count=count, candidates=candidates, on_step=tell
         )
+        return clip.retitled(found, song.title)
 
     playing.deliver(talk, playing.Order(output, count, audio, picture, force), make)

@@ -117,7 +117,7 @@ def command(
             from woodshed.recipes.over import Over, play_over
 
             place = Over(files.read_song(over), over.name, 1 if at_bar is None else at_bar, bars)
-            heard = None if primer is None else files.read_song(primer)
+            heard = None if primer is None else files.read_song(primer).replace(title=primer.name)
             return play_over(
                 loaded, place, wish, sampling, heard, seed=chosen, count=count, candidates=candidates, on_step=tell
             )
@@ -127,9 +127,11 @@ def command(
                 if primer is not None
                 else play.melody_primer(loaded, primer_melody or "", wish)
             )
-            return play.continue_song(
-                loaded, song, rest, sampling, seed=chosen, count=count, candidates=candidates, on_step=tell
+            named = song if primer is None else song.replace(title=primer.name)  # so that messages name the file
+            found = play.continue_song(
+                loaded, named, rest, sampling, seed=chosen, count=count, candidates=candidates, on_step=tell
             )
+            return clip.retitled(found, song.title)
         for line in play.stand_ins(loaded, wish):
             talk.note(f"note: {line}")
         return play.generate(loaded, wish, sampling, seed=chosen, count=count, candidates=candidates, on_step=tell)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -68,14 +69,16 @@ def command(
     read_config(bundle)
     use_threads(threads)
     song = chorales.read_given(music, meter, tempo)
+    named = song if chorales.is_typed(music) else song.replace(title=Path(music).name)  # so that messages name the file
     chosen = seed if seed is not None else clip.draw_seed()
 
     def make(tell: files.Told) -> list[clip.Clip]:
         loaded = load_bundle(bundle)
         sampling = clip.default_sampling(loaded, **warmth, top_p=top_p, top_k=top_k, min_p=min_p)
-        return chorales.harmonise_song(
-            loaded, song, names, sampling,
+        found = chorales.harmonise_song(
+            loaded, named, names, sampling,
             parallels=parallels, seed=chosen, count=count, candidates=candidates, on_step=tell,
         )  # fmt: skip
+        return clip.retitled(found, song.title)
 
     playing.deliver(talk, playing.Order(output, count, audio, picture, force), make)

@@ -11,6 +11,7 @@ from woodshed.cli import playing
 from woodshed.cli.options import BundleArgument, DrawnSeed, Force, Json, PlayingThreads, use_threads
 from woodshed.cli.talk import Talk
 from woodshed.errors import UsageError
+from woodshed.words import counted
 
 
 def command(
@@ -60,7 +61,7 @@ def command(
         raise UsageError("--steps and --separate are for two clips; a grid has a file for each loop, so leave them out")
     read_config(bundle)
     use_threads(threads)
-    songs = [files.read_song(path) for path in clips]
+    songs = [files.read_song(path).replace(title=path.name) for path in clips]  # so that messages name files
     chosen = seed if seed is not None else clip.draw_seed()
     many = 9 if steps is None else steps
 
@@ -69,6 +70,8 @@ def command(
         sampling = None if warmth is None else clip.default_sampling(loaded, **warmth)
         if grid is not None:
             return paths.grid_songs(loaded, songs, grid, sampling, seed=chosen, on_step=tell)
+        if unequal := paths.lengths_note(songs[0], songs[1], many):
+            talk.note(f"note: {unequal}")
         found = paths.interpolate_songs(loaded, songs[0], songs[1], many, sampling, seed=chosen, on_step=tell)
         return found if separate else [paths.joined(found)]
 
@@ -85,4 +88,6 @@ def command(
         talk.facts({"files": [str(file) for file in written], **loop.as_dict()})
     paths.draw_grid(loops, grid, drawing)
     talk.facts({"picture": str(drawing)})
-    talk.say(f"wrote {len(loops)} loops of {loops[0].song.bars} bars into {output}, and {drawing}; seed {chosen}")
+    talk.say(
+        f"wrote {len(loops)} loops of {counted(loops[0].song.bars, 'bar')} into {output}, and {drawing}; seed {chosen}"
+    )

@@ -43,11 +43,13 @@ def command(
     read_config(bundle)
     use_threads(threads)
     song = files.read_song(music)
+    named = song.replace(title=music.name)  # so that messages name the file
     chosen = seed if seed is not None else clip.draw_seed()
 
     def make(tell: files.Told) -> list[clip.Clip]:
         loaded = load_bundle(bundle)
         sampling = None if warmth is None else clip.default_sampling(loaded, **warmth)
-        return latents.vary_song(loaded, song, by, asked, sampling, seed=chosen, count=count, on_step=tell)
+        varied = latents.vary_song(loaded, named, by, asked, sampling, seed=chosen, count=count, on_step=tell)
+        return clip.retitled(varied, song.title)
 
     playing.deliver(talk, playing.Order(output, count, audio, picture, force), make)

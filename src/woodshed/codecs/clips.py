@@ -19,6 +19,7 @@ from woodshed.errors import CodecError
 from woodshed.music import METER, Song
 from woodshed.music.melodies import STEP_TICKS, into_range, major_tonic, sections
 from woodshed.music.song import MAX_TICK
+from woodshed.words import counted
 
 BAR_STEPS = 16
 BAR_TICKS = BAR_STEPS * STEP_TICKS
@@ -96,14 +97,14 @@ def check_clip(song: Song, bars: int) -> None:
         raise CodecError(f"{name} is empty: it has no notes; give one that has")
     check_meter(song)
     if int(song.notes["onset"].max()) >= bars * BAR_TICKS:
-        raise CodecError(f"{name} is longer than the {bars} bars of this model; cut it, or give it to `interpolate`")
+        raise CodecError(f"{name} is longer than the {counted(bars, 'bar')} of this model; cut it to so many")
 
 
 def check_heard(clip: Song, bars: int) -> Song:
     """The clip as it is, if anything of it is left on the grid; else raise `CodecError`."""
     if not len(clip):
         raise CodecError(
-            f"{clip.title or 'the clip'} is empty: no sound that this model knows begins in its {bars} bars"
+            f"{clip.title or 'the clip'} is empty: no sound that this model knows begins in its {counted(bars, 'bar')}"
         )
     return clip
 

@@ -192,6 +192,11 @@ def parse_voices(text: str) -> tuple[str, ...]:
     return voices
 
 
+def is_typed(music: str) -> bool:
+    """Whether it is a melody itself, and not the name of a file."""
+    return music.lstrip().startswith("[")
+
+
 def read_given(music: str, meter: str | None = None, tempo: float | None = None) -> Song:
     """The music of a file; or a melody typed as ``"[60, -2, 62]"``, in that meter (4/4) and tempo (120).
 
@@ -200,7 +205,7 @@ def read_given(music: str, meter: str | None = None, tempo: float | None = None)
         UsageError: for a meter or tempo beside a file, which has its own.
         FileError: if the file cannot be read.
     """
-    if music.lstrip().startswith("["):
+    if is_typed(music):
         if tempo is not None:
             check_bpm(tempo)
         return melody_song(
@@ -330,7 +335,8 @@ def _kept(song: Song, voices: Sequence[str]) -> tuple[Song, list[str]]:
         raise CodecError(f"{title}: {why}, and a voice needs pitches; give music with a melody")
     if set(VOICE_NAMES) <= set(named):
         if len(parts) < len(named):
-            raise UsageError(f"{title}: {_sounding(song, parts)}, and four voices are named; name those that are given")
+            there = _sounding(song, parts)
+            raise UsageError(f"{title}: {there}, and four voices are named; name only those that are given")
         raise UsageError(
             "all four voices are given, so none is left to find; write - for each part whose voice is to be found "
             f"anew: {_example(['soprano'], len(parts))}"

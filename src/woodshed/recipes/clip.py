@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from woodshed.music import KEY, Key, Song, part_name
 from woodshed.recipes.files import MOST_CLIPS, Told, check_range
 from woodshed.recipes.wish import Wish
 from woodshed.version import __version__
+from woodshed.words import counted
 
 CANDIDATES = 6
 """How many are drawn for each clip that is kept: side by side they cost little more than one."""
@@ -51,7 +52,7 @@ class Clip:
 
 def describe(song: Song) -> str:
     """``8 bars, 4 parts, 412 notes, 140 BPM, F minor``"""
-    counts = [_count(song.bars, "bar"), _count(len(song.parts), "part"), _count(len(song), "note")]
+    counts = [counted(song.bars, "bar"), counted(len(song.parts), "part"), counted(len(song), "note")]
     return ", ".join(filter(None, [*counts, f"{song.bpm:.4g} BPM", key_name(song)]))
 
 
@@ -76,10 +77,6 @@ def key_name(song: Song) -> str:
         return str(Key(int(song.keys["tonic"][0]), "minor" if song.keys["is_minor"][0] else "major"))
     drums = np.array([part.is_drum for part in song.parts], bool)
     return str(find_key(song).key) if len(song) and not drums[song.notes["part"]].all() else ""
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"
 
 
 def default_sampling(bundle: Bundle, **wishes: Any) -> Sampling:
@@ -130,6 +127,11 @@ def with_key(song: Song, key: Key | None) -> Song:
     if key is None or key.scale not in ("major", "minor", "harmonic minor", "melodic minor"):
         return song
     return song.replace(keys=np.array([(0, key.tonic, key.is_minor)], KEY))
+
+
+def retitled(clips: Sequence[Clip], title: str) -> list[Clip]:
+    """The clips, called so."""
+    return [replace(clip, song=clip.song.replace(title=title)) for clip in clips]
 
 
 def draw_seed() -> int:

@@ -16,6 +16,7 @@ from woodshed.errors import CodecError, LimitExceeded
 from woodshed.generation.canvas import REGISTER, program_of
 from woodshed.music import METER, Part, Song, part_name
 from woodshed.music.melodies import STEP_TICKS
+from woodshed.words import counted
 
 MOST_BARS = 512
 PITCHED = len(DRUM_CLASSES)
@@ -100,7 +101,7 @@ def hear_clip(codec: Any, song: Song) -> Heard:
     check_meter(song)
     parts, bars = codec.heard_parts(song), clip_bars(song)
     if bars > MOST_BARS:
-        raise LimitExceeded(f"{name} has {bars} bars, more than {MOST_BARS}; give a shorter clip")
+        raise LimitExceeded(f"{name} has {counted(bars, 'bar')}, more than {MOST_BARS}; give a shorter clip")
     own = only_parts(song, parts)
     whole = repeated(own, bars, codec.bars // bars) if bars < codec.bars and not codec.bars % bars else own
     move = codec.transposition(own, range(len(parts)))

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from woodshed.bundle import Bundle
 from woodshed.bundle.kinds import latent_model
-from woodshed.codecs.clips import BAR_STEPS, BAR_TICKS, check_clip, clip_bars
-from woodshed.errors import OutputExists, UsageError
+from woodshed.codecs.clips import BAR_STEPS, BAR_TICKS, check_meter, clip_bars
+from woodshed.errors import CodecError, OutputExists, UsageError
 from woodshed.generation.filters import Sampling
 from woodshed.generation.latent import decode_points, encode_clips, grid_points, slerp
 from woodshed.music import METER, TEMPO, Marker, Song
@@ -32,6 +32,7 @@ from woodshed.recipes.heard import (
 from woodshed.recipes.latents import chosen_sampling
 from woodshed.recipes.verbs import check_verb
 from woodshed.recipes.wish import Wish
+from woodshed.words import counted
 
 MOST_STEPS = 1000
 MOST_ROWS = 16
@@ -132,7 +133,7 @@ def grid_songs(
     if len(corners) != 4:
         raise UsageError(f"a grid lies between four clips, and there are {len(corners)}; give four")
     for corner in corners:
-        check_clip(corner, codec.bars)
+        _check_corner(corner, codec.bars)
     heard = [hear_clip(codec, corner) for corner in corners]
     loops = [_loop(codec, corner) for corner in heard]
     points = grid_points(np.concatenate([encode_clips(bundle, corner.tokens) for corner in heard]), size)
@@ -155,6 +156,25 @@ def grid_songs(
         )
         for cell, (song, title) in enumerate(zip(songs, titles, strict=True))
     ]
+
+
+def lengths_note(first: Song, second: Song, steps: int) -> str:
+    """What becomes of clips of unequal length on the way from one to the other, for people; empty if they are equal.
+
+    Raises:
+        CodecError: for a clip in another meter than 4/4.
+        OutOfRange: for steps outside their range.
+    """
+    check_range("steps", steps, 2, MOST_STEPS)
+    bars = clip_bars(first), clip_bars(second)
+    if bars[0] == bars[1]:
+        return ""
+    whole = sum(_bars_at(share, *bars) for share in np.linspace(0, 1, steps).tolist())
+    return (
+        f"{first.title} has {counted(bars[0], 'bar')} and {second.title} {bars[1]}; the {steps} clips grow from one "
+        f"length to the other, and the shorter begins anew where it ends: {whole} bars in all; for fewer cut the "
+        "longer file, or lower --steps"
+    )
 
 
 def grid_paths(folder: Path, size: int) -> tuple[list[Path], Path]:
@@ -193,7 +213,7 @@ def _between(
 ) -> Song:
     """One clip on the way."""
     _, codec = latent_model(bundle)
-    bars = round((1 - share) * ends[0].bars + share * ends[1].bars)
+    bars = _bars_at(share, ends[0].bars, ends[1].bars)
     places = range(-(-bars // codec.bars))
     first, second = points
     path = np.stack([slerp(first[n % len(first)], second[n % len(second)], share) for n in places])
@@ -206,6 +226,21 @@ def _between(
         return song
     kits = [near.kit, *(end.kit for end in ends)]
     return with_touch(song, _loudness([1 - share, share], ends, song.bars), kits)
+
+
+def _bars_at(share: float, first: int, second: int) -> int:
+    """How long a clip on the way is, in bars."""
+    return round((1 - share) * first + share * second)
+
+
+def _check_corner(corner: Song, bars: int) -> None:
+    """Raise `CodecError` unless the clip can be the corner of a grid."""
+    check_meter(corner)
+    if len(corner) and int(corner.notes["onset"].max()) >= bars * BAR_TICKS:
+        raise CodecError(
+            f"{corner.title or 'the clip'} has {counted(clip_bars(corner), 'bar')}, and each corner of a grid is a "
+            f"clip of {counted(bars, 'bar')} at most; cut it, or leave --grid out: from A to B any length goes"
+        )
 
 
 def _loudness(weights: Sequence[float], clips: Sequence[Heard], bars: int) -> NDArray[np.float64]:
