@@ -99,7 +99,7 @@ def files(tmp_path: Path) -> Path:
         (1, "harmonise", "chorale", ["drums.mid"], ["only drums", "give music with a melody"]),
         (1, "harmonise", "chorale", ["empty.mid"], ["no notes"]),
         (1, "harmonise", "chorale", ["chords.mid"], ["bar 1, beat 1", "60 and 64", "one note at a time"]),
-        (1, "harmonise", "chorale", ["three.mid"], ["3 pitched parts", "name one voice for each part"]),
+        (1, "harmonise", "chorale", ["three.mid"], ["three.mid: 3 pitched parts", "--voices 'soprano, -, -'"]),
         (2, "harmonise", "chorale", ["three.mid", "--voices", "soprano,alto,tenor,bass"], ["3 pitched parts", "only"]),
         (2, "harmonise", "chorale", ["tune.mid", "--voices", "mezzo"], ["'mezzo'", "soprano, alto, tenor, bass"]),
         (2, "harmonise", "chorale", ["tune.mid", "--voices", ""], ["no voice is named"]),
@@ -135,7 +135,7 @@ def test_a_melody_is_typed_and_harmonised_and_the_voice_leading_is_told(
     assert facts["meter"] == "3/4"
     assert {"parallel_fifths", "parallel_octaves", "crossings", "bass_out_of_range"} <= set(facts["voice_leading"])
     assert facts["fermatas"]["from"] == "phrase ends"
-    for word in ("parallel fifths", "octaves", "crossings", "notes out of range", "phrase ends"):
+    for word in ("parallel fifths", "octaves", "crossings", "notes out of range", "at 1 phrase end,"):
         assert word in said.err
     song = read_midi(out)
     assert song.notes[song.notes["part"] == 0]["pitch"].tolist() == [67, 67, 69, 67, 72, 71]
@@ -150,6 +150,9 @@ def test_a_primer_that_is_folded_is_told_to_people_and_programs(
     assert said.code == 0, said.err
     assert json.loads(said.out)["primer_notes_in_another_octave"] == 2
     assert "are heard by the bundle in another octave" in said.err
+    high = ("--primer-melody", "[127,-2,120,-2]", "--steps", 16)
+    said = woodshed("generate", bundles["lookback-rnn"], *high, "-o", tmp_path / "high.mid", *PLAYED)
+    assert "pitches, 120-127, are not all among the 48-83" in said.out
 
 
 def test_how_many_chords_were_learned_is_told_by_train(woodshed: Callable[..., Any], tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from woodshed.music.units import DEFAULT_BPM
 from woodshed.recipes.clip import Clip, make_clips, with_key
 from woodshed.recipes.files import Told
 from woodshed.recipes.wish import Wish, only_range
+from woodshed.words import counted
 
 MOST_STEPS = 65_536
 
@@ -94,14 +95,27 @@ def play_line(
 
 
 def _with_folds(clip: Clip, codec: MelodyCodec, primer: Song) -> Clip:
-    """The clip, which says how much of its primer the bundle heard in another octave."""
-    folded = codec.octaves_moved(primer)
+    """The clip, which says what of its primer the bundle heard in another octave, since it knows no such pitches."""
+    folded, move = codec.octaves_moved(primer), -codec.transposition(primer)
     if not folded:
-        return clip
-    move = -codec.transposition(primer)
+        return replace(clip, remark=_far_off(codec, primer, move))
     heard = f"{codec.low + move}-{codec.high - 1 + move}"
-    remark = f"{folded} notes of the primer, outside {heard}, are heard by the bundle in another octave"
+    notes, are = counted(folded, "note"), "is" if folded == 1 else "are"
+    remark = f"{notes} of the primer, outside {heard}, {are} heard by the bundle in another octave"
     return replace(clip, findings={**clip.findings, "primer_notes_in_another_octave": folded}, remark=remark)
+
+
+def _far_off(codec: MelodyCodec, primer: Song, move: int) -> str:
+    """What to say of a primer that lies where the bundle knows no pitches, and is heard elsewhere as a whole."""
+    pitch = codec.arrange(primer).notes["pitch"] + move
+    octaves = round(abs(move) / 12)
+    if not octaves or (pitch.min() >= codec.low and pitch.max() < codec.high):
+        return ""
+    return (
+        f"the primer's pitches, {pitch.min()}-{pitch.max()}, are not all among the {codec.low}-{codec.high - 1} that "
+        f"this bundle knows: it reads them about {counted(octaves, 'octave')} {'lower' if move > 0 else 'higher'}, and plays "
+        "on where the primer lies"
+    )
 
 
 def _check(wish: Wish) -> None:
