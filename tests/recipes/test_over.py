@@ -11,7 +11,7 @@ from woodshed.bundle import Bundle
 from woodshed.errors import BundleError, CodecError, InfeasibleCanvas, OutOfRange, UnknownName, UsageError
 from woodshed.formats import read_midi, write_midi
 from woodshed.generation.filters import Sampling
-from woodshed.music import Key, Meter, Part, Song
+from woodshed.music import KEY, Key, Meter, Part, Song
 from woodshed.recipes.clip import Clip
 from woodshed.recipes.material import Material
 from woodshed.recipes.over import LEAD, Over, play_over, semitones
@@ -118,9 +118,18 @@ def test_a_solo_is_moved_from_the_key_of_its_passage_into_the_key_found(bundles:
     inside = np.isin(part_of(clip.song)["pitch"] % 12, Key.parse("F minor").pitch_classes)
     assert inside.mean() > 0.8
     assert clip.remark.startswith("solo from bar 1, ")
-    assert clip.remark.endswith(" notes in F minor (found), moved +1 from E minor")
+    assert clip.remark.endswith(" notes in F minor (found); its passage, in E minor, is moved 1 semitone up")
     assert clip.song.markers[0].text.startswith("solo in F minor; goes on from a passage of Solo ")
     assert (clip.settings["over"], clip.settings["at_bar"], clip.settings["bars"]) == ("the backing", 1, 10)
+
+
+def test_a_key_that_the_backing_does_not_have_is_told(bundles: dict[str, Bundle]) -> None:
+    clip = over(bundles["shred"], wish=Wish(key=Key.parse("D major")))
+    assert "notes in D major as asked, though the backing seems to be in F minor" in clip.remark
+    assert "its passage, in E minor, is moved 2 semitones down to D minor" not in clip.remark
+    stated = backing().replace(keys=np.array([(0, 5, True)], KEY))
+    assert "though the backing is in F minor" in over(bundles["shred"], Over(stated), Wish(key=Key.parse("D"))).remark
+    assert "as asked" not in over(bundles["shred"], wish=Wish(key=Key.parse("Ab major"))).remark
 
 
 @pytest.mark.parametrize(("name", "grid"), [("shred", 240), ("pitch-step-duration", 120), ("basic-rnn", 120)])

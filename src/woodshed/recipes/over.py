@@ -26,11 +26,12 @@ from woodshed.music import TEMPO, TICKS_PER_QUARTER, Key, Marker, Part, Song
 from woodshed.music.general_midi import family
 from woodshed.music.key_finding import find_key
 from woodshed.music.melodies import STEP_TICKS, into_range
-from woodshed.recipes.clip import Clip, make_clips
+from woodshed.recipes.clip import Clip, key_name, make_clips
 from woodshed.recipes.files import Told
 from woodshed.recipes.lines import to_key
 from woodshed.recipes.solos import Passage, passage_of, passages_in, play_request, refuse_beam
 from woodshed.recipes.wish import Wish, only_range
+from woodshed.words import counted
 
 LEAD, BASS = (52, 88), (28, 60)
 """Lowest and highest pitch of a solo that no range is asked for: E3 to E6 of a guitar, E1 to C4 of a bass."""
@@ -321,14 +322,37 @@ def _laid_over(over: Over, place: _Place, clip: Clip, facts: dict[str, Any]) -> 
     whole = backing.replace(parts=(*backing.parts, place.frame.parts[0]), markers=markers)
     song = whole.with_notes(np.concatenate((backing.notes, solo)))
     told = {"over": over.name, "at_bar": over.at_bar, "key_of_solo": str(place.key), "key_asked": place.asked, **facts}
-    how = "" if place.asked else " (found)"
-    remark = f"solo from bar {over.at_bar}, {len(solo)} notes in {place.key}{how}"
+    remark = f"solo from bar {over.at_bar}, {counted(len(solo), 'note')} in {place.key}{_relation(backing, place)}"
     if facts["semitones"] and "from_key" in facts:
-        remark += f", moved {facts['semitones']:+d} from {facts['from_key']}"
+        remark += _moved(Key.parse(facts["from_key"]), facts["semitones"], place.key)
     return replace(
         clip, song=song, settings={**clip.settings, **told}, remark=remark,
         findings={**clip.findings, "solo_notes": len(solo), **told},
     )  # fmt: skip
+
+
+def _relation(backing: Song, place: _Place) -> str:
+    """Where the key of a solo is from; and, if it was asked for, what else the backing is in."""
+    if not place.asked:
+        return " (found)"
+    own = key_name(backing)
+    if not own or set(Key.parse(own).pitch_classes) == set(place.key.pitch_classes):
+        return ""
+    return f" as asked, though the backing {'is' if len(backing.keys) else 'seems to be'} in {own}"
+
+
+def _moved(source: Key, by: int, target: Key) -> str:
+    """How the passage was moved, said so that it can be checked.
+
+    >>> _moved(Key.parse("G major"), 1, Key.parse("F minor"))
+    '; its passage, in G major, is moved 1 semitone up to Ab major, which has the same notes'
+    """
+    reached = source.transpose(by)
+    way = f"; its passage, in {source}, is moved {counted(abs(by), 'semitone')} {'up' if by > 0 else 'down'}"
+    if str(reached) == str(target):
+        return way
+    same = set(reached.pitch_classes) == set(target.pitch_classes)
+    return f"{way} to {reached}, which has {'the same notes' if same else 'most of these notes'}"
 
 
 def semitones(source: Key, target: Key) -> int:
