@@ -159,6 +159,9 @@ def test_a_bundle_from_a_newer_version(refuses: Refuses, own_bundle: Path, tmp_p
 def test_a_folder_that_is_no_bundle(refuses: Refuses, music_folder: Path, tmp_path: Path) -> None:
     assert "is not a bundle" in refuses(1, "generate", music_folder, "-o", tmp_path / "x.mid")
     assert "is not a bundle" in refuses(1, "evaluate", music_folder, music_folder)
+    song = next(music_folder.rglob("*.mid"))
+    told = refuses(1, "generate", song, "-o", tmp_path / "x.mid")
+    assert f"{song.name} is a file, and a bundle is a folder that `woodshed train` writes" in told
 
 
 def test_a_truncated_model_file(refuses: Refuses, own_bundle: Path, tmp_path: Path) -> None:

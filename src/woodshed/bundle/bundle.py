@@ -120,6 +120,10 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise BundleError(
             f"{folder} is not a bundle: it has no {CONFIG_FILE}; make one with `woodshed train`"
         ) from None
+    except NotADirectoryError:
+        raise BundleError(
+            f"{folder} is a file, and a bundle is a folder that `woodshed train` writes; name that folder first"
+        ) from None
     except (OSError, ValueError) as error:
         raise BundleError(f"{path} cannot be read ({error}); train or copy the bundle again") from None
     if not isinstance(config, dict) or not isinstance(config.get("format"), int):
