@@ -85,6 +85,14 @@ def test_a_diagnosis_is_json(tmp_path: Path, write_song: Writer, band_song: Song
     assert facts["parts"][1] == {"name": "Bass", "program": 33, "is_drum": False, "role": "bass"}
 
 
+def test_a_repair_is_counted_once(tmp_path: Path) -> None:
+    twice = bytes.fromhex("4D546864 00000006 0000 0001 01E0 4D54726B 0000001B")
+    twice += bytes.fromhex("00FF510307A120 00FF51030F4240 00903C50 8360803C40 00FF2F00")
+    (tmp_path / "a.mid").write_bytes(twice)
+    line = "superseded x1: tempos, meters or keys followed by another at the same tick were dropped"
+    assert examine(tmp_path, workers=0)[0].repairs == (line,)
+
+
 def test_nothing_to_examine_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="no music below"):
         examine(tmp_path)

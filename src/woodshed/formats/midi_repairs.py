@@ -63,4 +63,4 @@ class Ledger:
 
     def repairs(self) -> list[Repair]:
         """One row per kind."""
-        return [Repair(kind, count, f"{count}: {DETAILS[kind]}") for kind, count in self._counts.items()]
+        return [Repair(kind, count, DETAILS[kind]) for kind, count in self._counts.items()]
