@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +60,8 @@ def test_it_trains_is_saved_and_plays_the_bars_asked_for_over_chords_that_it_lea
     clip = clips(bundle, Wish(bars=4))[0]
     assert (clip.song.bars, [part.name for part in clip.song.parts]) == (4, ["Flute", "Chords"])
     assert any(text.startswith(clip.settings["chords"]) for text in bundle.training["progressions"])
-    assert f"over {clip.settings['chords']}; monophonic" in clip.summary()
+    assert f"over {clip.settings['chords']} (chords of a learned song, drawn since none" in clip.summary()
+    assert "--chords" in clip.summary()
     assert np.array_equal(clip.song.notes, clips(bundle, Wish(bars=4))[0].song.notes)
 
 
@@ -212,6 +214,16 @@ def test_songs_that_are_no_lead_sheets_are_counted_with_their_remedy() -> None:
         assert told in found.warnings[0]
     with pytest.raises(CorpusError, match=r"no melody with chords is found; 1 no chords \("):
         lead_sheets_of(Material([LONELY]), codec, {})
+
+
+def test_a_picture_of_what_has_no_title_is_called_by_the_files_name(bundle: Bundle, tmp_path: Path) -> None:
+    from woodshed.recipes.files import write_clip
+
+    clip = generate(bundle, Wish(bars=1), seed=1, candidates=1)[0]
+    write_clip(clip, tmp_path / "morning.mid", ["svg"])
+    assert "morning" in (tmp_path / "morning.svg").read_text()
+    write_clip(replace(clip, song=clip.song.replace(title="Evening")), tmp_path / "morning.mid", ["svg"])
+    assert "morning" not in (tmp_path / "morning.svg").read_text()
 
 
 def test_a_clip_is_written_with_its_chords_and_read_again(bundle: Bundle, tmp_path: Path) -> None:

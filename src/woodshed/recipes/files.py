@@ -76,6 +76,8 @@ def check_outputs(paths: Sequence[Path], *, force: bool) -> None:
 def write_clip(clip: Clip, path: Path, formats: Sequence[str] = ()) -> list[Path]:
     """Write a clip as MIDI, with its settings inside, and beside it as sound or picture; returns the paths.
 
+    A picture of music without a title is called by the file's name, as one of the file itself would be.
+
     Raises:
         FileError: if one cannot be written; it is then not there at all.
     """
@@ -85,7 +87,7 @@ def write_clip(clip: Clip, path: Path, formats: Sequence[str] = ()) -> list[Path
     path.parent.mkdir(parents=True, exist_ok=True)
     write_midi(clip.song, path, comment=json.dumps(clip.settings, ensure_ascii=False, sort_keys=True))
     for other in written[1:]:
-        render_song(clip.song, other)
+        render_song(clip.song if clip.song.title else clip.song.replace(title=path.stem), other)
     return written
 
 

@@ -32,6 +32,7 @@ CHORDS_OCTAVE = 48
 CHORDS_VELOCITY = 64
 TOLD_BARS = 8
 """Of so many bars the chords are told to people; all are in the settings."""
+DRAWN = " (chords of a learned song, drawn since none are named; name yours with --chords 'Am F C G')"
 USUAL_PROGRESSION = "C | Am | F | G"
 
 
@@ -62,10 +63,10 @@ class _Request:
         played["duration"] = np.minimum(played["duration"], self.frame.length - played["onset"])
         return self.frame.with_notes(played)
 
-    def remark(self, binariser: Binariser) -> str:
-        """What is said of it beside the usual."""
+    def remark(self, binariser: Binariser, chosen: bool) -> str:
+        """What is said of it beside the usual; ``chosen`` if nobody asked for these chords."""
         lines = self.frame.bar_lines()
-        more = " ..." if len(lines) > TOLD_BARS + 1 else ""
+        more = (" ..." if len(lines) > TOLD_BARS + 1 else "") + (DRAWN if chosen else "")
         return f"over {chord_text(self.frame.chords, lines[: TOLD_BARS + 1])}{more}; {binariser.name}"
 
 
@@ -118,7 +119,8 @@ def play_over(
     clips = make_clips(
         "generate", bundle, wish, sampling, answer, seed=seed, count=count, candidates=candidates, on_step=on_step
     )
-    return [_told(clip, request, binariser) for clip, request in zip(clips, made, strict=True)]
+    chosen = wish.chords is None and wish.sheet is None
+    return [_told(clip, request, binariser, chosen) for clip, request in zip(clips, made, strict=True)]
 
 
 def _check(bundle: Bundle, wish: Wish) -> Binariser:
@@ -225,7 +227,7 @@ def _block(song: Song, part: int = 0) -> NDArray[Any]:
     return notes
 
 
-def _told(clip: Clip, request: _Request, binariser: Binariser) -> Clip:
+def _told(clip: Clip, request: _Request, binariser: Binariser, chosen: bool) -> Clip:
     """The clip with the chords as a part of their own, and with what was played over."""
     song = clip.song.replace(parts=(*clip.song.parts, CHORDS_PART))
     song = song.with_notes(np.concatenate((song.notes, _block(song, 1))))
@@ -235,5 +237,5 @@ def _told(clip: Clip, request: _Request, binariser: Binariser) -> Clip:
         settings["threshold"] = binariser.threshold
     return replace(
         clip, song=song, settings=settings, findings={"chords": chords, "binariser": binariser.name},
-        remark=request.remark(binariser),
+        remark=request.remark(binariser, chosen),
     )  # fmt: skip
