@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from woodshed.bundle import load_bundle
-from woodshed.errors import CorpusError, OutOfRange, UnknownName, UsageError
+from woodshed.errors import CorpusError, OutOfRange, UnknownName
 from woodshed.recipes.recipe import load_recipe
 from woodshed.recipes.runs import Listener
 from woodshed.recipes.sweep import Sweep, run_sweep
@@ -60,7 +60,9 @@ def test_a_value_with_which_nothing_is_learned_is_told_and_the_others_are_tried(
         ("learning_rate", OutOfRange, "key=value,value"),
         ("learning_rate=0.1", OutOfRange, "2 to 32 different values"),
         ("learning_rate=0.1,0.1", OutOfRange, "different"),
-        ("louder_rate=1,2", UsageError, "no setting"),
+        ("louder_rate=1,2", UnknownName, "no setting"),
+        ("learnrate=0.01", UnknownName, "'learnrate'.* did you mean training.learning_rate"),
+        ("training.learnrate=0.01,0.1", UnknownName, "did you mean training.learning_rate"),
         ("dropout=0.1,0.2", None, ""),
         ("training.lerning_rate=1,2", UnknownName, "training.learning_rate"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import shutil
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from woodshed.bundle import save_bundle
-from woodshed.errors import CorpusError, OutOfRange, UsageError
+from woodshed.errors import CorpusError, OutOfRange, UnknownName, UsageError
 from woodshed.recipes.material import Material, open_material
 from woodshed.recipes.recipe import CODECS, MODELS, SECTIONS, Recipe, load_recipe
 from woodshed.recipes.runs import WORK_FOLDER, Listener, check_bundle_output, no_empty_folders, train_recipe
@@ -37,16 +38,18 @@ class Sweep:
 
         Raises:
             OutOfRange: for text of another form.
-            UsageError: for a key that no section has, or several.
+            UnknownName: for a key that no section has, with those that are like it.
+            UsageError: for one that several have.
         """
         key, equals, told = text.partition("=")
+        full = _full_key(key.strip(), recipe) if equals else ""
         values = tuple(value.strip() for value in told.split(",") if value.strip())
         if not equals or not 2 <= len(values) <= MOST_VALUES or len(set(values)) < len(values):
             raise OutOfRange(
                 f"sweep {text!r} is not of the form key=value,value with 2 to {MOST_VALUES} different values; "
                 "try learning_rate=0.01,0.001,0.0001"
             )
-        return cls(_full_key(key.strip(), recipe), values)
+        return cls(full, values)
 
 
 @dataclass(frozen=True)
@@ -161,13 +164,15 @@ def _material(
 
 
 def _full_key(key: str, recipe: Recipe) -> str:
-    if "." in key:
-        return key
+    """The setting with its section."""
     sections = {**SECTIONS, "codec": CODECS[recipe.codec_name], "model": MODELS[recipe.model_name]}
-    found = [f"{section}.{key}" for section, keys in sections.items() if key in keys]
-    if len(found) != 1:
-        raise UsageError(
-            f"sweep {key!r} is {'several settings: ' + ', '.join(found) if found else 'no setting'}; "
-            "name it with its section, such as training.learning_rate"
-        )
+    settings = [(name, f"{section}.{name}") for section, names in sections.items() for name in names]
+    found = [full for name, full in settings if key in (name, full)]
+    if not found:
+        near = difflib.get_close_matches(key, [name for names in settings for name in names], 3, 0.5)
+        meant = dict.fromkeys(full for like in near for name, full in settings if like in (name, full))
+        remedy = f"did you mean {', '.join(meant)}?" if meant else "name one such as training.learning_rate"
+        raise UnknownName(f"sweep {key!r}: recipe {recipe.name} has no setting of that name; {remedy}")
+    if len(found) > 1:
+        raise UsageError(f"sweep {key!r} is several settings: {', '.join(found)}; name it with its section")
     return found[0]
