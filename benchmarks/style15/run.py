@@ -192,7 +192,8 @@ def write_machine(options: argparse.Namespace) -> None:
     """Fill in hardware and versions between the two markers of README.md."""
     packages = "import json; from importlib.metadata import version as v; "
     packages += "print(json.dumps({n: v(n) for n in ('torch', 'transformers', 'miditok', 'symusic')}))"
-    lines = [f"- {processor()}, {options.threads} threads, {platform.system()}, Python {platform.python_version()}"]
+    threads = f"{options.threads} thread{'s' * (options.threads != 1)}"
+    lines = [f"- {processor()}, {threads}, {platform.system()}, Python {platform.python_version()}"]
     lines += [f"- ours: woodshed {version('woodshed')}, torch {version('torch')}, symusic {version('symusic')}"]
     if options.peer_python:
         answer = subprocess.run([options.peer_python, "-c", packages], check=True, capture_output=True, text=True)

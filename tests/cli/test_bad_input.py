@@ -73,7 +73,7 @@ def test_the_doctor_tells_which_file_is_no_music(woodshed: Callable[..., Any], t
     said = woodshed("doctor", tmp_path)
     assert said.code == 1
     assert "letter.mid" in said.out
-    assert said.err.startswith("error: none of 1 files is usable")
+    assert said.err.startswith("error: none of 1 file is usable")
 
 
 def test_a_folder_without_read_permission(refuses: Refuses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

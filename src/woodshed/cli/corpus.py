@@ -11,6 +11,7 @@ import typer
 
 from woodshed.cli.options import Force, Json
 from woodshed.cli.talk import Talk
+from woodshed.words import counted
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -58,8 +59,9 @@ def build(
     for reason, count in report.reasons.items():
         talk.say(f"{count:7,} left out: {reason}")
     talk.say(
-        f"wrote {output}: {report.songs:,} songs of {report.files:,} files ({report.repaired:,} repaired), "
-        f"{report.notes:,} notes, {report.length_seconds / 3600:.1f} hours; {report.held_out:,} songs held out"
+        f"wrote {output}: {counted(report.songs, 'song')} of {counted(report.files, 'file')} ({report.repaired:,} "
+        f"repaired), {counted(report.notes, 'note')}, {report.length_seconds / 3600:.1f} hours; "
+        f"{counted(report.held_out, 'song')} held out"
     )
 
 

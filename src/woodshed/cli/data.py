@@ -9,6 +9,7 @@ import typer
 
 from woodshed.cli.options import Json
 from woodshed.cli.talk import Talk
+from woodshed.words import counted
 
 HELP = "Openly licensed music to learn from."
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
@@ -67,5 +68,5 @@ def get(
             progress=lambda done, total: tell(done / max(total, 1)),
         )
     talk.facts({"name": name, "folder": str(target), "files": found.files, "licence": found.licence})
-    talk.say(f"{target}: {found.files} files, {found.size_bytes / 1e6:.1f} MB, licence {found.licence}")
+    talk.say(f"{target}: {counted(found.files, 'file')}, {found.size_bytes / 1e6:.1f} MB, licence {found.licence}")
     talk.note(f"now try: woodshed train band {target} -o mine.shed")

@@ -9,6 +9,7 @@ import typer
 
 from woodshed.cli.options import Force, Json, Threads, use_threads
 from woodshed.cli.talk import Talk
+from woodshed.words import counted
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -73,8 +74,8 @@ class _Bars:
         self._show(f"{stage} the music", done / max(total, 1))
 
     def music(self, music: DemoMusic) -> None:
-        songs = len(music.material.songs)
-        self.talk.note(f"learning from {songs} songs, {music.material.notes:,} notes: {music.name}")
+        songs, notes = len(music.material.songs), music.material.notes
+        self.talk.note(f"learning from {counted(songs, 'song')}, {counted(notes, 'note')}: {music.name}")
 
     def practise(self, event: Event) -> None:
         if event.train_nats is not None:

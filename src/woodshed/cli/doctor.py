@@ -10,6 +10,7 @@ import typer
 
 from woodshed.cli.options import Json
 from woodshed.cli.talk import Talk
+from woodshed.words import counted
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -36,9 +37,9 @@ def command(
         talk.facts(diagnosis.as_dict())
     counts = Counter(diagnosis.verdict for diagnosis in found)
     talk.show(_table(found))
-    talk.say(f"{len(found)} files: " + ", ".join(f"{counts[verdict]} {verdict}" for verdict in COLOURS))
+    talk.say(f"{counted(len(found), 'file')}: " + ", ".join(f"{counts[verdict]} {verdict}" for verdict in COLOURS))
     if counts["unusable"] == len(found):
-        raise CorpusError(f"none of {len(found)} files is usable; the table says why")
+        raise CorpusError(f"none of {counted(len(found), 'file')} is usable; the table says why")
 
 
 def _table(found: list[Diagnosis]) -> Table:

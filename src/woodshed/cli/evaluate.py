@@ -9,6 +9,7 @@ import typer
 
 from woodshed.cli.options import BundleArgument, Json, Threads, use_threads
 from woodshed.cli.talk import Talk
+from woodshed.words import counted
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -50,9 +51,9 @@ def _summary(verdict: Verdict) -> str:
     sure = "one song, so how sure that is cannot be told"
     if found.songs > 1:
         sure = f"{found.low:.3f}-{found.high:.3f} in 95 % of draws of its {found.songs} songs"
-    left_out = f"; {verdict.left_out} songs are not of that side" if verdict.left_out else ""
-    unheard = f"; in {found.unheard} others it hears nothing of its kind" if found.unheard else ""
-    return f"{found.nats_per_note:.3f} nats per note ({sure}), {found.notes:,} notes{left_out}{unheard}"
+    left_out = f"; {counted(verdict.left_out, 'song')} not of that side" if verdict.left_out else ""
+    unheard = f"; in {found.unheard} more it hears nothing of its kind" if found.unheard else ""
+    return f"{found.nats_per_note:.3f} nats per note ({sure}), {counted(found.notes, 'note')}{left_out}{unheard}"
 
 
 def _what_comes_back(found: Reconstruction) -> str:
@@ -60,7 +61,8 @@ def _what_comes_back(found: Reconstruction) -> str:
     parts = ", ".join(f"{part} {found.given_truth[part]:.1%} ({found.sampled[part]:.1%})" for part in found.given_truth)
     held = f"{found.divergence_bits:.1f} bits ({found.divergence_nats:.1f} nats)"
     used = f"{found.used_dimensions} of {found.dimensions} dimensions"
-    return f"tokens right given those before (all sampled): {parts}; {held} a clip in {used}; {found.clips:,} clips"
+    clips = counted(found.clips, "clip")
+    return f"tokens right given those before (all sampled): {parts}; {held} a clip in {used}; {clips}"
 
 
 def _table(verdict: Verdict) -> Table:

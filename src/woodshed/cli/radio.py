@@ -16,6 +16,7 @@ from woodshed.cli import playing
 from woodshed.cli.options import BundleArgument, DrawnSeed, Force, Json, PlayingThreads, use_threads
 from woodshed.cli.talk import Talk
 from woodshed.errors import UsageError
+from woodshed.words import counted
 
 if TYPE_CHECKING:
     from woodshed.recipes.radio import Radio, Receiver, Tally
@@ -136,7 +137,8 @@ def _report(talk: Talk, station: Radio, receiver: Receiver, tally: Tally, seed: 
         talk.facts({"files": paths, **facts, "settings": station.settings})
     again = f"; {tally.drawn_again} drawn again, so as not to repeat eight bars" if tally.drawn_again else ""
     where = f"wrote {', '.join(paths)}: " if paths else ""
-    talk.say(f"{where}{tally.bars} bars, {tally.notes} notes, {_time(tally.seconds)} of music, seed {seed}{again}")
+    played = f"{counted(tally.bars, 'bar')}, {counted(tally.notes, 'note')}, {_time(tally.seconds)} of music"
+    talk.say(f"{where}{played}, seed {seed}{again}")
 
 
 def _about(station: Radio) -> str:

@@ -23,6 +23,7 @@ from woodshed.corpus.spool import Spool
 from woodshed.corpus.store import MANIFEST, SPLITS, CorpusWriter, Entry
 from woodshed.errors import CorpusError, OutOfRange
 from woodshed.version import __version__
+from woodshed.words import counted
 
 Progress = Callable[[str, int, int], None]
 """Called with the stage (``"read"``, ``"compare"``, ``"write"``), how many are done and how many there are."""
@@ -179,7 +180,7 @@ def _distinct(findings: Sequence[Finding], min_notes: int) -> tuple[list[int], l
         if finding.reason:
             discards.append(Discard(finding.source, finding.reason, finding.detail))
         elif finding.notes < min_notes:
-            detail = f"{finding.notes} notes are fewer than {min_notes} (min_notes)"
+            detail = f"{counted(finding.notes, 'note')}, fewer than {min_notes} (min_notes)"
             discards.append(Discard(finding.source, "too few notes", detail))
         elif first := seen.get(finding.sha256) or seen.get(finding.content):
             discards.append(Discard(finding.source, "exact duplicate", f"same notes as {first}", first, 1.0))
@@ -274,9 +275,9 @@ def _manifest(report: BuildReport, entries: Sequence[Entry], found: Scan, option
 
 
 def _nothing_usable(found: Scan, discards: Sequence[Discard]) -> str:
-    counted = Counter(discard.reason for discard in discards).most_common()
-    reasons = ", ".join(f"{count} {reason}" for reason, count in counted)
-    return f"no usable music in {len(found.sources)} files below {', '.join(found.folders)}: {reasons}"
+    commonest = Counter(discard.reason for discard in discards).most_common()
+    reasons = ", ".join(f"{count} {reason}" for reason, count in commonest)
+    return f"no usable music in {counted(len(found.sources), 'file')} below {', '.join(found.folders)}: {reasons}"
 
 
 def _silence(stage: str, done: int, total: int) -> None:

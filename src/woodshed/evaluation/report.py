@@ -31,6 +31,7 @@ from woodshed.evaluation.report_parts import (
 )
 from woodshed.music import Song
 from woodshed.rendering.output import written_whole
+from woodshed.words import counted
 
 MOST_ROWS_OPEN = 12
 """A longer list of songs is folded up at first."""
@@ -215,7 +216,8 @@ def _longest_run(found: Copying) -> tuple[str, str]:
     if not found.longest_run_notes:
         return "none", ""
     part = f" of {text(found.longest_run_part)}" if found.longest_run_part else ""
-    here = f"{found.longest_run_notes} notes, {found.longest_run_beats:g} beats, from bar {found.longest_run_bar}{part}"
+    notes = counted(found.longest_run_notes, "note")
+    here = f"{notes}, {found.longest_run_beats:g} beats, from bar {found.longest_run_bar}{part}"
     return here, f"{text(found.longest_run_source)}, bar {found.longest_run_source_bar}"
 
 

@@ -14,6 +14,7 @@ from woodshed.music import Song
 from woodshed.recipes.material import Material
 from woodshed.recipes.recipe import Recipe
 from woodshed.recipes.runs import Listener, blank_bundle, load_base, material_of, training_options
+from woodshed.words import counted
 
 if TYPE_CHECKING:
     from woodshed.models.summary import Layer
@@ -64,7 +65,10 @@ class Explanation:
         rows = [
             ("recipe", f"{self.recipe}, size {self.size}: {self.title}"),
             *(("music", line) for line in self.warnings),
-            ("learned", f"{self.songs:,} songs, {self.held_out_songs:,} held out; {self.notes:,} notes"),
+            (
+                "learned",
+                f"{counted(self.songs, 'song')}, {self.held_out_songs:,} held out; {counted(self.notes, 'note')}",
+            ),
             ("vocabulary", f"{events}V = {sizes}"),
             *(("tensors", line) for line in self.tensors),
             (
@@ -239,7 +243,7 @@ def _optimiser(options: TrainingOptions) -> str:
 
 
 def _duration(options: TrainingOptions) -> str:
-    long = f"{options.steps} steps" if options.steps is not None else f"{options.minutes:g} minutes"
+    long = counted(options.steps, "step") if options.steps is not None else f"{options.minutes:g} minutes"
     return (
         f"{long}; the best of {options.evaluations} measurements on held-out songs is kept, and {options.patience} "
         "without a better one end it"

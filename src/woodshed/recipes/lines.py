@@ -113,8 +113,8 @@ def _far_off(codec: MelodyCodec, primer: Song, move: int) -> str:
         return ""
     return (
         f"the primer's pitches, {pitch.min()}-{pitch.max()}, are not all among the {codec.low}-{codec.high - 1} that "
-        f"this bundle knows: it reads them about {counted(octaves, 'octave')} {'lower' if move > 0 else 'higher'}, and plays "
-        "on where the primer lies"
+        f"this bundle knows: it reads them about {counted(octaves, 'octave')} {'lower' if move > 0 else 'higher'}, and "
+        "plays on where the primer lies"
     )
 
 
