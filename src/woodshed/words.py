@@ -4,9 +4,11 @@ from __future__ import annotations
 
 
 def counted(number: int, word: str, several: str = "") -> str:
-    """A number with its noun; ``several`` is the plural where an s does not make it.
+    """A number with its noun; ``several`` is the plural where neither -s nor -ies makes it.
 
-    >>> counted(1, "file"), counted(1200, "note"), counted(2, "loss", "losses")
-    ('1 file', '1,200 notes', '2 losses')
+    >>> counted(1, "file"), counted(1200, "note"), counted(2, "melody"), counted(2, "loss", "losses")
+    ('1 file', '1,200 notes', '2 melodies', '2 losses')
     """
-    return f"{number:,} {word if number == 1 else several or word + 's'}"
+    if number != 1:
+        word = several or (word[:-1] + "ies" if word.endswith("y") and word[-2] not in "aeiou" else word + "s")
+    return f"{number:,} {word}"

@@ -399,7 +399,7 @@ def test_what_is_no_chorale_is_counted_with_its_remedy() -> None:
     assert (len(found.songs), len(found.held_out)) == (1, 1)
     assert found.songs[0].notes["pitch"].tolist() == chorale(1).notes["pitch"].tolist()
     line = found.warnings[0]
-    assert "1 chorales of 5 songs are learned, 1 held out" in line
+    assert "1 chorale of 5 songs is learned, 1 of 1 song held out" in line
     for reason in ("1 not four voices (four parts", "1 only drums (", "1 no notes (", "1 out of range ("):
         assert reason in line
     with pytest.raises(CorpusError, match=r"no chorale is found; 1 not four voices \("):

@@ -74,7 +74,7 @@ def test_deeprock_counts_why_songs_are_left_out_and_which_windows_are_learned() 
     told = explain("deeprock", "training.unique_factor=3", material=Material([*MUSIC.songs, *others]))
     assert told.songs == 5
     assert told.warnings == (
-        "5 parts of 9 songs are learned, 0 held out ('electric guitar' by program 4, by name 1); songs left out: "
+        "5 parts of 9 songs are learned, none held out ('electric guitar' by program 4, by name 1); songs left out: "
         "1 no part for 'electric guitar' (none by program or name), "
         "1 no part for 'electric guitar' (acoustic by program), "
         "1 no part for 'electric guitar' (guitar by name and bass by program), "

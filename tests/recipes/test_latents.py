@@ -348,7 +348,7 @@ def test_clips_are_found_with_the_reasons_for_others() -> None:
     found = clips_of(Material(songs, [tune(5, bars=4)]), ClipMelodyCodec())
     assert (len(found.songs), len(found.held_out)) == (5, 3)
     (line,) = found.warnings
-    assert line.startswith("5 clips of 2 bars in 4 songs are learned, 3 held out; left out: 5 duplicate")
+    assert line.startswith("5 2-bar clips of 4 songs are learned, 3 of 1 song held out; left out: 5 duplicate")
     assert "1 only drums (drums have no melody; use vae-drums-2bar)" in line
     assert "1 not 4/4" in line
     with pytest.raises(CorpusError, match=r"no clip of 2 bars.*only drums"):

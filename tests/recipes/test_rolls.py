@@ -198,7 +198,7 @@ def test_nats_are_those_of_all_cells_and_evaluation_adds_them_up(bundle: Bundle)
 def test_songs_in_which_a_bundle_hears_nothing_of_its_kind_are_left_out_and_counted(bundle: Bundle) -> None:
     found = measure_likelihood(bundle, [sheet(7), DRUMS, LONELY])
     assert (found.songs, found.unheard) == (1, 2)
-    with pytest.raises(CorpusError, match="recipe chord-melody hears nothing in these songs: Alone has no chords"):
+    with pytest.raises(CorpusError, match="recipe chord-melody hears nothing in the 2 songs: Alone has no chords"):
         measure_likelihood(bundle, [DRUMS, LONELY])
 
 
@@ -208,7 +208,7 @@ def test_songs_that_are_no_lead_sheets_are_counted_with_their_remedy() -> None:
     found = lead_sheets_of(Material([sheet(1), LONELY, DRUMS, bass, sheet(2, bars=2)]), codec, {"min_bars": 4})
     assert len(found.songs) == 1
     for told in (
-        "1 melodies with chords of 5 songs", "1 no chords (no chord is written", "1 only drums", "1 bass line",
+        "1 lead sheet of 5 songs", "1 no chords (no chord is written", "1 only drums", "1 bass line",
         "1 too short",
     ):  # fmt: skip
         assert told in found.warnings[0]

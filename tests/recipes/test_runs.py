@@ -90,6 +90,19 @@ def test_holding_out_everything_is_refused_and_leaves_no_output(music_folder: Pa
         train_recipe(load_recipe("band", TINY), music_folder, tmp_path / "B", steps=1, held_out=music_folder)
 
 
+def test_a_run_that_could_not_begin_leaves_nothing_in_the_way_of_the_next(music_folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "solo"
+    with pytest.raises(CorpusError, match="banjo"):
+        train_recipe(load_recipe("shred", ["size=tiny", "codec.part=banjo"]), music_folder, out, steps=1)
+    assert not out.exists()
+    keep = out / "training" / "corpus"
+    train_recipe(load_recipe("shred", ["size=tiny", "model.window=8"]), music_folder, out, steps=1, device="cpu")
+    assert keep.is_dir()
+    with pytest.raises(CorpusError, match="banjo"):
+        train_recipe(load_recipe("shred", ["size=tiny", "codec.part=banjo"]), music_folder, out, steps=1, force=True)
+    assert load_bundle(out).recipe == "shred"
+
+
 def test_a_sample_every_minus_one_minutes_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OutOfRange, match="give a number above 0"):
         train_recipe(load_recipe("band", TINY), Material([song(1)]), tmp_path / "B", steps=1, sample_every=0)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from woodshed.words import counted
+
 _WAYS = {
     "generate": "Play it: `woodshed generate THIS-FOLDER -o new.mid`",
     "continue": "carry on a clip: `woodshed continue THIS-FOLDER clip.mid -o more.mid`",
@@ -20,16 +22,17 @@ def card_text(config: dict[str, Any], verbs: Sequence[str] = ("generate", "conti
     training, style = config["training"], config["style"]
     loss = training.get("held_out_nats_per_note")
     measured = "not measured (no song could be held out)" if loss is None else f"{loss:.3f} nats per note"
+    called = training.get("called", "song")
     licences = ", ".join(training.get("licences", [])) or "none; ask the makers before you share"
     rows = [
         ("Recipe", config["recipe"]),
-        ("Learned from", f"{training.get('songs', '?')} songs, {training.get('notes', '?')} notes"),
+        ("Learned from", f"{_pieces(training)}, {training.get('notes', '?')} notes"),
         *_passages(training.get("passages")),
         *_combinations(training.get("four_note_combinations")),
         *_heritage(training.get("base")),
         ("Source", training.get("source", "not recorded")),
         ("Licence files found beside the music", licences),
-        ("Held-out loss", f"{measured}, {training.get('held_out_songs', 0)} songs kept aside"),
+        ("Held-out loss", f"{measured}, {counted(training.get('held_out_songs', 0), called)} kept aside"),
         (
             "Trained",
             f"{training.get('date', '?')}, {training.get('minutes', 0):.1f} minutes on {training.get('device', '?')}",
@@ -39,6 +42,7 @@ def card_text(config: dict[str, Any], verbs: Sequence[str] = ("generate", "conti
         ("Made with", f"Woodshed {config['woodshed_version']}"),
     ]
     newline = "\n"
+    ways = f", or{newline}".join(_WAYS[verb] for verb in verbs if verb in _WAYS)
     table = newline.join(f"| {name} | {value} |" for name, value in rows)
     return f"""---
 library_name: woodshed
@@ -50,11 +54,17 @@ tags: [music, midi, symbolic-music]
 |---|---|
 {table}
 
-{", or{newline}".join(_WAYS[verb] for verb in verbs if verb in _WAYS)}.
+{ways}.
 
 What it makes resembles what it learned from. The rights in that music stay with its makers: this model is
 only as free to share as the files above. To cite: "Woodshed {config["woodshed_version"]}, recipe {config["recipe"]}".
 """
+
+
+def _pieces(training: dict[str, Any]) -> str:
+    """``15 songs``"""
+    number = training.get("songs")
+    return counted(number, training.get("called", "song")) if isinstance(number, int) else "? songs"
 
 
 def _heritage(base: Any) -> list[tuple[str, str]]:
@@ -62,7 +72,7 @@ def _heritage(base: Any) -> list[tuple[str, str]]:
     rows: list[tuple[str, str]] = []
     while isinstance(base, dict) and len(rows) < 8:
         licences = ", ".join(map(str, base.get("licences") or ())) or "none found"
-        learned = f"{base.get('songs', '?')} songs, {base.get('notes', '?')} notes of {base.get('source', '?')}"
+        learned = f"{_pieces(base)}, {base.get('notes', '?')} notes of {base.get('source', '?')}"
         rows.append(("Begun from", f"{base.get('bundle', '?')}: {learned}; licence files: {licences}"))
         base = base.get("base")
     return rows

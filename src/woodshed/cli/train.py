@@ -11,6 +11,7 @@ import typer
 from woodshed.cli.options import Force, Json, Threads, use_threads
 from woodshed.cli.talk import Talk
 from woodshed.errors import UsageError
+from woodshed.words import counted
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -182,6 +183,11 @@ def _again(arguments: list[str]) -> str:
     return shlex.join(["woodshed", *kept, "--resume"])
 
 
+def _lasted(seconds: float) -> str:
+    """``40 seconds`` or ``2.5 minutes``"""
+    return f"{seconds:.0f} seconds" if seconds < 60 else f"{seconds / 60:.1f} minutes"
+
+
 def _losses(event: Event, held_out: str) -> str:
     """Nats per note on the music being learned and on held-out songs, and the speed."""
     learned = "-" if event.train_nats is None else f"{event.train_nats:.2f}"
@@ -201,8 +207,10 @@ def _report(talk: Talk, outcome: Outcome, output: Path, again: str) -> None:
         }
     )  # fmt: skip
     measured = "no held-out songs" if loss is None else f"{loss:.3f} nats per held-out note"
-    learned = f"{training['songs']} songs, {training['notes']:,} notes, {outcome.progress.seconds / 60:.1f} minutes"
-    talk.say(f"wrote {output}: {learned}, {measured}")
+    learned = f"{counted(training['songs'], training['called'])}, {counted(training['notes'], 'note')}"
+    talk.say(f"wrote {output}: {learned}, {_lasted(outcome.progress.seconds)}, {measured}")
+    if outcome.reason == "early stop":
+        talk.note(f"stopped early: nothing was better than what it knew after {_lasted(outcome.progress.best_seconds)}")
     if outcome.reason == "interrupted" and again:
         talk.note(f"interrupted, and kept; to go on: {again}")
     talk.note(f"now try: woodshed generate {output} -o new.mid --bars 8")

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from woodshed.bundle import Bundle
 from woodshed.bundle.kinds import LATENT, kind_of
 from woodshed.bundle.likelihood import field_names, song_nats
-from woodshed.errors import CodecError, CorpusError
+from woodshed.errors import CorpusError, WoodshedError
 from woodshed.music import Song
 
 DRAWS = 2000
@@ -45,9 +45,16 @@ class Likelihood:
 
 
 def measure_likelihood(
-    bundle: Bundle, songs: Sequence[Song], *, seed: int = 0, on_song: Callable[[int, int], None] | None = None
+    bundle: Bundle,
+    songs: Sequence[Song],
+    *,
+    seed: int = 0,
+    on_song: Callable[[int, int], None] | None = None,
+    hear: Callable[[Song], Sequence[Song]] = lambda song: (song,),
 ) -> Likelihood:
     """Nats per note of ``songs``; ``on_song`` is told how many are done and how many there are.
+
+    ``hear`` finds in a song what is asked about, such as its melodies; it raises `WoodshedError` where there is none.
 
     Raises:
         CorpusError: if the songs have no note, or none that the bundle's codec hears.
@@ -60,18 +67,20 @@ def measure_likelihood(
     refused = ""
     for index, song in enumerate(songs):
         try:
-            heard = song if kind_of(bundle) == LATENT else bundle.codec.arrange(song)
-        except CodecError as error:
+            heard = [piece if kind_of(bundle) == LATENT else bundle.codec.arrange(piece) for piece in hear(song)]
+        except WoodshedError as error:
             refused = str(error)
-        else:
-            found, notes[index] = song_nats(bundle, heard)
-            nats[index] = [found[name] for name in names]
+            heard = []
+        for piece in heard:
+            found, count = song_nats(bundle, piece)
+            nats[index] += [found[name] for name in names]
+            notes[index] += count
         if on_song is not None:
             on_song(index + 1, len(songs))
     heard_any = notes > 0
     unheard = int((~heard_any).sum())
     if unheard == len(songs):
-        raise CorpusError(f"recipe {bundle.recipe} hears nothing in these songs{refused and ': '}{refused}")
+        raise CorpusError(f"recipe {bundle.recipe} hears nothing in the {len(songs)} songs{refused and ': '}{refused}")
     nats, notes = nats[heard_any], notes[heard_any]
     fields = nats.sum(0) / notes.sum()
     low, high = bootstrap(nats.sum(1), notes, np.random.default_rng(seed))

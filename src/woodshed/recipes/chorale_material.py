@@ -13,7 +13,7 @@ from woodshed.codecs.chorale_voices import check_length, voice_notes
 from woodshed.errors import CodecError, CorpusError
 from woodshed.evaluation.voice_leading import four_note_combinations
 from woodshed.music import Song
-from woodshed.recipes.material import Material
+from woodshed.recipes.material import Material, learned_line
 
 REMEDIES = {
     "no notes": "the song is empty",
@@ -50,14 +50,14 @@ def chorales_of(material: Material, codec: ChoraleCodec) -> Material:
     told = ", ".join(f"{count} {reason} ({REMEDIES[reason]})" for reason, count in reasons.most_common())
     if not learned:
         raise CorpusError(f"{material.source}: no chorale is found; {told}")
-    line = f"{len(learned)} chorales of {len(material.songs)} songs are learned, {len(held_out)} held out"
+    line = learned_line(material, "chorale", learned, held_out)
     found_chords = combinations_of(learned, codec)["distinct"]
     chords = (
         f"{found_chords} different four-note combinations sound in them, in C major or A minor "
         f"({QUOTED_COMBINATIONS} are often quoted)"
     )
     warnings = (*material.warnings, f"{line}; songs left out: {told}" if told else line, chords)
-    return replace(material, songs=learned, held_out=held_out, warnings=warnings)
+    return replace(material, songs=learned, held_out=held_out, called="chorale", warnings=warnings)
 
 
 def combinations_of(chorales: Sequence[Song], codec: ChoraleCodec) -> dict[str, int]:

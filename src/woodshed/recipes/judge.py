@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from woodshed.bundle import LATENT, Bundle, kind_of
 from woodshed.corpus import BuildOptions, Corpus, build_corpus
-from woodshed.errors import CorpusError, UnknownName
+from woodshed.errors import CorpusError, UnknownName, WoodshedError
 from woodshed.evaluation.likelihood import Likelihood, measure_likelihood
 from woodshed.evaluation.metrics import Spread, summarise
 from woodshed.evaluation.reconstruction import Reconstruction, measure_reconstruction
 from woodshed.music import Song
-from woodshed.recipes.material import is_corpus
+from woodshed.recipes.material import Material, is_corpus
+from woodshed.recipes.recipe import load_recipe
+from woodshed.recipes.runs import as_learned
 
 SPLITS = ("held_out", "train", "all")
 Told = Callable[[str, int, int], None]
@@ -57,7 +59,13 @@ def judge(
     songs, left_out = _songs(bundle, Path(source), split, tell)
     if not songs:
         raise CorpusError(f"{source}: no song is {split}; give other music, or --split all to include what was learned")
-    likelihood = measure_likelihood(bundle, songs, seed=seed, on_song=lambda done, total: tell("measure", done, total))
+    try:
+        likelihood = measure_likelihood(
+            bundle, songs, seed=seed, on_song=lambda done, total: tell("measure", done, total), hear=_heard_by(bundle)
+        )
+    except CorpusError as error:
+        remedy = "" if split == "all" else f" (these are {split}; --split all asks about all songs)"
+        raise CorpusError(f"{error}{remedy}") from None
     back = measure_reconstruction(bundle, songs, seed=seed) if kind_of(bundle) == LATENT else None
     return Verdict(likelihood, summarise(songs), left_out, back)
 
@@ -76,6 +84,17 @@ def _songs(bundle: Bundle, source: Path, split: str, tell: Told) -> tuple[list[S
     wanted = {"held_out": (False,), "train": (True,), "all": (False, True)}[split]
     found = [song for entry, song in entries if (entry.song_id in learned) in wanted]
     return found, len(entries) - len(found)
+
+
+def _heard_by(bundle: Bundle) -> Callable[[Song], Sequence[Song]]:
+    """Who finds in a song what the bundle's recipe learns of it: the very parts or melodies that training held out."""
+    try:
+        recipe = load_recipe(bundle.recipe, bundle.training.get("changed", ()))
+    except WoodshedError:  # of another version, or a recipe of someone's own
+        return lambda song: (song,)
+    if kind_of(bundle) == LATENT:
+        return lambda song: (song,)  # its clips are found where they are measured
+    return lambda song: as_learned(recipe, Material([song]), bundle.codec).songs
 
 
 def _learned(bundle: Bundle) -> set[str]:

@@ -10,7 +10,7 @@ from typing import Any
 from woodshed.codecs.clips import REMEDIES
 from woodshed.errors import CorpusError
 from woodshed.music import Song
-from woodshed.recipes.material import Material
+from woodshed.recipes.material import Material, learned_line
 
 
 def clips_of(material: Material, codec: Any) -> Material:
@@ -27,10 +27,9 @@ def clips_of(material: Material, codec: Any) -> Material:
     told = ", ".join(f"{count} {reason} ({REMEDIES[reason]})" for reason, count in reasons.most_common())
     if not learned:
         raise CorpusError(f"{material.source}: no clip of {codec.bars} bars is found to learn from; {told}")
-    songs = f"{len(material.songs)} songs"
-    line = f"{len(learned)} clips of {_bars(codec.bars)} in {songs} are learned, {len(held_out)} held out"
+    line = learned_line(material, f"{codec.bars}-bar clip", learned, held_out)
     warnings = (*material.warnings, f"{line}; left out: {told}" if told else line)
-    return replace(material, songs=learned, held_out=held_out, warnings=warnings)
+    return replace(material, songs=learned, held_out=held_out, called="clip", warnings=warnings)
 
 
 def _found(songs: Sequence[Song], codec: Any, reasons: Counter[str]) -> list[Song]:
@@ -48,7 +47,3 @@ def _found(songs: Sequence[Song], codec: Any, reasons: Counter[str]) -> list[Son
             known.add(tokens)
             clips.append(clip)
     return clips
-
-
-def _bars(bars: int) -> str:
-    return f"{bars} bar{'' if bars == 1 else 's'}"

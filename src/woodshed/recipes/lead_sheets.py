@@ -13,7 +13,7 @@ from woodshed.music import Song
 from woodshed.music.chord_sheet import chord_text, has_chords
 from woodshed.music.general_midi import family
 from woodshed.music.melodies import MelodyOptions, explain, extract_melodies
-from woodshed.recipes.material import Material
+from woodshed.recipes.material import Material, learned_line
 
 NO_CHORDS, BASS = "no chords", "bass line"
 REMEDIES = {
@@ -45,9 +45,10 @@ def lead_sheets_of(material: Material, codec: ChordRollCodec, options: Mapping[s
     left_out = ", ".join(filter(None, [explain(reasons, chosen), *told]))
     if not learned:
         raise CorpusError(f"{material.source}: no melody with chords is found; {left_out}")
-    line = f"{len(learned)} melodies with chords of {len(material.songs)} songs are learned, {len(held_out)} held out"
+    line = learned_line(material, "lead sheet", learned, held_out)
     told_all = f"{line}; {left_out}" if left_out else line
-    return replace(material, songs=learned, held_out=held_out, warnings=(*material.warnings, told_all))
+    warnings = (*material.warnings, told_all)
+    return replace(material, songs=learned, held_out=held_out, called="lead sheet", warnings=warnings)
 
 
 def progressions_of(codec: ChordRollCodec, sheets: Sequence[Song]) -> list[str]:

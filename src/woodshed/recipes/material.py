@@ -17,6 +17,7 @@ from woodshed.errors import CodecError, CorpusError
 from woodshed.music import Song
 from woodshed.music.general_midi import PROGRAMS
 from woodshed.music.melodies import MelodyOptions, explain, extract_melodies
+from woodshed.words import counted
 
 MOST_NAMED = 8
 """Instruments that a message names."""
@@ -37,6 +38,8 @@ class Material:
     """Names of the licence and credit files that lie beside the music."""
     warnings: tuple[str, ...] = ()
     """What the user should know, one line each."""
+    called: str = "song"
+    """What the songs are: songs as they were, or melodies, parts, clips... found in them."""
 
     @property
     def notes(self) -> int:
@@ -115,9 +118,13 @@ def melodies_of(material: Material, codec: EventCodec, options: Mapping[str, Any
     told = explain(reasons, chosen)
     if not learned:
         raise CorpusError(f"{material.source}: no melody is found; {told}")
-    line = f"{len(learned)} melodies of {len(material.songs)} songs are learned, {len(held_out)} held out"
+    line = learned_line(material, "melody", learned, held_out)
     return replace(
-        material, songs=learned, held_out=held_out, warnings=(*material.warnings, f"{line}; {told}" if told else line)
+        material,
+        songs=learned,
+        held_out=held_out,
+        called="melody",
+        warnings=(*material.warnings, f"{line}; {told}" if told else line),
     )
 
 
@@ -138,12 +145,20 @@ def parts_of(material: Material, codec: Any) -> Material:
     if not learned:
         remedy = f"name another with --part, or give other music; there is {_instruments(material.songs)}"
         raise CorpusError(f"{material.source}: no song has a part to learn from ({told}); {remedy}")
-    line = f"{len(learned)} parts of {len(material.songs)} songs are learned, {len(held_out)} held out"
+    line = learned_line(material, "part", learned, held_out)
     if codec.part is not None:
         ways = Counter(called_by(song.parts[0], codec.part) for song in (*learned, *held_out))
         line += f" ({codec.part!r} {', '.join(f'by {way} {count}' for way, count in ways.most_common())})"
     left_out = f"; songs left out: {told}" if told else ""
-    return replace(material, songs=learned, held_out=held_out, warnings=(*material.warnings, line + left_out))
+    warnings = (*material.warnings, line + left_out)
+    return replace(material, songs=learned, held_out=held_out, called="part", warnings=warnings)
+
+
+def learned_line(material: Material, called: str, learned: Sequence[Song], held_out: Sequence[Song]) -> str:
+    """How many pieces, ``called`` so, of how many songs are learned, and how many of how many are held out."""
+    ours = f"{counted(len(learned), called)} of {counted(len(material.songs), 'song')}"
+    others = f"{len(held_out)} of {counted(len(material.held_out), 'song')}" if material.held_out else "none"
+    return f"{ours} {'is' if len(learned) == 1 else 'are'} learned, {others} held out"
 
 
 def _instruments(songs: Sequence[Song]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -82,7 +83,7 @@ def train_recipe(
     out = Path(out)
     check_bundle_output(out, force=force, resume=resume)
     options = training_options(recipe, minutes=minutes, steps=steps, seed=seed, device=device)
-    with no_empty_folders(out):
+    with no_leftovers(out):
         begun = None if base is None else load_base(recipe, base)
         material = material_of(recipe, source, out, held_out, resume, seed, listener)
         blank = blank_bundle(recipe, material, seed, options.device, begun)
@@ -148,26 +149,22 @@ def training_options(
     return TrainingOptions(**chosen, steps=steps, seed=seed, device=device)
 
 
-def as_learned(recipe: Recipe, material: Material) -> Material:
-    """What of the material the recipe learns from: all of it, or the melodies in it.
+def as_learned(recipe: Recipe, material: Material, codec: Any = None) -> Material:
+    """What of the material the recipe learns from: all of it, or the melodies in it; with the codec of a bundle, what
+    that hears.
 
     Raises:
         CorpusError: if there is none, with the reasons.
     """
-    if recipe.material["kind"] == "songs":
+    kind = recipe.material["kind"]
+    if kind == "songs":
         return material
-    if recipe.material["kind"] == "parts":
-        return parts_of(material, recipe_codec(recipe))
-    if recipe.material["kind"] == "clips":
-        return clips_of(material, recipe_codec(recipe))
-    if recipe.material["kind"] == "rolls":
-        return rolls_of(material, recipe_codec(recipe))
-    if recipe.material["kind"] == "chorales":
-        return chorales_of(material, recipe_codec(recipe))
+    codec = codec or recipe_codec(recipe)
+    finders = {"parts": parts_of, "clips": clips_of, "rolls": rolls_of, "chorales": chorales_of}
+    if kind in finders:
+        return finders[kind](material, codec)
     options = {key: value for key, value in recipe.material.items() if key != "kind"}
-    if recipe.material["kind"] == "lead-sheets":
-        return lead_sheets_of(material, recipe_codec(recipe), options)
-    return melodies_of(material, recipe_codec(recipe), options)
+    return (lead_sheets_of if kind == "lead-sheets" else melodies_of)(material, codec, options)
 
 
 def load_base(recipe: Recipe, folder: Path) -> Bundle:
@@ -209,6 +206,7 @@ def blank_bundle(recipe: Recipe, material: Material, seed: int, device: str, bas
         model.load_state_dict(base.model.state_dict())
     training = {
         "songs": len(material.songs),
+        "called": material.called,
         "notes": material.notes,
         "held_out_songs": len(material.held_out),
         "source": material.source,
@@ -278,7 +276,7 @@ def _model_config(recipe: Recipe, codec: Any, base: Bundle | None) -> dict[str, 
 
 def _heritage(base: Bundle) -> dict[str, Any]:
     """What stays true of a bundle that began from ``base``: whose notes are in it, by which licences."""
-    learned = {name: base.training.get(name) for name in ("songs", "notes", "source", "licences", "base")}
+    learned = {name: base.training.get(name) for name in ("songs", "called", "notes", "source", "licences", "base")}
     name = base.folder.resolve().name if base.folder else base.recipe
     return {"base": {"bundle": name, **{key: value for key, value in learned.items() if value is not None}}}
 
@@ -313,10 +311,16 @@ def material_of(
 
 
 @contextmanager
-def no_empty_folders(out: Path) -> Iterator[None]:
-    """If the run fails before anything was written, the folders made for it go again."""
+def no_leftovers(out: Path) -> Iterator[None]:
+    """If the run fails before its first step, what was made for it goes again; Ctrl-C keeps the music that was read."""
+    is_new = not out.exists() or not any(out.iterdir())
     try:
         yield
+    except WoodshedError:
+        work = out / WORK_FOLDER
+        if is_new and not (out / CONFIG_FILE).exists() and not any(work.glob("*.*")):  # no log, no checkpoint
+            shutil.rmtree(work, ignore_errors=True)
+        raise
     finally:
         for folder in (out / WORK_FOLDER, out):
             with suppress(OSError):

@@ -14,7 +14,7 @@ from woodshed.bundle import save_bundle
 from woodshed.errors import CorpusError, OutOfRange, UnknownName, UsageError
 from woodshed.recipes.material import Material, open_material
 from woodshed.recipes.recipe import CODECS, MODELS, SECTIONS, Recipe, load_recipe
-from woodshed.recipes.runs import WORK_FOLDER, Listener, check_bundle_output, no_empty_folders, train_recipe
+from woodshed.recipes.runs import WORK_FOLDER, Listener, check_bundle_output, no_leftovers, train_recipe
 from woodshed.rendering.output import written_whole
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def run_sweep(
     recipes = {value: load_recipe(recipe.name, [*recipe.changed, f"{sweep.key}={value}"]) for value in sweep.values}
     check_bundle_output(out, force=force)
     work = out / WORK_FOLDER
-    with no_empty_folders(out):
+    with no_leftovers(out):
         material = _material(recipe, source, work, held_out, seed, listener)
         shutil.rmtree(work / SWEEP_FOLDER, ignore_errors=True)
         tried: list[Tried] = []
