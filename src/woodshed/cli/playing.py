@@ -43,7 +43,11 @@ Temperature = Annotated[
 ]
 Steps = Annotated[
     int | None,
-    typer.Option("--steps", metavar="N", help="Of a melody: N sixteenths in all, primer included, instead of --bars; of a solo: N events at most."),
+    typer.Option(
+        "--steps",
+        metavar="N",
+        help="Of a melody: N sixteenths in all, primer included, instead of --bars; of a solo: at most N events.",
+    ),
 ]
 BeamSize = Annotated[
     int, typer.Option("--beam", metavar="N", help="Of a melody: keep the N likeliest at each step, 1-64.")
