@@ -204,7 +204,7 @@ def test_what_is_no_melody_is_counted_with_its_remedy() -> None:
     chords = Song.make([(0, 0, 480, 60, 90), (0, 0, 480, 64, 90)], [Part()], length=1920, title="Chord")
     found = melodies_of(Material([tune(1), chords, tune(2, bars=2)]), MelodyCodec(), {"min_bars": 4})
     assert len(found.songs) == 1
-    assert "1 melodies of 3 songs" in found.warnings[0]
+    assert "1 melody of 3 songs" in found.warnings[0]
     assert "1 polyphonic (" in found.warnings[0]
     assert "1 too short (fewer than 4 bars; lower --set material.min_bars)" in found.warnings[0]
     with pytest.raises(CorpusError, match=r"no melody is found; 1 polyphonic \("):
