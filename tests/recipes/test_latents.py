@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ from woodshed.recipes.latents import vary_song
 from woodshed.recipes.material import Material
 from woodshed.recipes.paths import grid_songs, interpolate_songs, joined
 from woodshed.recipes.play import continue_song, generate, stand_ins
+from woodshed.recipes.radio import play_radio
 from woodshed.recipes.recipe import load_recipe
 from woodshed.recipes.runs import train_recipe
 from woodshed.recipes.wish import Wish, parse_attributes, parse_wish
@@ -399,3 +401,10 @@ def test_vectors_are_kept_only_of_what_differs(drums: Bundle) -> None:
     assert set(attribute_vectors(drums, clips)) == {"density", "syncopation"}
     assert attribute_vectors(drums, clips[:4]) == {}
     assert attribute_vectors(drums, [clips[0]] * 20) == {}
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_on_the_air_a_band_keeps_the_players_that_it_began_with(seed: int) -> None:
+    radio = play_radio(untrained("clip-band"), Wish(), Sampling(temperature=1.0), seed=seed)
+    for bar in islice(radio.bars, 6):
+        assert bar.notes["part"].max(initial=0) < len(radio.frame.parts)

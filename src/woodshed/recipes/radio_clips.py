@@ -41,9 +41,9 @@ def latent_station(bundle: Bundle, wish: Wish, sampling: Sampling, rng: np.rando
 
     if codec.per_part and wish.parts is None:
         tokens = decode_points(bundle, imagine(bundle, point(rng, None)[None]), sampling.temperature, rng)
-        parts = codec.decode(tokens[0], request.frame).parts
-        seats = latents.seated(codec, parts)
-        request = replace(request, seats=seats, frame=request.frame.replace(parts=parts))
+        seats = latents.seated(codec, codec.decode(tokens[0], request.frame).parts)
+        seated = tuple(seat for seat in seats if seat is not None)
+        request = replace(request, seats=seats, frame=request.frame.replace(parts=seated))
 
     def draw(sampling: Sampling, rng: np.random.Generator, last: Any) -> tuple[Song, Any]:
         z = point(rng, last)
