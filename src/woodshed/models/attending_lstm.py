@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from woodshed.models.lstm import LSTMLayer, glorot, in_float32
+from woodshed.models.lstm import LSTMLayer, Slopes, glorot, in_float32
 
 
 class Attention(nn.Module):
@@ -118,10 +118,7 @@ class AttendingRecurrence(torch.autograd.Function):
         )
         time, batch, width = squashed.shape
         length = shares.shape[2]
-        into, forget, out, candidate = gates.chunk(4, -1)
-        from_into, from_candidate = candidate * into * (1 - into), into * (1 - candidate * candidate)
-        from_forget = asked[:-1, :, :width] * forget * (1 - forget)
-        from_out, through = squashed * out * (1 - out), out * (1 - squashed * squashed)
+        slopes = Slopes.of(gates, asked[:-1, :, :width], squashed)
         bend = 1 - memory[length:].square()
         queries = torch.addmm(question_bias, asked[1:].view(-1, 2 * width), question).view(time, batch, width)
         seen, to_seen = (gates.new_empty(length, batch, width) for _ in range(2))
@@ -152,13 +149,7 @@ class AttendingRecurrence(torch.autograd.Function):
             to_asked = to_question @ question.t()
             to_output = to_output + to_asked[:, width:]
             to_cell.add_(to_asked[:, :width])
-            to_into, to_forget, to_out, to_candidate = to_gates[t].chunk(4, 1)
-            torch.mul(to_output, from_out[t], out=to_out)
-            to_cell.addcmul_(to_output, through[t])
-            torch.mul(to_cell, from_into[t], out=to_into)
-            torch.mul(to_cell, from_forget[t], out=to_forget)
-            torch.mul(to_cell, from_candidate[t], out=to_candidate)
-            to_cell.mul_(forget[t])
+            slopes.back(t, to_output, to_cell, to_gates[t])
             to_heard = to_gates[t] @ weights.t()
         flat = [part.reshape(-1, part.shape[-1]) for part in (heard[:-1], heard[1:], asked[1:], memory[length:])]
         flows = [part.view(-1, part.shape[-1]) for part in (to_gates, to_mixed, to_questions, to_keys[length:])]

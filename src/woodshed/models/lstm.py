@@ -67,6 +67,37 @@ class LSTMLayer(nn.Module):
         return out * cell.tanh(), cell
 
 
+class Slopes(NamedTuple):
+    """How each gate (S, W), before its sigmoid or tanh, moves the cell or the output; and the cell the output."""
+
+    into: Tensor
+    forget: Tensor
+    out: Tensor
+    candidate: Tensor
+    through: Tensor
+    kept: Tensor
+    """How much of the cell before stays: the forget gate itself."""
+
+    @classmethod
+    def of(cls, gates: Tensor, before: Tensor, squashed: Tensor) -> Slopes:
+        """Of gates (S, 4 W) after their sigmoid or tanh, the cells (S, W) before, and the tanh of those after."""
+        into, forget, out, candidate = gates.chunk(4, -1)
+        return cls(
+            candidate * into * (1 - into), before * forget * (1 - forget), squashed * out * (1 - out),
+            into * (1 - candidate * candidate), out * (1 - squashed * squashed), forget,
+        )  # fmt: skip
+
+    def back(self, now: int | slice, to_output: Tensor, to_cell: Tensor, to_gates: Tensor) -> None:
+        """Write into ``to_gates`` what comes back at a step; ``to_cell`` becomes what goes to the cell before it."""
+        to_into, to_forget, to_out, to_candidate = to_gates.chunk(4, 1)
+        torch.mul(to_output, self.out[now], out=to_out)
+        to_cell.addcmul_(to_output, self.through[now])
+        torch.mul(to_cell, self.into[now], out=to_into)
+        torch.mul(to_cell, self.forget[now], out=to_forget)
+        torch.mul(to_cell, self.candidate[now], out=to_candidate)
+        to_cell.mul_(self.kept[now])
+
+
 class Recurrence(torch.autograd.Function):
     """An LSTM layer over all steps of B sequences of any lengths, the longest first.
 
@@ -102,22 +133,13 @@ class Recurrence(torch.autograd.Function):
         gates, outputs, cells, squashed, weights = ctx.saved_tensors
         spans = _spans(ctx.counts)
         before = [span for _, span in spans]
-        into, forget, out, candidate = gates.chunk(4, -1)
-        from_into, from_candidate = candidate * into * (1 - into), into * (1 - candidate * candidate)
-        from_forget = _rows(cells, before) * forget * (1 - forget)
-        from_out, through = squashed * out * (1 - out), out * (1 - squashed * squashed)
+        slopes = Slopes.of(gates, _rows(cells, before), squashed)
         to_gates = torch.empty_like(gates)
         to_cells, later = torch.zeros_like(cells[: ctx.counts[0]]), slice(0, 0)
         for now, _ in reversed(spans):
-            to_into, to_forget, to_out, to_candidate = to_gates[now].chunk(4, 1)
             to_output, to_cell = gradient[now].clone(), to_cells[: now.stop - now.start]
             to_output[: later.stop - later.start].addmm_(to_gates[later], weights.t())
-            torch.mul(to_output, from_out[now], out=to_out)
-            to_cell.addcmul_(to_output, through[now])
-            torch.mul(to_cell, from_into[now], out=to_into)
-            torch.mul(to_cell, from_forget[now], out=to_forget)
-            torch.mul(to_cell, from_candidate[now], out=to_candidate)
-            to_cell.mul_(forget[now])
+            slopes.back(now, to_output, to_cell, to_gates[now])
             later = now
         to_weights = _rows(outputs, before).t() @ to_gates
         to_start = to_gates[later] @ weights.t() if ctx.needs_input_grad[2] else None
