@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -67,9 +67,14 @@ def parse_event(name: str, has_length: bool) -> tuple[tuple[int, ...], int]:
     return pitches, steps
 
 
+@lru_cache(1 << 14)
 def chord_name(bits: int, normal: bool) -> str:
     """The name of a set of pitches, bit p standing for pitch p; chords in normal order or by all their pitches."""
-    pitches = [pitch for pitch in range(128) if bits >> pitch & 1]
+    pitches = []
+    while bits:
+        lowest = bits & -bits
+        pitches.append(lowest.bit_length() - 1)
+        bits ^= lowest
     if normal and len(pitches) > 1:
         return ".".join(map(str, normal_order(sum({1 << pitch % 12 for pitch in pitches}))))
     return ".".join(PITCHES[pitch] for pitch in pitches) or REST
