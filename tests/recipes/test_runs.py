@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from woodshed.bundle import load_bundle
 from woodshed.errors import CorpusError, OutOfRange, OutputExists
 from woodshed.music import Part, Song
+from woodshed.recipes.judge import judge
 from woodshed.recipes.material import Material, open_material
 from woodshed.recipes.recipe import load_recipe
 from woodshed.recipes.runs import Listener, train_recipe
@@ -124,3 +126,12 @@ def test_the_listener_hears_of_steps_corpus_and_warnings(music_folder: Path, tmp
     recipe = load_recipe("band", TINY)
     train_recipe(recipe, music_folder / "song-0.mid", tmp_path / "B", steps=2, device="cpu", listener=listener)
     assert {"read", "write", "warning", "step", "evaluation", "end"} <= set(heard)
+
+
+@pytest.mark.parametrize("changed", [7, ["nothing.like=this"], [["model.window"]], None])
+def test_a_bundle_that_misstates_its_recipe_is_still_judged(
+    changed: object, tiny_bundle: Path, music_folder: Path
+) -> None:
+    bundle = load_bundle(tiny_bundle)
+    odd = replace(bundle, training={**bundle.training, "changed": changed})
+    assert judge(odd, music_folder, split="all").likelihood.notes > 0

@@ -17,8 +17,8 @@ code, and in the Keras tutorial (Skúli 2017) that shred's net follows.
 Each net can play in up to three ways. `forward` reads a whole window for each event, as the sources do. ``read`` and
 ``slide`` say the same and remember what they can: one or two streams advance all windows that the next event belongs to
 together, so that L steps one after another become one step of L rows, while more streams do best to read the window
-anew. ``step`` carries one state from the first event on and never
-forgets; a net trained on windows has not heard such states, so it is another player, though a much faster one.
+anew. ``step`` carries one state from the first event on and never forgets; a net trained on windows has not heard such
+states, so it is another player, though a much faster one. These three take and give numpy arrays.
 
 Shape letters: B windows (or streams), L events in a window, I inputs per event, V ids, W width, K layers, H hidden.
 """

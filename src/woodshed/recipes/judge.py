@@ -89,8 +89,8 @@ def _songs(bundle: Bundle, source: Path, split: str, tell: Told) -> tuple[list[S
 def _heard_by(bundle: Bundle) -> Callable[[Song], Sequence[Song]]:
     """Who finds in a song what the bundle's recipe learns of it: the very parts or melodies that training held out."""
     try:
-        recipe = load_recipe(bundle.recipe, bundle.training.get("changed", ()))
-    except WoodshedError:  # of another version, or a recipe of someone's own
+        recipe = load_recipe(bundle.recipe, list(map(str, bundle.training.get("changed") or ())))
+    except (WoodshedError, TypeError):  # of another version, a recipe of someone's own, or a damaged config
         return lambda song: (song,)
     if kind_of(bundle) == LATENT:
         return lambda song: (song,)  # its clips are found where they are measured
