@@ -53,7 +53,8 @@ def test_a_bar_in_which_nothing_plays_has_no_density_and_no_other_level() -> Non
         ((0, 42), (0 + 3) / 2),
         ((0, 45), (0 + 4) / 2),
         ((0, 3, 12, 24, 36), 1 / 5),  # a sixteenth over the eighth
-        ((0, 7, 12, 24, 36), 2 / 5),  # off any grid, over the triplet
+        ((0, 7, 12, 24, 36), 1 / 5),  # off any grid, over the last sixteenth
+        (tuple(range(0, 51, 3)), 0),  # straight sixteenths, though triplets lie between them
     ],
 )
 def test_a_note_is_syncopated_by_the_strongest_place_that_it_rings_over(
@@ -138,7 +139,8 @@ def test_syncopation_is_that_of_the_slow_definition(sixteenths: list[int]) -> No
     by_bar: dict[int, list[int]] = {}
     for step, after in zip(steps, [*steps[1:], 193], strict=True):
         silent = [weight(place) for place in range(step + 3, after, 3)]
-        by_bar.setdefault(step // 48, []).append(max(max(silent, default=-9) - weight(step), 0))
+        moved = max(max(silent, default=-9) - weight(step), 0)
+        by_bar.setdefault(step // 48, []).append(moved if step % 12 else 0)
     found = _measure([(step, 1, 60, 20) for step in steps])[:, 2]
     for bar, values in by_bar.items():
         assert found[bar] == pytest.approx(np.mean(values))

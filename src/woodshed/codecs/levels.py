@@ -21,7 +21,8 @@ Source:
     Syncopation is that of Longuet-Higgins and Lee, "The rhythmic interpretation of monophonic music" (1984). We differ
     in taking the mean over onsets instead of the sum, so that a dense bar is not for that alone a syncopated one, in
     leaving out onsets on beats, so that a backbeat is none, in hearing each drum by itself, in places between the
-    sixteenths, and in knowing a bar by its length alone: 6/8 is weighed as 3/4 is, as its rows are the same to a model.
+    sixteenths (a triplet's place weighs where it is struck, and where it is not is not missed), and in knowing a bar
+    by its length alone: 6/8 is weighed as 3/4 is, as its rows are the same to a model.
 """
 
 from __future__ import annotations
@@ -134,7 +135,7 @@ def _syncopation(
     left = after - step
     own = _weight(place, size)
     strongest = np.full(len(step), -9.0)
-    for weight, every in ((-5, 1), (-4, 3), (-3, 4), (-3, 6), (-2, QUARTER), (-1, 2 * QUARTER)):
+    for weight, every in ((-5, 1), (-4, 3), (-3, 6), (-2, QUARTER), (-1, 2 * QUARTER)):
         to_next = np.minimum((place // every + 1) * every, size) - place
         counts = to_next < left if weight != -1 else (to_next < left) & (size % (2 * QUARTER) == 0)
         strongest[counts] = weight
