@@ -121,6 +121,26 @@ def test_the_longest_repeated_note_run_follows_the_top_note_of_one_part() -> Non
     assert measured.longest_repeated_note_run == 5
 
 
+def test_a_drone_lasts_from_its_first_onset_to_the_end_of_its_last_note() -> None:
+    """E struck at 0 and at 2 quarters and held to 5, then A for four quarters."""
+    measured = measure(song([(0, 0, 480, 40, 90), (0, 960, 1440, 40, 90), (0, 2400, 1920, 45, 90)]))
+    assert measured.longest_drone_quarters == 5.0
+    assert measured.longest_repeated_note_run == 2
+
+
+def test_a_long_note_under_a_moving_top_note_is_no_drone() -> None:
+    held_below = [(0, 0, 4 * BAR, 40, 90)]
+    assert measure(song(held_below)).longest_drone_quarters == 16.0
+    moving = [(0, index * 480, 480, 60 + index % 2, 90) for index in range(16)]
+    assert measure(song(held_below + moving)).longest_drone_quarters == 1.0
+
+
+def test_notes_per_bar_are_shared_out_over_the_parts_that_play() -> None:
+    notes = line([60] * 8) + line([40] * 4, every=960, part=1)
+    measured = measure(song(notes, LEAD, LEAD, DRUMS, length=2 * BAR))
+    assert (measured.notes_per_bar, measured.notes_per_bar_per_part) == (6.0, 3.0)
+
+
 def test_velocity_and_length_are_plain_means() -> None:
     measured = measure(song([(0, 0, 240, 60, 80), (0, 480, 720, 62, 100)]))
     assert (measured.velocity_mean, measured.velocity_std, measured.mean_note_quarters) == (90.0, 10.0, 1.0)

@@ -52,6 +52,8 @@ class Metrics:
     """How many bars, silent ones included."""
     notes_per_bar: float
     """Notes of all parts per bar."""
+    notes_per_bar_per_part: float
+    """Notes per bar of one part: mean over the parts that have a note."""
     pitch_class_entropy: float
     """Bits, 0-3.58: entropy of the histogram of pitch classes, one count per note (Wu and Yang 2020; MusPy)."""
     scale_consistency: float
@@ -86,6 +88,9 @@ class Metrics:
     longest_repeated_note_run: int
     """Notes: the longest stretch in one part in which the top note of every chord is the same. Ours: a model that
     is stuck gives long ones."""
+    longest_drone_quarters: float
+    """Quarter notes: the longest time in which one part has only one top note, held or struck again, from the first
+    onset of such a run to the end of its last note, rests between them included. Ours."""
     mean_note_quarters: float
     """Quarter notes: mean written length of the notes that are not drums."""
     velocity_mean: float
@@ -110,7 +115,7 @@ class Metrics:
 
 _NEEDS_PITCHES = {
     "pitch_class_entropy", "scale_consistency", "in_key_rate", "pitch_range", "distinct_pitches", "polyphony",
-    "longest_repeated_note_run", "mean_note_quarters",
+    "longest_repeated_note_run", "longest_drone_quarters", "mean_note_quarters",
 }  # fmt: skip
 
 
@@ -136,18 +141,22 @@ def measure(song: Song) -> Metrics:
     bars = len(lines) - 1
     pitched = pitched_notes(song.notes, song.parts)
     velocity = song.notes["velocity"]
+    parts = len(np.unique(song.notes["part"]))
+    run_notes, drone_quarters = _longest_same_note(pitched)
     return Metrics(
         notes=len(song.notes),
         pitched_notes=len(pitched),
-        parts=len(np.unique(song.notes["part"])),
+        parts=parts,
         bars=bars,
         notes_per_bar=len(song.notes) / bars,
+        notes_per_bar_per_part=len(song.notes) / bars / max(parts, 1),
         **_pitch_figures(song, pitched),
         polyphony=_polyphony(pitched),
         empty_bar_rate=_empty_rate(song, lines),
         empty_beat_rate=_empty_rate(song, np.arange(0, song.length + TICKS_PER_QUARTER, TICKS_PER_QUARTER)),
         **_bar_figures(song, lines),
-        longest_repeated_note_run=_longest_repeated_note_run(pitched),
+        longest_repeated_note_run=run_notes,
+        longest_drone_quarters=drone_quarters,
         mean_note_quarters=_mean(pitched["duration"]) / TICKS_PER_QUARTER,
         velocity_mean=_mean(velocity),
         velocity_std=float(velocity.std()) if len(velocity) else 0.0,
@@ -276,10 +285,10 @@ def _groove_consistency(places: NDArray[np.int64], width: int, bar_steps: NDArra
     return float(np.clip(1.0 - (differing / longer).mean(), 0.0, 1.0))
 
 
-def _longest_repeated_note_run(pitched: NDArray[Any]) -> int:
-    """The longest run of equal top notes over the onsets of one part."""
+def _longest_same_note(pitched: NDArray[Any]) -> tuple[int, float]:
+    """The longest runs of equal top notes over the onsets of one part: in notes, and in quarter notes of time."""
     if not len(pitched):
-        return 0
+        return 0, 0.0
     step = ticks_to_steps(pitched["onset"])
     order = np.lexsort((-pitched["pitch"], step, pitched["part"]))
     part, step, pitch = pitched["part"][order], step[order], pitched["pitch"][order]
@@ -287,4 +296,7 @@ def _longest_repeated_note_run(pitched: NDArray[Any]) -> int:
     is_top[1:] = (np.diff(part) != 0) | (np.diff(step) != 0)
     line = part[is_top].astype(np.int64) * 128 + pitch[is_top]
     turns = np.flatnonzero(np.diff(line, prepend=-1, append=-1))
-    return int(np.diff(turns).max())
+    onset = pitched["onset"][order][is_top].astype(np.int64)
+    last = np.maximum.reduceat(onset + pitched["duration"][order][is_top], turns[:-1])
+    ticks = int((last - onset[turns[:-1]]).max())
+    return int(np.diff(turns).max()), ticks / TICKS_PER_QUARTER
