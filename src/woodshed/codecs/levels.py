@@ -110,7 +110,7 @@ def figures(
     with np.errstate(invalid="ignore"):
         return np.stack(
             (
-                count * BAR_OF_FOUR / np.diff(bar_lines),
+                count * BAR_OF_FOUR / np.maximum(np.diff(bar_lines), 1),
                 np.bincount(bar[~drum], pitches[~drum], bars) / np.bincount(bar[~drum], minlength=bars),
                 np.bincount(onset_bar, moved, bars) / onsets,
                 loudness / count,

@@ -1,4 +1,4 @@
-"""The canvas: a song with its open end, and the constraints on what may fill it."""
+"""The canvas: a song with holes in it, and the constraints on what may fill them. See `openings` for more builders."""
 
 from __future__ import annotations
 
@@ -7,40 +7,118 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from woodshed.bundle import Bundle
-from woodshed.codecs.note_step import DRUM_PROGRAM, MAX_PARTS, program_name
-from woodshed.errors import InfeasibleCanvas, OutOfRange, UnknownName
+from woodshed.errors import InfeasibleCanvas, OutOfRange
+from woodshed.generation.casting import (
+    REGISTER,
+    check_parts,
+    known_programs,
+    line_up,
+    melody_program,
+    nearest_program,
+    own_ranges,
+    part_of,
+    program_of,
+    slot_order,
+    usual_ranges,
+)
+from woodshed.generation.constraints import Constraints
 from woodshed.music import METER, TEMPO, Key, Meter, Part, Song, part_name
-from woodshed.music.general_midi import family
+
+__all__ = [
+    "DURATION", "EVERYTHING", "MOST_BARS", "PITCH", "REGISTER", "TIMING", "VELOCITY", "Canvas", "Constraints",
+    "Opening", "blank_canvas", "check_bars", "check_bpm", "check_parts", "continuation_canvas", "known_programs",
+    "melody_program", "nearest_program", "own_ranges", "part_of", "polyphony_of", "program_of", "slot_order", "until",
+    "usual_ranges",
+]  # fmt: skip
 
 MOST_BARS = 4096
-REGISTER = 5
-"""Semitones that a continued part may go beyond its own range."""
+PITCH, DURATION, VELOCITY, TIMING = 1, 2, 4, 8
+"""Bits of `Canvas.open_fields`. TIMING is how far a note is off its step of the grid; the step itself stays."""
+EVERYTHING = PITCH | DURATION | VELOCITY | TIMING
 
 
 @dataclass(frozen=True)
-class Constraints:
-    """What every open note obeys, always. Empty means anything goes."""
+class Opening:
+    """Where new notes of one part may start: ticks [begin, end)."""
 
-    key: Key | None = None
-    """Pitched parts play only the pitch classes of this key."""
-    pitch_ranges: dict[int, tuple[int, int]] = field(default_factory=dict)
-    """Part index -> lowest and highest pitch."""
-    polyphony: dict[int, int] = field(default_factory=dict)
-    """Part index -> greatest number of notes that sound at once."""
+    part: int
+    """Index into the song's parts."""
+    begin: int
+    end: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Canvas:
-    """A song whose ticks from ``open_from`` to its length are open in all ``open_parts``; the rest is fixed."""
+    """One request: what of a song is open, and under which constraints. All else comes back bit for bit.
+
+    Three things can be open: spans in which new notes of a part may start (``openings``; notes that are already there
+    stay), single fields of notes that are there (``open_fields``), or both.
+
+    ``Canvas(song, open_from, open_parts)`` opens all of these parts from a tick to the song's end. Where ``openings``
+    are given, these two follow from them: the first tick, and the parts, at which anything is open.
+
+    Raises:
+        OutOfRange: for an opening outside the song, or fields that are not one for each note.
+    """
 
     song: Song
-    open_from: int
-    open_parts: tuple[int, ...]
+    open_from: int = 0
+    open_parts: tuple[int, ...] = ()
     constraints: Constraints = field(default_factory=Constraints)
     first_bar: int = 0
     """The number, as a model counts, of the song's first bar: above 0 the music starts in mid-song."""
+    openings: tuple[Opening, ...] | None = None
+    """None only on the way in: by then it is what ``open_from`` and ``open_parts`` say."""
+    open_fields: NDArray[np.uint8] | None = None
+    """(notes,) which fields of each note of the song are open: a sum of `PITCH`, `DURATION`, `VELOCITY`, `TIMING`."""
+
+    def __post_init__(self) -> None:
+        end = self.song.length
+        if self.openings is None:
+            spans = tuple(Opening(part, self.open_from, end) for part in self.open_parts if self.open_from < end)
+            object.__setattr__(self, "openings", spans)
+        else:
+            _check_openings(self.song, self.openings)
+        if self.open_fields is not None:
+            _check_fields(self.song, self.open_fields)
+        if self.openings or self.open_fields is not None:
+            notes = self.song.notes[self.fields > 0]
+            begins = [opening.begin for opening in self.spans] + notes["onset"][:1].tolist()
+            parts = {opening.part for opening in self.spans} | set(notes["part"].tolist())
+            object.__setattr__(self, "open_from", min(begins, default=end))
+            object.__setattr__(self, "open_parts", tuple(sorted(parts)))
+
+    @property
+    def spans(self) -> tuple[Opening, ...]:
+        """The openings."""
+        return self.openings or ()
+
+    @property
+    def fields(self) -> NDArray[np.uint8]:
+        """(notes,) the open fields of each note, 0 where nothing is."""
+        return np.zeros(len(self.song), np.uint8) if self.open_fields is None else self.open_fields
+
+
+def _check_openings(song: Song, openings: tuple[Opening, ...]) -> None:
+    for opening in openings:
+        if not 0 <= opening.part < len(song.parts):
+            raise OutOfRange(f"an opening of part {opening.part} is outside 0-{len(song.parts) - 1}, the song's parts")
+        if not 0 <= opening.begin < opening.end <= song.length:
+            name = part_name(song.parts[opening.part])
+            raise OutOfRange(
+                f"{name}: an opening of ticks {opening.begin}-{opening.end} is empty or outside 0-{song.length}"
+            )
+
+
+def _check_fields(song: Song, fields: NDArray[np.uint8]) -> None:
+    if fields.shape != (len(song),) or fields.dtype != np.uint8 or fields.max(initial=0) > EVERYTHING:
+        raise OutOfRange(
+            f"open fields {fields.dtype} {fields.shape}, highest {fields.max(initial=0)}: "
+            f"one uint8 of 0-{EVERYTHING} is needed for each of {len(song)} notes"
+        )
 
 
 def blank_canvas(
@@ -49,35 +127,34 @@ def blank_canvas(
     rng: np.random.Generator,
     *,
     parts: Sequence[Part] | None = None,
+    without: Sequence[Part] = (),
     key: Key | None = None,
     bpm: float | None = None,
-    meter: Meter | None = None,
+    meter: Meter | Sequence[Meter] | None = None,
     polyphony: int | None = None,
 ) -> Canvas:
     """Everything open: ``bars`` bars for ``parts``, by default the line-up, tempo and meter of a song that was learned.
 
-    Each part keeps to the range in which its instrument usually played.
+    Each part keeps to the range in which its instrument usually played. ``without`` forbids instruments to the line-up.
+    Several meters take turns, one for each bar: (7/8, 7/8, 4/4).
 
     Raises:
         OutOfRange: if bars, tempo or polyphony are.
         UnknownName: if the bundle heard nothing like one of the parts.
+        InfeasibleCanvas: if a part is both asked for and forbidden, or nobody is left.
     """
     check_bars(bars)
     if bpm is not None:
         check_bpm(bpm)
-    model_song = _line_up(bundle, rng)
-    parts = model_song["parts"] if parts is None else parts
+    learned = line_up(bundle, rng, without if parts is None else ())
+    parts = learned["parts"] if parts is None else parts
     check_parts(bundle, parts)
-    meter = meter or Meter.parse(model_song["meter"])
-    bpm = bpm or model_song["bpm"]
-    song = Song(
-        parts=tuple(parts),
-        tempos=np.array([(0, bpm)], TEMPO),
-        meters=np.array([(0, meter.numerator, meter.denominator)], METER),
-        length=bars * meter.bar_ticks,
-    )
+    _check_forbidden(parts, without)
+    meters, length = _meters(meter or Meter.parse(learned["meter"]), bars)
+    bpm = bpm or learned["bpm"]
+    song = Song(parts=tuple(parts), tempos=np.array([(0, bpm)], TEMPO), meters=meters, length=length)
     song = song.replace(parts=slot_order(song))
-    constraints = Constraints(key, usual_ranges(bundle, song.parts), _limit(song, polyphony))
+    constraints = Constraints(key, usual_ranges(bundle, song.parts), polyphony_of(song, polyphony))
     first_bar = int(rng.choice((0, 4, 8, 16)))
     return Canvas(song, 0, tuple(range(len(song.parts))), constraints, first_bar)
 
@@ -100,7 +177,7 @@ def continuation_canvas(song: Song, bars: int, *, key: Key | None = None, polyph
     open_song = until(song, start + bars * size)
     open_song = open_song.replace(meters=song.meters[song.meters["onset"] < start])
     sounding = tuple(int(part) for part in np.unique(song.notes["part"]))
-    constraints = Constraints(key, _own_ranges(song), _limit(song, polyphony))
+    constraints = Constraints(key, own_ranges(song), polyphony_of(song, polyphony))
     return Canvas(open_song, start, sounding, constraints)
 
 
@@ -110,38 +187,6 @@ def until(song: Song, length: int) -> Song:
     kept = {name: table[table["onset"] < length] for name, table in rows.items()}
     markers = tuple(marker for marker in song.markers if marker.onset < length)
     return song.replace(length=length, markers=markers, **kept)
-
-
-def usual_ranges(bundle: Bundle, parts: Sequence[Part]) -> dict[int, tuple[int, int]]:
-    """Part index -> where the bundle usually heard its instrument, or the nearest to it; drums are free.
-
-    A range of less than an octave is widened, so that it has room in any key.
-    """
-    instruments = bundle.style.get("instruments", {})
-    known = known_programs(bundle)
-    ranges = {}
-    for index, part in enumerate(parts):
-        program = str(nearest_program(program_of(part), known)) if known else ""
-        if not part.is_drum and "usual_range" in instruments.get(program, {}):
-            low, high = instruments[program]["usual_range"]
-            room = REGISTER if high - low < 12 else 0
-            ranges[index] = max(int(low) - room, 0), min(int(high) + room, 127)
-    return ranges
-
-
-def _own_ranges(song: Song) -> dict[int, tuple[int, int]]:
-    """Part index -> the range of its notes, a fourth wider on either side; drums are free."""
-    ranges = {}
-    for index in np.unique(song.notes["part"]):
-        pitch = song.notes["pitch"][song.notes["part"] == index].astype(int)
-        if not song.parts[index].is_drum:
-            ranges[int(index)] = max(int(pitch.min()) - REGISTER, 0), min(int(pitch.max()) + REGISTER, 127)
-    return ranges
-
-
-def slot_order(song: Song) -> tuple[Part, ...]:
-    """The parts in the codec's order: drums, basses, the rest by program."""
-    return tuple(sorted(song.parts, key=lambda part: (not part.is_drum, part.program // 8 != 4, part.program)))
 
 
 def check_bpm(bpm: float) -> None:
@@ -156,65 +201,12 @@ def check_bars(bars: int) -> None:
         raise OutOfRange(f"bars {bars} is outside 1-{MOST_BARS}; try 8")
 
 
-def check_parts(bundle: Bundle, parts: Sequence[Part]) -> None:
-    """Raise unless there are at most 16 parts, each of an instrument family that the bundle has heard.
+def polyphony_of(song: Song, polyphony: int | None) -> dict[int, int]:
+    """The same limit for every pitched part; none for None.
 
-    A part whose own program was never heard is played as its nearest kin would be, see `nearest_program`.
+    Raises:
+        OutOfRange: unless 1-128.
     """
-    if len(parts) > MAX_PARTS:
-        raise OutOfRange(f"{len(parts)} parts are more than {MAX_PARTS}; name fewer")
-    known = known_programs(bundle)
-    for part in parts:
-        if known and not any(_related(program_of(part), other) for other in known):
-            heard = ", ".join(f"{program_name(program)} ({program})" for program in sorted(known))
-            raise UnknownName(
-                f"part {part_name(part)!r} is like nothing that this bundle learned; name some of: {heard}"
-            )
-
-
-def known_programs(bundle: Bundle) -> set[int]:
-    """The programs (128 is drums) that the bundle has heard."""
-    return {int(program) for program in bundle.style.get("instruments", {})}
-
-
-def melody_program(bundle: Bundle) -> int:
-    """The program that the bundle would play a melody with."""
-    instruments = bundle.style.get("instruments", {})
-
-    def suits(program: int) -> tuple[bool, int, int]:
-        facts = instruments[str(program)]
-        return family(program) != "bass", facts.get("songs", 0), facts.get("notes", 0)
-
-    pitched = [program for program in known_programs(bundle) if program != DRUM_PROGRAM]
-    return max(sorted(pitched), key=suits, default=0)
-
-
-def program_of(part: Part) -> int:
-    """A part's program as the codec numbers them (128 is drums)."""
-    return DRUM_PROGRAM if part.is_drum else part.program
-
-
-def _related(program: int, other: int) -> bool:
-    """Whether two programs are of one family of General MIDI; drums are their own."""
-    if DRUM_PROGRAM in (program, other):
-        return program == other
-    return family(program) == family(other)
-
-
-def nearest_program(program: int, known: set[int]) -> int:
-    """The known program most like ``program``: the same, the same family, else the closest number."""
-    drums = program == DRUM_PROGRAM
-    alike = [p for p in known if (p == DRUM_PROGRAM) == drums] or sorted(known)
-    if not alike:
-        return program
-
-    def unlike(other: int) -> tuple[bool, int, int]:
-        return not _related(program, other), abs(other - program), other
-
-    return min(alike, key=unlike)
-
-
-def _limit(song: Song, polyphony: int | None) -> dict[int, int]:
     if polyphony is None:
         return {}
     if not 1 <= polyphony <= 128:
@@ -222,21 +214,23 @@ def _limit(song: Song, polyphony: int | None) -> dict[int, int]:
     return {index: polyphony for index, part in enumerate(song.parts) if not part.is_drum}
 
 
-def _line_up(bundle: Bundle, rng: np.random.Generator) -> dict[str, Any]:
-    """The line-up of one learned song: the parts that play in at least a quarter of its bars."""
-    style = bundle.style
-    songs = style.get("arrangements") or [
-        {"programs": [0], "presence": [1.0], "bpm": style.get("bpm", 120.0), "meter": "4/4"}
+def _meters(meter: Meter | Sequence[Meter], bars: int) -> tuple[NDArray[Any], int]:
+    """Rows for `Song.meters` where the meter changes, and the length of all bars in ticks."""
+    cycle = (meter,) if isinstance(meter, Meter) else tuple(meter)
+    if not cycle:
+        raise OutOfRange("no meter is named; try 4/4")
+    each = [cycle[bar % len(cycle)] for bar in range(bars)]
+    onsets = np.cumsum([0, *(meter.bar_ticks for meter in each)]).tolist()
+    rows = [
+        (onset, meter.numerator, meter.denominator)
+        for onset, meter, before in zip(onsets, each, [None, *each], strict=False)
+        if meter != before
     ]
-    song = songs[int(rng.integers(len(songs)))]
-    shares = np.array(song["presence"])
-    kept = [p for p, share in zip(song["programs"], shares, strict=True) if share >= min(0.25, shares.max())]
-    names = style.get("instruments", {})
-    parts = [part_of(program, names.get(str(program), {}).get("name", "")) for program in kept]
-    return {"parts": parts, "bpm": float(song["bpm"]), "meter": song["meter"]}
+    return np.array(rows, METER), onsets[-1]
 
 
-def part_of(program: int, name: str = "") -> Part:
-    """A part for a program as the codec numbers them (128 is drums)."""
-    name = name or program_name(program)
-    return Part(name, 0, is_drum=True) if program == DRUM_PROGRAM else Part(name, program)
+def _check_forbidden(parts: Sequence[Part], without: Sequence[Part]) -> None:
+    forbidden = {program_of(part) for part in without}
+    for part in parts:
+        if program_of(part) in forbidden:
+            raise InfeasibleCanvas(f"{part_name(part)} is both asked for and forbidden; drop one of the two")

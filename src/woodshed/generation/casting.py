@@ -1,0 +1,157 @@
+"""Who plays: instruments as a bundle has heard them, and the nearest to those that it has not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from woodshed.bundle import Bundle
+from woodshed.codecs.note_step import DRUM_PROGRAM, MAX_PARTS, program_name
+from woodshed.errors import InfeasibleCanvas, OutOfRange, UnknownName
+from woodshed.music import Part, Song, part_name
+from woodshed.music.general_midi import family
+
+REGISTER = 5
+"""Semitones that a continued part may go beyond its own range."""
+
+
+def usual_ranges(bundle: Bundle, parts: Sequence[Part]) -> dict[int, tuple[int, int]]:
+    """Part index -> where the bundle usually heard its instrument, or the nearest to it; drums are free.
+
+    A range of less than an octave is widened, so that it has room in any key.
+    """
+    instruments = bundle.style.get("instruments", {})
+    known = known_programs(bundle)
+    ranges = {}
+    for index, part in enumerate(parts):
+        program = str(nearest_program(program_of(part), known)) if known else ""
+        if not part.is_drum and "usual_range" in instruments.get(program, {}):
+            low, high = instruments[program]["usual_range"]
+            room = REGISTER if high - low < 12 else 0
+            ranges[index] = max(int(low) - room, 0), min(int(high) + room, 127)
+    return ranges
+
+
+def own_ranges(song: Song) -> dict[int, tuple[int, int]]:
+    """Part index -> the range of its notes, a fourth wider on either side; drums are free."""
+    ranges = {}
+    for index in np.unique(song.notes["part"]):
+        pitch = song.notes["pitch"][song.notes["part"] == index].astype(int)
+        if not song.parts[index].is_drum:
+            ranges[int(index)] = max(int(pitch.min()) - REGISTER, 0), min(int(pitch.max()) + REGISTER, 127)
+    return ranges
+
+
+def slot_order(song: Song) -> tuple[Part, ...]:
+    """The parts in the codec's order: drums, basses, the rest by program."""
+    return tuple(sorted(song.parts, key=lambda part: (not part.is_drum, part.program // 8 != 4, part.program)))
+
+
+def check_parts(bundle: Bundle, parts: Sequence[Part]) -> None:
+    """Raise unless there are at most 16 parts, each of an instrument family that the bundle has heard.
+
+    A part whose own program was never heard is played as its nearest kin would be, see `nearest_program`.
+    """
+    if len(parts) > MAX_PARTS:
+        raise OutOfRange(f"{len(parts)} parts are more than {MAX_PARTS}; name fewer")
+    known = known_programs(bundle)
+    for part in parts:
+        if known and not any(_related(program_of(part), other) for other in known):
+            near = program_name(nearest_program(program_of(part), known))
+            heard = ", ".join(f"{program_name(program)} ({program})" for program in sorted(known))
+            raise UnknownName(
+                f"part {part_name(part)!r} is like nothing that this bundle learned, the nearest is {near}; "
+                f"name some of: {heard}"
+            )
+
+
+def known_programs(bundle: Bundle) -> set[int]:
+    """The programs (128 is drums) that the bundle has heard."""
+    return {int(program) for program in bundle.style.get("instruments", {})}
+
+
+def melody_program(bundle: Bundle) -> int:
+    """The program that the bundle would play a melody with."""
+    instruments = bundle.style.get("instruments", {})
+
+    def suits(program: int) -> tuple[bool, int, int]:
+        facts = instruments[str(program)]
+        return family(program) != "bass", facts.get("songs", 0), facts.get("notes", 0)
+
+    pitched = [program for program in known_programs(bundle) if program != DRUM_PROGRAM]
+    return max(sorted(pitched), key=suits, default=0)
+
+
+def program_of(part: Part) -> int:
+    """A part's program as the codec numbers them (128 is drums)."""
+    return DRUM_PROGRAM if part.is_drum else part.program
+
+
+def nearest_program(program: int, known: set[int]) -> int:
+    """The known program most like ``program``: the same, the same family, else the closest number."""
+    drums = program == DRUM_PROGRAM
+    alike = [p for p in known if (p == DRUM_PROGRAM) == drums] or sorted(known)
+    if not alike:
+        return program
+
+    def unlike(other: int) -> tuple[bool, int, int]:
+        return not _related(program, other), abs(other - program), other
+
+    return min(alike, key=unlike)
+
+
+def as_known(part: Part, bundle: Bundle) -> Part:
+    """The part with the program, of those that the bundle has heard, that is most like its own."""
+    return part_of(nearest_program(program_of(part), known_programs(bundle)))
+
+
+def part_of(program: int, name: str = "") -> Part:
+    """A part for a program as the codec numbers them (128 is drums)."""
+    name = name or program_name(program)
+    return Part(name, 0, is_drum=True) if program == DRUM_PROGRAM else Part(name, program)
+
+
+def line_up(bundle: Bundle, rng: np.random.Generator, without: Sequence[Part] = ()) -> dict[str, Any]:
+    """The line-up of one learned song: ``parts`` that play in at least a quarter of its bars, ``bpm`` and ``meter``.
+
+    Instruments of ``without`` are left out.
+
+    Raises:
+        InfeasibleCanvas: if they leave nobody in any learned song.
+    """
+    style = bundle.style
+    songs = style.get("arrangements") or [
+        {"programs": [0], "presence": [1.0], "bpm": style.get("bpm", 120.0), "meter": "4/4"}
+    ]
+    forbidden = {program_of(part) for part in without}
+    if forbidden:
+        songs = [song for song in songs if set(song["programs"]) - forbidden]
+    if not songs:
+        names = ", ".join(part_name(part) for part in without)
+        raise InfeasibleCanvas(
+            f"without {names} nobody is left of any song that was learned; forbid fewer, or name parts"
+        )
+    song = songs[int(rng.integers(len(songs)))]
+    names = style.get("instruments", {})
+    parts = [part_of(program, names.get(str(program), {}).get("name", "")) for program in _players(song, forbidden)]
+    return {"parts": parts, "bpm": float(song["bpm"]), "meter": song["meter"]}
+
+
+def _players(song: dict[str, Any], forbidden: set[int]) -> list[int]:
+    """The programs, not forbidden, that play in a quarter of a learned song's bars, or as many as the busiest does."""
+    shares = {
+        slot: share
+        for slot, (program, share) in enumerate(zip(song["programs"], song["presence"], strict=True))
+        if program not in forbidden
+    }
+    least = min(0.25, max(shares.values()))
+    return [song["programs"][slot] for slot, share in shares.items() if share >= least]
+
+
+def _related(program: int, other: int) -> bool:
+    """Whether two programs are of one family of General MIDI; drums are their own."""
+    if DRUM_PROGRAM in (program, other):
+        return program == other
+    return family(program) == family(other)

@@ -1,0 +1,206 @@
+"""From what was played back to a song: fixed notes bit for bit, open fields replaced, new notes within their limits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from woodshed.codecs.note_step import MICROTIMING_STEP, ON_THE_GRID, VELOCITY_STEP
+from woodshed.errors import CodecError
+from woodshed.generation.canvas import DURATION, PITCH, TIMING, VELOCITY, Canvas
+from woodshed.generation.plan import OPEN, SLOT, STEP, STEP_TICKS, Plan
+from woodshed.music import NOTE, Song
+from woodshed.music.units import ticks_to_steps
+
+
+def finish(canvas: Canvas, plan: Plan, rows: NDArray[np.int64], filled: NDArray[np.int64]) -> Song:
+    """The answer to a canvas.
+
+    ``rows`` (N, 6) are the new notes and ``filled`` (G, 6) `Plan.given` with every open field replaced, both as step,
+    slot, pitch, duration, velocity and microtiming. Fixed notes and fields come back bit for bit. New notes are put
+    within their openings and the song's end, cut where the polyphony or the next note of their pitch asks for it, and
+    left out where fixed notes leave no room for one. Notes whose length was open are cut too.
+
+    Raises:
+        CodecError: for rows that are not of this plan.
+    """
+    _check(plan, rows, filled)
+    song = canvas.song
+    old = _replaced(canvas, plan, filled)
+    new = _new_notes(canvas, plan, rows)
+    may_be_cut = (canvas.fields & DURATION) > 0
+    heard = [old[~may_be_cut]]
+    for part in np.union1d(new["part"], old["part"][may_be_cut]):
+        most = canvas.constraints.polyphony.get(int(part), len(old) + len(new))
+        mine = old["part"] == part
+        added = with_room(new[new["part"] == part], old[mine & ~may_be_cut], old[mine & may_be_cut], most)
+        heard.append(added)
+    return song.with_notes(np.concatenate(heard))
+
+
+def _check(plan: Plan, rows: NDArray[np.int64], filled: NDArray[np.int64]) -> None:
+    if filled.shape != plan.given.shape or rows.ndim != 2 or rows.shape[1] != plan.given.shape[1]:
+        raise CodecError(f"rows {rows.shape} and filled {filled.shape} are not (N, 6) and {plan.given.shape}")
+    wrong = np.flatnonzero((np.where(plan.given == OPEN, filled < 0, filled != plan.given)).any(1))
+    if len(wrong):
+        raise CodecError(f"given note {plan.given[wrong[0]].tolist()} cannot become {filled[wrong[0]].tolist()}")
+    shut = np.flatnonzero((plan.open_parts[rows[:, STEP]] >> rows[:, SLOT].astype(np.uint16)) & 1 == 0)
+    if len(shut):
+        raise CodecError(f"new note {shut[0]}: slot {rows[shut[0], SLOT]} is not open at step {rows[shut[0], STEP]}")
+    chosen = np.concatenate((rows, filled[plan.given[:, 2] == OPEN]))
+    barred = np.flatnonzero(~plan.playable[plan.harmony[chosen[:, STEP]], chosen[:, SLOT], chosen[:, 2]])
+    if len(barred):
+        raise CodecError(f"note {chosen[barred[0]].tolist()}: its pitch is not allowed there")
+    whole = np.concatenate((rows, filled))[:, :3]
+    same = np.unique(whole, axis=0, return_counts=True)
+    if (same[1] > 1).any():
+        raise CodecError(f"step, slot and pitch {same[0][same[1] > 1][0].tolist()} are there twice")
+
+
+def _replaced(canvas: Canvas, plan: Plan, filled: NDArray[np.int64]) -> NDArray[Any]:
+    """The song's notes with open fields filled in.
+
+    Notes that the codec cannot tell apart (the same step, part and pitch) share what was filled in, and keep their
+    distance in time.
+    """
+    song, fields = canvas.song, canvas.fields
+    notes = song.notes.copy()
+    if not fields.any():
+        return notes
+    row = _row_of(song, plan)
+    onset = song.notes["onset"].astype(np.int64)
+    shift = np.zeros(len(song), np.int64)
+    for column, bit in ((2, PITCH), (3, DURATION), (4, VELOCITY), (5, TIMING)):
+        mine = np.flatnonzero(((fields & bit) > 0) & (row >= 0))
+        value = filled[row[mine], column]
+        if bit == PITCH:
+            notes["pitch"][mine] = value
+        elif bit == DURATION:
+            notes["duration"][mine] = (value + 1) * STEP_TICKS
+        elif bit == VELOCITY:
+            notes["velocity"][mine] = value * VELOCITY_STEP + 2
+        else:
+            leader = onset[plan.source[row[mine]]]
+            shift[mine] = filled[row[mine], STEP] * STEP_TICKS + (value - ON_THE_GRID) * MICROTIMING_STEP - leader
+    timed = (fields & TIMING) > 0
+    latest = np.maximum(song.length - np.where((fields & DURATION) > 0, 1, notes["duration"].astype(np.int64)), 0)
+    notes["onset"][timed] = np.clip(onset + shift, 0, np.minimum(latest, song.length - 1))[timed]
+    long = (fields & DURATION) > 0
+    notes["duration"][long] = np.minimum(notes["duration"], np.maximum(song.length - notes["onset"], 1))[long]
+    return notes
+
+
+def _row_of(song: Song, plan: Plan) -> NDArray[np.int64]:
+    """(notes,) the given row of each of the song's notes, its own or that of its leader; -1 for none."""
+    row = np.full(len(song), -1)
+    row[plan.source] = np.arange(len(plan.source))
+    step = np.minimum(ticks_to_steps(song.notes["onset"]), plan.end - 1)
+    key = (step * max(len(song.parts), 1) + song.notes["part"]) * 128 + song.notes["pitch"]
+    order = np.argsort(key[plan.source], kind="stable")
+    leaders = key[plan.source][order]
+    at = np.minimum(np.searchsorted(leaders, key), max(len(leaders) - 1, 0))
+    found = leaders[at] == key if len(leaders) else np.zeros(len(song), bool)
+    return np.where((row < 0) & found, order[at] if len(leaders) else 0, row)
+
+
+def _new_notes(canvas: Canvas, plan: Plan, rows: NDArray[np.int64]) -> NDArray[Any]:
+    """New rows as notes, each within the opening in which its step lies."""
+    notes = np.empty(len(rows), NOTE)
+    notes["part"] = np.array(plan.owners, np.int16)[rows[:, SLOT]]
+    notes["pitch"] = rows[:, 2]
+    notes["velocity"] = rows[:, 4] * VELOCITY_STEP + 2
+    at = rows[:, STEP] * STEP_TICKS
+    onset = at + (rows[:, 5] - ON_THE_GRID) * MICROTIMING_STEP
+    begin, end = _bounds(canvas, notes["part"].astype(np.int64), at)
+    onset = np.clip(onset, begin, end - 1)
+    notes["onset"] = onset
+    notes["duration"] = np.minimum((rows[:, 3] + 1) * STEP_TICKS, canvas.song.length - onset)
+    return notes
+
+
+def _bounds(
+    canvas: Canvas, parts: NDArray[np.int64], ticks: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """First tick, and the one past the last, of the opening of each part in which each step's tick lies.
+
+    Where a bar line lies between two steps, the nearest opening.
+    """
+    spans = np.array([(opening.part, opening.begin, opening.end) for opening in canvas.spans], np.int64).reshape(-1, 3)
+    spans = spans[np.lexsort((spans[:, 1], spans[:, 0]))]
+    merged: list[list[int]] = []
+    for part, begin, end in spans.tolist():
+        if merged and merged[-1][0] == part and begin <= merged[-1][2]:
+            merged[-1][2] = max(merged[-1][2], end)
+        else:
+            merged.append([part, begin, end])
+    table = np.array(merged, np.int64).reshape(-1, 3)
+    if not len(table):
+        return ticks, ticks + 1
+    size = canvas.song.length + STEP_TICKS + 1
+    found = np.searchsorted(table[:, 0] * size + table[:, 1], parts * size + ticks + STEP_TICKS // 2, side="right") - 1
+    found = np.maximum(found, 0)
+    return table[found, 1], table[found, 2]
+
+
+def with_room(new: NDArray[Any], fixed: NDArray[Any], elastic: NDArray[Any], most: int) -> NDArray[Any]:
+    """New notes of one part, cut or left out so that with the others at most ``most`` sound at once.
+
+    ``fixed`` notes of the part stay as they are; ``elastic`` ones stay too but may be cut, and are returned among the
+    new. No new note starts while a fixed one of its pitch sounds, or with another of its pitch: a MIDI file could not
+    tell them apart.
+    """
+    new = new[np.unique(new[["onset", "pitch"]], return_index=True)[1]]
+    struck = elastic.copy()
+    struck["duration"] = 1
+    new = new[~_doubled(new, np.concatenate((fixed, struck)))]
+    begun = _ringing(struck, new["onset"])
+    started = np.arange(len(new)) - np.searchsorted(new["onset"], new["onset"])
+    new = new[started + begun < most - _ringing(fixed, new["onset"])]
+    return shorten(np.concatenate((elastic, new)), most, fixed)
+
+
+def _ringing(notes: NDArray[Any], ticks: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(T,) how many of the notes sound at each tick."""
+    onset = notes["onset"].astype(np.int64)
+    begun = np.searchsorted(np.sort(onset), ticks, side="right")
+    over = np.searchsorted(np.sort(onset + notes["duration"]), ticks, side="right")
+    return (begun - over).astype(np.int64)
+
+
+def _doubled(new: NDArray[Any], others: NDArray[Any]) -> NDArray[np.bool_]:
+    """Which new notes start while one of the others, of their pitch, sounds."""
+    doubled = np.zeros(len(new), bool)
+    for pitch in np.intersect1d(new["pitch"], others["pitch"]):
+        mine = new["pitch"] == pitch
+        doubled[mine] = _ringing(others[others["pitch"] == pitch], new["onset"][mine]) > 0
+    return doubled
+
+
+def shorten(notes: NDArray[Any], polyphony: int, fixed: NDArray[Any] | None = None) -> NDArray[Any]:
+    """Cut notes of one part so that at most ``polyphony`` sound at once, the oldest first, and none overlaps the next
+    of its pitch; returns them in order of onset and pitch.
+
+    ``fixed`` notes of the part count but are not cut. No more notes may start together than there is room for.
+    """
+    notes = np.sort(notes, order=("onset", "pitch"))
+    fixed = notes[:0] if fixed is None else fixed
+    onset = notes["onset"].astype(np.int64)
+    end = onset + notes["duration"]
+    # Whenever a note starts, own or fixed, all but the latest few of those before it must have ended.
+    moments = np.unique(np.concatenate((onset, fixed["onset"].astype(np.int64))))
+    begun = np.searchsorted(onset, moments, side="right")
+    over = np.maximum.accumulate(begun - 1 - (polyphony - _ringing(fixed, moments)))
+    ender = np.searchsorted(over, np.arange(len(notes)))
+    cut = ender < len(moments)
+    end[cut] = np.minimum(end[cut], moments[ender[cut]])
+    starts = np.concatenate((notes[["onset", "pitch"]], fixed[["onset", "pitch"]]))
+    order = np.lexsort((starts["onset"], starts["pitch"]))
+    same = starts["pitch"][order][1:] == starts["pitch"][order][:-1]
+    earlier, later = order[:-1][same], order[1:][same]
+    own = earlier < len(notes)
+    end[earlier[own]] = np.minimum(end[earlier[own]], starts["onset"][later[own]])
+    shorter: NDArray[Any] = notes.copy()
+    shorter["duration"] = np.maximum(end - onset, 1)
+    return shorter

@@ -1,0 +1,305 @@
+"""A canvas as integers on steps, ready for a compiled player; what cannot be played is found and named here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from woodshed.bundle import Bundle, note_model
+from woodshed.codecs.note_step import LONGEST_DURATION, MAX_PARTS, MICROTIMING_STEP, ON_THE_GRID, VELOCITY_STEP
+from woodshed.errors import InfeasibleCanvas, LimitExceeded, OutOfRange
+from woodshed.generation.canvas import DURATION, PITCH, TIMING, VELOCITY, Canvas
+from woodshed.generation.casting import as_known
+from woodshed.generation.constraints import asked_levels, on_grid
+from woodshed.generation.harmony import PITCHES, Harmony, favoured_tones, harmony_of, playable_pitches, why_silent
+from woodshed.generation.slots import slots_of
+from woodshed.music import Song, part_name
+from woodshed.music.meter import bar_of
+from woodshed.music.units import STEPS_PER_QUARTER, ticks_per_step, ticks_to_steps
+
+MOST_STEPS = 1 << 22
+"""Two days of music at 120 quarter notes per minute."""
+OPEN = -1
+"""What stands in `Plan.given` where a field is open."""
+STEP, SLOT = 0, 1
+"""The first two columns of `Plan.given`; the rest are those of the codec's rows."""
+STEP_TICKS = ticks_per_step(STEPS_PER_QUARTER)
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """A canvas as a player of note rows needs it. Steps are absolute, 12 to the quarter note.
+
+    Shapes: G given notes, S harmony states. A slot is a part as the model sees it.
+    """
+
+    owners: list[int]
+    """For each slot, the song's part whose new notes it plays (of parts that play together, the first)."""
+    programs: NDArray[np.int64]
+    """(16, 2) as `NoteStepCodec.programs`, each program the nearest that the bundle knows."""
+    bar_lines: NDArray[np.int64]
+    """(bars + 1,)"""
+    first_bar: int
+    """The number, as a model counts, of the first bar."""
+    begin: int
+    """The first step at which anything is open."""
+    end: int
+    """The first step past the song."""
+    given: NDArray[np.int64]
+    """(G, 6) step, slot, pitch, duration id, velocity id, microtiming id of the song's notes; `OPEN` where a field is.
+    Ascending in step, slot and pitch (an open one counts as what it was), one for each of these as in the codec."""
+    source: NDArray[np.int64]
+    """(G,) which of the song's notes each is."""
+    open_parts: NDArray[np.uint16]
+    """(end,) bit p: a new note of slot p may start at this step."""
+    harmony: NDArray[np.int16]
+    """(end,) the harmony state in force at each step."""
+    playable: NDArray[np.bool_]
+    """(S, 16, 128) which pitches new and pitch-open notes of a slot may take in each harmony state."""
+    favoured: NDArray[np.float32]
+    """(S, 12) log-odds added to the pitch classes of pitched slots."""
+    polyphony: NDArray[np.int64]
+    """(16,) most notes of a slot that may sound at once; 128 is free."""
+    levels: NDArray[np.int8]
+    """(bars, 4) the level asked of each bar, in the order of `codecs.levels.CONTROLS`; -1 as it comes."""
+
+
+def make_plan(bundle: Bundle, canvas: Canvas) -> Plan:
+    """Compile a canvas for a bundle's player.
+
+    Raises:
+        InfeasibleCanvas: where nothing is open or constraints contradict each other, naming part, bars and remedy.
+        OutOfRange, UnknownName: for a constraint that is none.
+        LimitExceeded: for a song of more than `MOST_STEPS` steps.
+    """
+    _, codec = note_model(bundle)
+    song, constraints = canvas.song, canvas.constraints
+    if song.length > MOST_STEPS * STEP_TICKS:
+        raise LimitExceeded(
+            f"{song.title or 'the song'} lasts {song.length // (STEP_TICKS * STEPS_PER_QUARTER)} quarter notes, "
+            f"more than {MOST_STEPS // STEPS_PER_QUARTER}; cut it"
+        )
+    _check_owners(canvas)
+    groups = slots_of(canvas)
+    owners = [group[0] for group in groups]
+    slot_of = np.full(max(len(song.parts), 1), -1)
+    for slot, group in enumerate(groups):
+        slot_of[group] = slot
+    lines = codec.bar_lines(song)
+    end = int(lines[-1])
+    given, source, fields = _given(canvas, slot_of, end)
+    polyphony = np.full(MAX_PARTS, PITCHES)
+    for slot, owner in enumerate(owners):
+        polyphony[slot] = _polyphony(canvas, owner)
+    steps = _open_steps(canvas, slot_of, lines, polyphony)
+    harmony = harmony_of(constraints.chords, end)
+    drum_pitches = [int(pitch) for pitch in bundle.style.get("drum_pitches", [])]
+    pitched = steps.copy()
+    pitched[given[(fields & PITCH) > 0, SLOT], given[(fields & PITCH) > 0, STEP]] = True
+    players = {int(slot): (owners[slot], song.parts[owners[slot]]) for slot in np.flatnonzero(pitched.any(1))}
+    playable = playable_pitches(harmony, constraints, players, drum_pitches)
+    _check_heard(canvas, owners, lines, pitched, harmony, playable, drum_pitches)
+    _check_given(canvas, owners, lines, given, fields, harmony, playable, polyphony)
+    first = [int(found[0]) for found in (np.flatnonzero(steps.any(0)), given[fields > 0, STEP]) if len(found)]
+    if not first:
+        raise InfeasibleCanvas("nothing is open; open bars of a part, or fields of notes")
+    return Plan(
+        owners=owners,
+        programs=codec.programs(Song(parts=tuple(as_known(song.parts[owner], bundle) for owner in owners))),
+        bar_lines=lines,
+        first_bar=canvas.first_bar,
+        begin=min(first),
+        end=end,
+        given=given,
+        source=source,
+        open_parts=(steps.astype(np.uint16) << np.arange(MAX_PARTS, dtype=np.uint16)[:, None]).sum(0, dtype=np.uint16),
+        harmony=harmony.state,
+        playable=playable,
+        favoured=favoured_tones(harmony, constraints),
+        polyphony=polyphony,
+        levels=asked_levels(constraints.levels, len(lines) - 1),
+    )
+
+
+def bars_text(lines: NDArray[np.int64], steps: NDArray[np.int64]) -> str:
+    """``"bar 5"`` or ``"bars 5-8"``: from the first of some steps to the last, as musicians count."""
+    first, last = bar_of(np.array([steps.min(), steps.max()]), lines) + 1
+    return f"bar {first}" if first == last else f"bars {first}-{last}"
+
+
+def _given(
+    canvas: Canvas, slot_of: NDArray[np.int64], end: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint8]]:
+    """`Plan.given`, `Plan.source`, and (G,) which fields of each are open.
+
+    Of notes with the same step, slot and pitch an open one is taken, else the longest. What the grid puts at the
+    song's end is taken a step before.
+    """
+    song, fields = canvas.song, canvas.fields
+    seen = np.flatnonzero(slot_of[song.notes["part"]] >= 0)
+    notes, fields = song.notes[seen], fields[seen]
+    onset = notes["onset"].astype(np.int64)
+    step = np.minimum(ticks_to_steps(onset), end - 1)
+    late = np.rint((onset - step * STEP_TICKS) / MICROTIMING_STEP).astype(np.int64) + ON_THE_GRID
+    rows = np.stack(
+        (
+            step,
+            slot_of[notes["part"]],
+            notes["pitch"].astype(np.int64),
+            np.clip(ticks_to_steps(notes["duration"]), 1, LONGEST_DURATION) - 1,
+            (notes["velocity"].astype(np.int64) - 1) // VELOCITY_STEP,
+            np.clip(late, 0, 2 * ON_THE_GRID - 1),
+        ),
+        axis=1,
+    )
+    key = (rows[:, STEP] * MAX_PARTS + rows[:, SLOT]) * PITCHES + rows[:, 2]
+    order = np.lexsort((-rows[:, 3], fields == 0, key))
+    order = order[np.diff(key[order], prepend=-1) > 0]
+    rows, fields = rows[order], fields[order]
+    for column, bit in ((2, PITCH), (3, DURATION), (4, VELOCITY), (5, TIMING)):
+        rows[(fields & bit) > 0, column] = OPEN
+    return rows, seen[order], fields
+
+
+def _open_steps(
+    canvas: Canvas, slot_of: NDArray[np.int64], lines: NDArray[np.int64], polyphony: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """(16, end) where new notes may start.
+
+    Raises:
+        InfeasibleCanvas: for an opening that the meter, the grid or fixed notes leave no place in.
+    """
+    end, song = int(lines[-1]), canvas.song
+    if not canvas.spans:
+        return np.zeros((MAX_PARTS, end), bool)
+    ticks = np.array([(slot_of[opening.part], opening.begin, opening.end) for opening in canvas.spans], np.int64)
+    stop = np.where(ticks[:, 2] == song.length, -(-ticks[:, 2] // STEP_TICKS), ticks_to_steps(ticks[:, 2]))
+    spans = np.stack((ticks[:, 0], ticks_to_steps(ticks[:, 1]), stop), axis=1)
+    _check_meters(song, lines, spans)
+    turns = np.zeros((MAX_PARTS, end + 1), np.int32)
+    np.add.at(turns, (spans[:, 0], spans[:, 1]), 1)
+    np.add.at(turns, (spans[:, 0], spans[:, 2]), -1)
+    steps: NDArray[np.bool_] = np.cumsum(turns[:, :-1], axis=1) > 0
+    grid = canvas.constraints.grid
+    if grid is not None:
+        steps &= on_grid(grid, lines)
+        _check_room(canvas, lines, spans, steps, f"no step of the grid {grid} lies in it; choose a finer grid")
+    for slot in np.unique(spans[:, 0][polyphony[spans[:, 0]] < PITCHES]):
+        steps[slot] &= _sounding(canvas, slot_of, int(slot), end) < polyphony[slot]
+    most = "its fixed notes already sound as many at once as its polyphony allows; raise it, or open those notes"
+    _check_room(canvas, lines, spans, steps, most)
+    return steps
+
+
+def _sounding(canvas: Canvas, slot_of: NDArray[np.int64], slot: int, end: int) -> NDArray[np.int64]:
+    """(end,) how many of a slot's given notes sound at each step; one whose length is open, only where it starts."""
+    mine = slot_of[canvas.song.notes["part"]] == slot
+    notes = canvas.song.notes[mine]
+    first = np.minimum(ticks_to_steps(notes["onset"]), end - 1)
+    stop = np.maximum(-(-canvas.song.ends[mine] // STEP_TICKS), first + 1)
+    stop = np.where((canvas.fields[mine] & DURATION) > 0, first + 1, np.minimum(stop, end))
+    turns = np.bincount(first, minlength=end + 1) - np.bincount(stop, minlength=end + 1)
+    return np.cumsum(turns[:-1])
+
+
+def _check_room(
+    canvas: Canvas, lines: NDArray[np.int64], spans: NDArray[np.int64], steps: NDArray[np.bool_], why: str
+) -> None:
+    """Raise unless each span (slot, begin, end) has an open step."""
+    before = np.concatenate((np.zeros((MAX_PARTS, 1), np.int64), np.cumsum(steps, axis=1)), axis=1)
+    shut = np.flatnonzero(before[spans[:, 0], spans[:, 1]] == before[spans[:, 0], spans[:, 2]])
+    if len(shut):
+        opening = canvas.spans[shut[0]]
+        bars = bars_text(lines, np.array([spans[shut[0], 1], max(spans[shut[0], 2] - 1, spans[shut[0], 1])]))
+        raise InfeasibleCanvas(f"{part_name(canvas.song.parts[opening.part])}, {bars}: {why}")
+
+
+def _check_meters(song: Song, lines: NDArray[np.int64], spans: NDArray[np.int64]) -> None:
+    """Raise if a bar in which something may start is not whole steps long by its meter."""
+    for onset, numerator, denominator in song.meters.tolist():
+        if 4 * STEPS_PER_QUARTER * numerator % denominator == 0:
+            continue
+        after = song.meters["onset"][song.meters["onset"] > onset]
+        begin, end = (int(ticks_to_steps(tick)) for tick in (onset, after.min(initial=song.length)))
+        within = spans[(spans[:, 1] < end) & (spans[:, 2] > begin)]
+        if len(within):
+            bars = bars_text(lines, np.array([max(begin, int(within[0, 1]))]))
+            raise InfeasibleCanvas(
+                f"{bars}: a bar of {numerator}/{denominator} is not whole steps long ({STEPS_PER_QUARTER} to the "
+                f"quarter note); choose {numerator + 1}/{denominator} or another meter"
+            )
+
+
+def _check_owners(canvas: Canvas) -> None:
+    """Raise if a constraint is on a part that the song has not."""
+    wishes = canvas.constraints
+    for name, of_parts in (
+        ("range", wishes.pitch_ranges),
+        ("polyphony", wishes.polyphony),
+        ("pitches", wishes.pitches),
+    ):
+        for part in of_parts:
+            if not 0 <= part < len(canvas.song.parts):
+                raise OutOfRange(f"{name} of part {part}: the song's parts are 0-{len(canvas.song.parts) - 1}")
+
+
+def _polyphony(canvas: Canvas, owner: int) -> int:
+    most = canvas.constraints.polyphony.get(owner, PITCHES)
+    if not 1 <= most <= PITCHES:
+        raise OutOfRange(f"{part_name(canvas.song.parts[owner])}: polyphony {most} is outside 1-{PITCHES}")
+    return most
+
+
+def _check_heard(
+    canvas: Canvas,
+    owners: list[int],
+    lines: NDArray[np.int64],
+    pitched: NDArray[np.bool_],
+    harmony: Harmony,
+    playable: NDArray[np.bool_],
+    drum_pitches: list[int],
+) -> None:
+    """Raise if a slot has no pitch to play at a step of ``pitched`` (16, end), where it must be able to."""
+    for slot, owner in enumerate(owners):
+        places = np.flatnonzero(pitched[slot])
+        silent = places[~playable[harmony.state[places], slot].any(1)]
+        if len(silent):
+            state = int(harmony.state[silent[0]])
+            bars = bars_text(lines, silent[harmony.state[silent] == state])
+            part = canvas.song.parts[owner]
+            raise why_silent(part, owner, state, harmony, canvas.constraints, drum_pitches, bars)
+
+
+def _check_given(
+    canvas: Canvas,
+    owners: list[int],
+    lines: NDArray[np.int64],
+    given: NDArray[np.int64],
+    fields: NDArray[np.uint8],
+    harmony: Harmony,
+    playable: NDArray[np.bool_],
+    polyphony: NDArray[np.int64],
+) -> None:
+    """Raise if open notes that start together have too few pitches to choose from, or are more than may sound."""
+    if not (fields & (PITCH | DURATION)).any():
+        return
+    chord, of_note = np.unique(given[:, STEP] * MAX_PARTS + given[:, SLOT], return_inverse=True)
+    step, slot = chord // MAX_PARTS, chord % MAX_PARTS
+    state = harmony.state[step]
+    fixed = np.flatnonzero((fields & PITCH) == 0)
+    taken = playable[state[of_note[fixed]], given[fixed, SLOT], given[fixed, 2]]
+    asked = np.bincount(of_note[(fields & PITCH) > 0], minlength=len(chord))
+    room = playable[state, slot].sum(1) - np.bincount(of_note[fixed], taken, len(chord)).astype(np.int64)
+    together = np.bincount(of_note)
+    long = np.bincount(of_note[(fields & DURATION) > 0], minlength=len(chord)) > 0
+    for wrong, why in (
+        ((asked > 0) & (asked > room), "{} notes start together and only {} pitches are left for them; allow more"),
+        (long & (together > polyphony[slot]), "{} notes start together, more than its polyphony of {}; raise it"),
+    ):
+        if wrong.any():
+            at = int(np.flatnonzero(wrong)[0])
+            counts = (asked[at], room[at]) if asked[at] > room[at] else (together[at], polyphony[slot[at]])
+            name = part_name(canvas.song.parts[owners[slot[at]]])
+            raise InfeasibleCanvas(f"{name}, {bars_text(lines, step[at : at + 1])}: {why.format(*counts)}")
