@@ -127,7 +127,7 @@ def test_a_backing_shorter_than_the_request_is_named(band_song: Song) -> None:
 
 
 def test_an_instrument_never_heard_is_answered_with_the_nearest(band_song: Song) -> None:
-    with pytest.raises(UnknownName, match="'Flute' is like nothing .* nearest is .*; name some of: .*Distortion"):
+    with pytest.raises(UnknownName, match=r"'Flute' is like nothing .* nearest is .*; name some of: .*Distortion"):
         accompany_canvas(BUNDLE, band_song, [parse_part("flute")])
 
 
@@ -182,7 +182,7 @@ def test_notes_taken_out_lie_where_new_ones_may_start(band_song: Song) -> None:
 
 @pytest.mark.parametrize(("share", "what"), [(1.2, "notes"), (-0.1, "notes"), (0.5, "chords")])
 def test_a_share_or_a_subject_that_is_none_is_refused(band_song: Song, share: float, what: str) -> None:
-    with pytest.raises(OutOfRange, match="outside 0-1|is not one of notes, pitches"):
+    with pytest.raises(OutOfRange, match=r"outside 0-1|is not one of notes, pitches"):
         vary_canvas(band_song, share, _rng(), what=what)
     with pytest.raises(InfeasibleCanvas, match="opens nothing"):
         vary_canvas(band_song, 0, _rng())

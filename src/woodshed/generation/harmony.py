@@ -94,14 +94,16 @@ def why_silent(
     """What to say when a part has no pitch to play in a state: all that is asked of it, and what to change."""
     name = part_name(part)
     low, high = constraints.pitch_ranges.get(owner, (0, 127))
-    asked = [f"{low}-{high}"]
     chosen = constraints.pitches.get(owner)
+    asked = [f"{low}-{high}"] if (low, high) != (0, 127) else []
+    remedies = ["widen the range"] if asked else []
     if chosen is not None:
         asked.append(f"pitches {', '.join(map(str, chosen))}")
+        remedies.append("choose other pitches")
     if part.is_drum:
-        known = f" and is known to the bundle ({', '.join(map(str, drum_pitches))})" if drum_pitches else ""
-        return InfeasibleCanvas(f"{name}: no drum lies in {' and in '.join(asked)}{known} ({bars}); choose other drums")
-    remedies = ["widen the range" if chosen is None else "choose other pitches"]
+        known = [f"what the bundle knows ({', '.join(map(str, drum_pitches))})"] if drum_pitches else []
+        asked = [*asked, *known]
+        return InfeasibleCanvas(f"{name}: no drum lies in {' and in '.join(asked)} ({bars}); choose other drums")
     if constraints.key is not None:
         asked.append(str(constraints.key))
         remedies.append("change the key")

@@ -246,7 +246,7 @@ def _steps(song: Song) -> NDArray[np.int64]:
 
 def _inside(song: Song, begin: int, end: int) -> NDArray[np.bool_]:
     """Whether each note's step is one of the steps of these ticks."""
-    steps = _steps(song)
+    steps = np.minimum(_steps(song), ticks_to_steps(song.bar_lines()[-1]) - 1)
     inside: NDArray[np.bool_] = (steps >= ticks_to_steps(begin)) & (steps < ticks_to_steps(end))
     return inside
 

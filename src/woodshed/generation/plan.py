@@ -21,6 +21,7 @@ from woodshed.music.units import STEPS_PER_QUARTER, ticks_per_step, ticks_to_ste
 
 MOST_STEPS = 1 << 22
 """Two days of music at 120 quarter notes per minute."""
+SPANS_NAMED = 4
 OPEN = -1
 """What stands in `Plan.given` where a field is open."""
 STEP, SLOT = 0, 1
@@ -124,9 +125,11 @@ def make_plan(bundle: Bundle, canvas: Canvas) -> Plan:
 
 
 def bars_text(lines: NDArray[np.int64], steps: NDArray[np.int64]) -> str:
-    """``"bar 5"`` or ``"bars 5-8"``: from the first of some steps to the last, as musicians count."""
-    first, last = bar_of(np.array([steps.min(), steps.max()]), lines) + 1
-    return f"bar {first}" if first == last else f"bars {first}-{last}"
+    """``"bar 5"`` or ``"bars 5-8, 12"``: the bars of some steps, as musicians count; the first few spans of them."""
+    bars = np.unique(bar_of(steps, lines)) + 1
+    runs = np.split(bars, np.flatnonzero(np.diff(bars) > 1) + 1)
+    spans = [f"{run[0]}" if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs[:SPANS_NAMED]]
+    return f"bar{'s' if len(bars) > 1 else ''} {', '.join(spans)}{' and more' if len(runs) > SPANS_NAMED else ''}"
 
 
 def _given(
@@ -212,7 +215,7 @@ def _check_room(
     shut = np.flatnonzero(before[spans[:, 0], spans[:, 1]] == before[spans[:, 0], spans[:, 2]])
     if len(shut):
         opening = canvas.spans[shut[0]]
-        bars = bars_text(lines, np.array([spans[shut[0], 1], max(spans[shut[0], 2] - 1, spans[shut[0], 1])]))
+        bars = bars_text(lines, np.arange(spans[shut[0], 1], max(spans[shut[0], 2], spans[shut[0], 1] + 1)))
         raise InfeasibleCanvas(f"{part_name(canvas.song.parts[opening.part])}, {bars}: {why}")
 
 
