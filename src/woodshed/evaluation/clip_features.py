@@ -130,14 +130,15 @@ class _Clip:
         self.bar_steps = np.maximum(np.diff(lines), 1)[self.bar]
         """(N,) length of the note's bar."""
         self.step = step
-        families = np.array([_family(part) for part in song.parts] or [0], np.int64)
+        families = np.array([family_of(part) for part in song.parts] or [0], np.int64)
         self.family = families[self.notes["part"]]
         """(N,) index into `FAMILIES`."""
         self.is_drum = self.family == DRUMS
         self.pitched = pitched_notes(self.notes, song.parts)
 
 
-def _family(part: Part) -> int:
+def family_of(part: Part) -> int:
+    """Index into `FAMILIES`; names and roles play no part in it."""
     if part.is_drum:
         return DRUMS
     if 24 <= part.program < 32:

@@ -5,8 +5,9 @@ The accuracy is balanced (the mean of the shares found right on either side, so 
 more clips) and out of sample: clips are judged by what was learned from the other folds, and clips of one song always
 lie in one fold, so that a judge cannot know a clip by the song's other clips. `ROUNDS` divisions into folds are
 averaged. The interval draws one of them, then whole songs anew (`bootstrap`), so that the chance of the folds and of
-what a judge learned is in it too. Of 150 pairs of samples of 50 clips from one distribution it held 0.5 in 148; of 30
-random divisions of 75 real songs into 18 and 57, in 29; but of 30 into 3 and 72, in only 18 (linear) and 21 (kernel).
+what a judge learned is in it too. Of 150 pairs of samples of 50 clips from one distribution it held 0.5 in 148, with
+either judge; of 50 random divisions of 75 real songs into 18 and 57, in 47 (linear) and 48 (kernel). But of 50 into 3
+and 72 it did so in only 30 and 42: three songs are no sample.
 
 ========= ===========================================================================================
 judge     how it decides
@@ -18,8 +19,8 @@ kernel    ridge regression on the side under a Gaussian kernel as wide as the me
 
 Figures are put in standard deviations of the training folds, at most `MOST` of them, and each side weighs the same.
 
-What it cannot see: anything that is not among the features. With few songs on a side a judge learns those songs, not
-what they share; such a result is marked by `TwoSample.caution`, and with fewer than two there is none (`too_few`).
+What it cannot see: anything that is not among the features. A result with fewer than `FEW_SONGS` songs on a side is
+marked by `TwoSample.caution`, and with fewer than two there is none (`too_few`).
 
 Sources:
     D. Lopez-Paz, M. Oquab: Revisiting Classifier Two-Sample Tests, ICLR 2017.
