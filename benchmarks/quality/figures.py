@@ -16,6 +16,7 @@ from woodshed.evaluation.copying import CopyIndex
 from woodshed.evaluation.metrics import measure
 from woodshed.evaluation.two_sample import JUDGES, tell_features_apart
 from woodshed.music import Song
+from woodshed.words import counted
 
 REFERENCES = {"maker": "this maker's songs", "others": "other makers' songs"}
 """What clips are told from: the maker's songs, learned from or held out, and those of others."""
@@ -31,7 +32,7 @@ FIGURES = {
     "empty_bar_rate": "empty bars",
     "longest_drone_quarters": "longest drone, quarters",
     "longest_repeated_note_run": "longest run of one note",
-    **{f"self_similarity_{lag}": f"self-similarity, {lag} bars" for lag in (1, 2, 4, 8)},
+    **{f"self_similarity_{lag}": f"self-similarity, {counted(lag, 'bar')}" for lag in (1, 2, 4, 8)},
     "copied": "copied share",
     "copied_pitched": "copied share, drums left out",
     **{
