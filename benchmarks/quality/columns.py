@@ -104,17 +104,17 @@ def ours(options: Namespace) -> Column:
     """What a user gets who asks for nothing but so many bars of 4/4."""
     folder = options.work / "ours"
     folder.mkdir(parents=True, exist_ok=True)
-    band = ws.load(options.bundle)
+    paths = [folder / f"{number:03d}.mid" for number in range(options.clips)]
+    missing = [(number, path) for number, path in enumerate(paths) if not (options.reuse and path.exists())]
+    band = ws.load(options.bundle) if missing else None
     began, notes = time.perf_counter(), 0
-    for number in range(options.clips):
-        path = folder / f"{number:03d}.mid"
-        if not (options.reuse and path.exists()):
-            clip = band.generate(
-                bars=options.bars, meter="4/4", seed=options.seed * 10_000 + number, candidates=options.candidates
-            )
-            ws.write(clip, path)
-            notes += len(clip)
-    print(f"ours: {notes} notes made in {time.perf_counter() - began:.1f} s", flush=True)
+    for number, path in missing:
+        clip = band.generate(
+            bars=options.bars, meter="4/4", seed=options.seed * 10_000 + number, candidates=options.candidates
+        )
+        ws.write(clip, path)
+        notes += len(clip)
+    print(f"ours: {len(missing)} clips, {notes} notes, made in {time.perf_counter() - began:.1f} s", flush=True)
     return generated("ours", folder, options)
 
 

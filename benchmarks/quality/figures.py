@@ -120,15 +120,15 @@ def verdicts(columns: dict[str, Column], rng: np.random.Generator) -> Iterator[R
     """How well a judge tells each column from real songs; real columns are told from the other real songs."""
     maker = joined([columns[name] for name in ("learned", "held out")])
     for name, column in columns.items():
-        against = {"maker": maker, "others": columns.get("others", Column("others"))}
-        if name == "held out":
-            against["maker"] = columns["learned"]
-        if name == "learned":
-            against["maker"] = columns["held out"]
-        if name == "others":
-            column, against["others"] = halves(column, rng)
-        for reference, judge in ((reference, judge) for reference in REFERENCES for judge in JUDGES):
-            yield verdict(f"told_from_{reference}_{judge}", name, against[reference], column, judge, rng)
+        rest = columns.get("others", Column("others"))
+        pairs = {"maker": (maker, column), "others": (rest, column)}
+        if name in ("held out", "learned"):
+            pairs["maker"] = columns["learned" if name == "held out" else "held out"], column
+        elif name == "others":
+            pairs["others"] = halves(column, rng)
+        for reference, pair in pairs.items():
+            for judge in JUDGES:
+                yield verdict(f"told_from_{reference}_{judge}", name, *pair, judge, rng)
 
 
 def verdict(figure: str, source: str, first: Column, second: Column, judge: str, rng: np.random.Generator) -> Row:
