@@ -265,7 +265,7 @@ def test_chords_that_leave_no_pitch_where_nothing_is_open_are_no_matter(band_son
 
 def test_open_notes_of_a_chord_need_as_many_pitches(band_song: Song) -> None:
     canvas = pitches_canvas(band_song, (2, 2), [2])
-    with pytest.raises(InfeasibleCanvas, match="Guitar, bar 2: 2 notes start together and only 1 pitches are left"):
+    with pytest.raises(InfeasibleCanvas, match="Guitar, bar 2: 1 pitch left for 2 open notes on one step"):
         _plan(canvas, pitches={2: (60,)})
     assert (_plan(canvas, pitches={2: (60, 61)}).given == OPEN).sum() == 8
 
@@ -273,7 +273,7 @@ def test_open_notes_of_a_chord_need_as_many_pitches(band_song: Song) -> None:
 def test_notes_of_open_length_that_start_together_must_fit_the_polyphony(band_song: Song) -> None:
     fields = np.where(band_song.notes["part"] == 2, DURATION, 0).astype(np.uint8)
     canvas = Canvas(band_song, openings=(), open_fields=fields)
-    with pytest.raises(InfeasibleCanvas, match="Guitar, bar 1: 2 notes start together, more than its polyphony of 1"):
+    with pytest.raises(InfeasibleCanvas, match="Guitar, bar 1: 2 notes on one step, more than its polyphony of 1"):
         _plan(canvas, polyphony={2: 1})
 
 
@@ -358,3 +358,38 @@ def test_constraints_are_empty_by_default() -> None:
     nothing = Constraints()
     assert not len(nothing.chords)
     assert nothing.grid is None
+
+
+def test_a_note_of_open_length_uses_up_the_polyphony_only_where_it_starts() -> None:
+    song = Song.make([(0, 480, 960, 60, 80)], [Part("Lead", 30)], length=BAR)
+    canvas = Canvas(song, openings=(Opening(0, 0, BAR),), open_fields=np.array([DURATION], np.uint8))
+    assert _open(_plan(canvas, polyphony={0: 1}), 0) == [step for step in range(STEPS) if step != 12]
+
+
+def test_pitches_that_fixed_notes_take_are_not_left_for_open_ones(band_song: Song) -> None:
+    guitar = np.flatnonzero(band_song.notes["part"] == 2)
+    fields = np.zeros(len(band_song), np.uint8)
+    fields[guitar[1]] = PITCH  # of the first chord, E3 and B3, the B
+    canvas = Canvas(band_song, openings=(), open_fields=fields)
+    with pytest.raises(InfeasibleCanvas, match="Guitar, bar 1: 0 pitches left for 1 open note on one step"):
+        _plan(canvas, pitches={2: (52,)})
+    assert _plan(canvas, pitches={2: (52, 55)}).begin == 0
+
+
+def test_a_plan_begins_at_the_first_of_open_fields_and_openings(band_song: Song) -> None:
+    fields = np.where(band_song.notes["onset"] >= 2 * BAR, VELOCITY, 0).astype(np.uint8)
+    for begin, first in ((BAR, STEPS), (3 * BAR, 2 * STEPS)):
+        canvas = Canvas(band_song, openings=(Opening(1, begin, 4 * BAR),), open_fields=fields)
+        assert _plan(canvas).begin == first
+
+
+def test_a_song_that_ends_within_a_bar_is_open_up_to_its_last_tick() -> None:
+    song = Song(parts=(Part("Lead", 30),), length=BAR + 410)
+    plan = _plan(Canvas(song, 0, (0,)))
+    assert plan.end == 2 * STEPS
+    assert _open(plan, 0) == list(range(STEPS + 11))
+
+
+def test_a_continuation_stays_in_the_meter_of_the_last_bar(band_song: Song) -> None:
+    song = band_song.replace(meters=np.array([(0, 4, 4), (4 * BAR, 3, 4)], band_song.meters.dtype), length=5 * BAR)
+    assert np.diff(_plan(continuation_canvas(song, 2)).bar_lines).tolist() == [STEPS] * 6

@@ -347,3 +347,10 @@ def test_every_canvas_of_real_music_is_answered(data_folder: Path) -> None:
             seen = set(rows_of(played.notes))
             assert set(rows_of(canvas.song.notes[canvas.fields == 0])) <= seen
             assert played.length == canvas.song.length
+
+
+def test_a_new_note_gives_way_to_one_of_open_length_that_starts_with_it() -> None:
+    elastic = np.array([(0, 480, 480, 60, 80)], NOTE)
+    new = np.array([(0, 480, 100, 64, 80), (0, 720, 100, 64, 80)], NOTE)
+    kept = with_room(new, elastic[:0], elastic, 1)
+    assert rows_of(kept) == [(0, 480, 240, 60, 80), (0, 720, 100, 64, 80)]

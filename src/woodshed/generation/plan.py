@@ -18,6 +18,7 @@ from woodshed.generation.slots import slots_of
 from woodshed.music import Song, part_name
 from woodshed.music.meter import bar_of
 from woodshed.music.units import STEPS_PER_QUARTER, ticks_per_step, ticks_to_steps
+from woodshed.words import counted
 
 MOST_STEPS = 1 << 22
 """Two days of music at 120 quarter notes per minute."""
@@ -297,12 +298,17 @@ def _check_given(
     room = playable[state, slot].sum(1) - np.bincount(of_note[fixed], taken, len(chord)).astype(np.int64)
     together = np.bincount(of_note)
     long = np.bincount(of_note[(fields & DURATION) > 0], minlength=len(chord)) > 0
-    for wrong, why in (
-        ((asked > 0) & (asked > room), "{} notes start together and only {} pitches are left for them; allow more"),
-        (long & (together > polyphony[slot]), "{} notes start together, more than its polyphony of {}; raise it"),
-    ):
-        if wrong.any():
-            at = int(np.flatnonzero(wrong)[0])
-            counts = (asked[at], room[at]) if asked[at] > room[at] else (together[at], polyphony[slot[at]])
-            name = part_name(canvas.song.parts[owners[slot[at]]])
-            raise InfeasibleCanvas(f"{name}, {bars_text(lines, step[at : at + 1])}: {why.format(*counts)}")
+    short, crowded = (asked > 0) & (asked > room), long & (together > polyphony[slot])
+    if not (short | crowded).any():
+        return
+    at = int(np.flatnonzero(short | crowded)[0])
+    where = f"{part_name(canvas.song.parts[owners[slot[at]]])}, {bars_text(lines, step[at : at + 1])}"
+    if short[at]:
+        raise InfeasibleCanvas(
+            f"{where}: {counted(int(room[at]), 'pitch', 'pitches')} left for {counted(int(asked[at]), 'open note')} "
+            "on one step; allow more"
+        )
+    raise InfeasibleCanvas(
+        f"{where}: {counted(int(together[at]), 'note')} on one step, more than its polyphony of {polyphony[slot[at]]}; "
+        "raise it"
+    )
