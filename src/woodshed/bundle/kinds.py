@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from numpy.typing import NDArray
+
 from woodshed.bundle.bundle import Bundle
 from woodshed.codecs import EventCodec, NoteStepCodec
 from woodshed.errors import BundleError
 
 if TYPE_CHECKING:
-    from woodshed.models.note_transformer import NoteTransformer
+    from woodshed.models.note_model import NoteModel
 
 NOTES, EVENTS, WINDOWS, LATENT, ROLLS = "notes", "events", "windows", "latent", "rolls"
 KINDS = {
@@ -35,9 +37,15 @@ def kind_of(bundle: Bundle) -> str:
     return WINDOWS if hasattr(bundle.codec, "windows") else EVENTS
 
 
-def note_model(bundle: Bundle) -> tuple[NoteTransformer, NoteStepCodec]:
+def note_model(bundle: Bundle) -> tuple[NoteModel, NoteStepCodec]:
     """The model and codec of a bundle of notes; like all of these, raises `BundleError` if it is of another kind."""
     return _only(NOTES, bundle)
+
+
+def note_weights(bundle: Bundle) -> dict[str, NDArray[Any]]:
+    """The tensors of a bundle of notes, by name, as numpy arrays."""
+    model, _ = note_model(bundle)
+    return {name: tensor.detach().cpu().float().numpy() for name, tensor in model.state_dict().items()}
 
 
 def event_model(bundle: Bundle) -> tuple[Any, EventCodec]:

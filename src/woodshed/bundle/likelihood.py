@@ -26,7 +26,7 @@ from woodshed.codecs import FIELDS
 from woodshed.codecs.note_step import LONGEST_SHIFT, TIME_SHIFT
 from woodshed.music import Song
 
-WINDOWS_AT_ONCE, CLIPS_AT_ONCE = 512, 128
+WINDOWS_AT_ONCE, CLIPS_AT_ONCE, ROWS_AT_ONCE = 512, 128, 2048
 
 
 def song_nats(bundle: Bundle, song: Song) -> tuple[dict[str, float], int]:
@@ -89,15 +89,21 @@ def _clip_nats(bundle: Bundle, song: Song) -> tuple[dict[str, float], int]:
 def _row_nats(bundle: Bundle, song: Song) -> tuple[dict[str, float], int]:
     import torch
 
-    from woodshed.codecs.inputs import song_inputs
-    from woodshed.models.note_transformer import Inputs, score
+    from woodshed.codecs.study import song_inputs
+    from woodshed.models.note_model import Inputs
 
     model, codec = note_model(bundle)
-    device = next(model.parameters()).device
-    inputs = song_inputs(codec, song)
-    batch = Inputs(*(torch.from_numpy(array)[None].to(device) for array in inputs))
-    nats = score(model, batch)[0].sum(0).double().cpu().tolist()
-    return dict(zip(FIELDS, nats, strict=True)), int((inputs.rows[1:, TIME_SHIFT] <= LONGEST_SHIFT).sum())
+    device, training = next(model.parameters()).device, model.training
+    inputs, nats, state = song_inputs(codec, song), np.zeros(len(FIELDS)), None
+    model.eval()
+    with torch.inference_mode():
+        for start in range(0, len(inputs.expected), ROWS_AT_ONCE):
+            batch = Inputs(*(torch.from_numpy(array)[None].to(device) for array in inputs.span(start, ROWS_AT_ONCE)))
+            losses, state = model.losses(batch, state)
+            nats += losses[0].double().sum(0).cpu().numpy()
+    model.train(training)
+    notes = int((inputs.rows[1:, TIME_SHIFT] <= LONGEST_SHIFT).sum())
+    return dict(zip(FIELDS, nats.tolist(), strict=True)), notes
 
 
 def _event_nats(bundle: Bundle, song: Song) -> tuple[dict[str, float], int]:

@@ -54,6 +54,12 @@ class Sampling:
         return self.temperatures.get(FIELDS[field_index], self.temperature)
 
 
+def numbers_of(sampling: Sampling) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """For compiled players: (4,) top-k, top-p, min-p, repetition; (6,) the temperature of each field."""
+    temperatures = np.array([sampling.temperature_of(field) for field in range(len(FIELDS))])
+    return np.array([sampling.top_k, sampling.top_p, sampling.min_p, sampling.repetition], np.float64), temperatures
+
+
 def _within(name: str, value: float, low: float, high: float) -> None:
     if not low <= value <= high:
         raise OutOfRange(f"{name} {value:g} is outside {low:g}-{high:g}; leave it out for the default")

@@ -22,7 +22,7 @@ SECTIONS: dict[str, dict[str, type]] = {
         "warm_up": float, "averaging": float, "precision": str, "clip": float, "evaluations": int, "patience": int,
         "checkpoint_seconds": float, "unique_factor": int,
     },
-    "augmentation": {"transpose": int, "louder": int, "stretch": float},
+    "augmentation": {"transpose": int, "louder": int, "stretch": float, "canvases": float},
     "latent": {
         "beta": float, "beta_warm_up": float, "free_bits": float, "sampled": float, "sampled_from": float,
         "segments": int,
@@ -45,9 +45,7 @@ CODECS: dict[str, dict[str, type]] = {
 }
 """The same for the section ``codec``, by the codec's name."""
 MODELS: dict[str, dict[str, type]] = {
-    "note-transformer": {
-        "width": int, "layers": int, "heads": int, "head_width": int, "window": int, "dropout": float,
-    },
+    "note-model": {"width": int, "layers": int, "head_width": int, "dropout": float},
     "shred": {"window": int, "width": int, "hidden": int, "layer_dropout": float, "dropout": float},
     "deeprock": {"window": int, "width": int, "hidden": int, "layer_dropout": float, "dropout": float},
     "pitch-step-duration": {

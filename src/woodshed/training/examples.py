@@ -1,4 +1,4 @@
-"""From songs to batches: windows of rows that start at bar lines, transposed and varied."""
+"""From songs to batches: walks through songs that start at bar lines, transposed and varied, some as canvases."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from woodshed.codecs.expectations import NOTHING
-from woodshed.codecs.inputs import Inputs, row_inputs
+from woodshed.codecs.levels import AS_IT_COMES
 from woodshed.codecs.note_step import (
     DRUM_PROGRAM,
     DURATION,
@@ -20,33 +19,51 @@ from woodshed.codecs.note_step import (
     PART,
     PITCH,
     SIZES,
+    START_ROW,
     TIME_SHIFT,
     VELOCITY,
     WAIT,
     NoteStepCodec,
 )
+from woodshed.codecs.past import NOTHING, Past, forget_all, new_past
+from woodshed.codecs.study import (
+    LEVEL_COLUMNS,
+    NOTHING_GIVEN,
+    Inputs,
+    bar_levels,
+    given_rows,
+    row_inputs,
+    with_openness,
+)
 from woodshed.errors import CorpusError, OutOfRange
 from woodshed.music import Song
+from woodshed.training.canvases import CHANCES, KINDS, draw_holes, draw_levels
 
 SONG_START = 0.1
-"""Chance that a window is the beginning of its song."""
-PAST_ROWS = 1536
-"""How much of the song before a window its expectations may come from."""
+"""Chance that a walk begins where its song does."""
+FRESH = 0.4
+"""Chance that a walk begins as if its song did, wherever that is: what was before is not known."""
+PAST_ROWS = 2048
+"""How much of the song before a walk its pointers see."""
+LONGEST_WALK = 4
+"""Windows of one song that follow each other."""
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How each window may differ from the song it is cut from."""
+    """How each walk may differ from the song it goes through."""
 
     transpose: int = 6
     """Pitched parts move together by at most this many semitones, down or up; drums stay."""
     louder: int = 2
     """All velocities move together by at most this many ids (4 velocities each)."""
     stretch: float = 0.1
-    """Chance that a window is played at half or double time."""
+    """Chance that a walk is played at half or double time."""
+    canvases: float = 0.4
+    """Share of walks of which some is given ahead, see `canvases`."""
 
     def __post_init__(self) -> None:
-        for name, most in (("transpose", 127), ("louder", SIZES[VELOCITY] - 1), ("stretch", 1)):
+        for name, most in (("transpose", 127), ("louder", SIZES[VELOCITY] - 1), ("stretch", 1), ("canvases", 1)):
             value = getattr(self, name)
             if not 0 <= value <= most:
                 raise OutOfRange(f"augmentation {name} {value} is outside 0-{most}; 0 leaves it out")
@@ -81,12 +98,14 @@ class Batch:
     inputs: Inputs
     """Each array with a first axis of B."""
     scored: NDArray[np.bool_]
-    """(B, T): False where a short window was padded."""
+    """(B, T, 6): False where a short window was padded, and for fields that a canvas gives."""
+    goes_on: NDArray[np.bool_]
+    """(B,) whether a window follows the one in the batch before in the same place."""
 
     @property
     def notes(self) -> int:
         """How many scored rows are notes."""
-        return int((self.scored & (self.inputs.rows[:, 1:, TIME_SHIFT] <= LONGEST_SHIFT)).sum())
+        return int((self.scored.any(2) & (self.inputs.rows[:, 1:, TIME_SHIFT] <= LONGEST_SHIFT)).sum())
 
 
 def encode_examples(codec: NoteStepCodec, songs: Iterable[Song]) -> list[Example]:
@@ -112,11 +131,12 @@ def encode_example(codec: NoteStepCodec, song: Song) -> Example:
 
 
 class Windows:
-    """Draws random batches of windows from examples.
+    """Draws random batches of windows from examples: B walks through songs, each some windows long.
 
-    A window starts at a random bar line of a song (songs weigh as many rows as they have). Half of the windows
-    start as if the song began there: their first input is START at that bar's number, and nothing is
-    expected of them yet, so that a model learns to begin anywhere. The others know the rows before.
+    A walk starts at a random bar line of a song (songs weigh as many rows as they have), transposed and varied as a
+    whole. Some start as if the song began there: their first input is START at that bar's number, and
+    nothing is expected of them yet, so that a model learns to begin anywhere. The others know the rows before. A part of
+    the walks is a canvas, of which some is given ahead.
     """
 
     def __init__(
@@ -126,41 +146,96 @@ class Windows:
         self.augmentation = augmentation
         weights = np.array([len(example.rows) for example in examples], float)
         self.chances = weights / weights.sum()
+        self.walks: list[Walk | None] = [None] * batch
+        self.pasts = [new_past(PAST_ROWS + LONGEST_WALK * length) for _ in range(batch)]
 
     def draw(self, rng: np.random.Generator) -> Batch:
         """One batch; the generator is the only source of chance."""
-        chosen = rng.choice(len(self.examples), self.batch, p=self.chances)
-        windows = [self._window(self.examples[song], rng) for song in chosen]
-        scored = np.arange(self.length) < np.array([len(window.expected) for window in windows])[:, None]
-        columns = zip(*windows, strict=True)
-        sizes = {"rows": self.length + 1, "places": self.length + 1, "programs": len(self.examples[0].programs)}
+        goes_on = np.array([walk is not None and not walk.done for walk in self.walks])
+        for lane in np.flatnonzero(~goes_on):
+            example = self.examples[int(rng.choice(len(self.examples), p=self.chances))]
+            self.walks[lane] = Walk(self.codec, example, self.pasts[lane], self.length, self.augmentation, rng)
+        windows, scored = zip(*(walk.window() for walk in self.walks if walk is not None), strict=True)
+        sizes = {"rows": 1, "places": 1, "levels": 1}
         padded = {
-            name: np.stack([_pad(array, sizes.get(name, self.length), _PADDING.get(name, 0)) for array in arrays])
-            for name, arrays in zip(Inputs._fields, columns, strict=True)
+            name: np.stack(
+                [
+                    array if name == "programs" else _pad(array, self.length + sizes.get(name, 0), _PADDING.get(name, 0))
+                    for array in arrays
+                ]
+            )
+            for name, arrays in zip(Inputs._fields, zip(*windows, strict=True), strict=True)
         }
-        padded["rows"][:, 1:, TIME_SHIFT][~scored] = END
-        return Batch(Inputs(**padded), scored)
+        mask = np.stack([_pad(part, self.length, 0) for part in scored])
+        lengths = np.array([len(window.expected) for window in windows])
+        padded["rows"][:, 1:, TIME_SHIFT][np.arange(self.length) >= lengths[:, None]] = END
+        return Batch(Inputs(**padded), mask, goes_on)
 
-    def _window(self, example: Example, rng: np.random.Generator) -> Inputs:
-        """Up to T + 1 rows, varied, with what the past says of all but the first."""
+
+class Walk:
+    """Some windows of one song, one after another."""
+
+    def __init__(
+        self,
+        codec: NoteStepCodec,
+        example: Example,
+        past: Past,
+        length: int,
+        augmentation: Augmentation,
+        rng: np.random.Generator,
+    ) -> None:
         bar = int(rng.integers(len(example.first_rows))) if rng.random() > SONG_START else 0
         first = min(int(example.first_rows[bar]), len(example.rows) - 1)
-        past = 0 if rng.random() < 0.5 else min(first, PAST_ROWS)
-        span = slice(first - past, first + self.length)
+        fresh = rng.random() < FRESH
+        before = 0 if fresh else min(first, PAST_ROWS)
+        span = slice(first - before, first + length * int(rng.integers(1, LONGEST_WALK + 1)))
         rows, onsets = example.rows[span].copy(), example.onset_steps[span]
-        bar = min(int(np.searchsorted(example.bar_lines, onsets[0], side="right")), len(example.bar_lines) - 1) - 1
-        lines = example.bar_lines[bar:] - example.bar_lines[bar]
-        onsets = onsets - example.bar_lines[bar]
+        lines = example.bar_lines
+        bar = min(int(np.searchsorted(lines, onsets[0], side="right")), len(lines) - 1) - 1
+        onsets, lines = onsets - lines[bar], lines[bar:] - lines[bar]
         if rows[0, TIME_SHIFT] <= LONGEST_SHIFT:
             rows[0, TIME_SHIFT] = min(int(onsets[0]), LONGEST_SHIFT)
-        drum = example.programs[:, 0] == DRUM_PROGRAM
-        rows, onsets, lines = vary(rows, onsets, lines, drum, self.augmentation, rng)
-        whole = row_inputs(self.codec, rows, onsets, lines, example.programs)
-        whole.places[:, 1] += bar
-        return Inputs(*(table if name == "programs" else table[past:] for name, table in whole._asdict().items()))
+        drums = example.programs[:, 0] == DRUM_PROGRAM
+        rows, onsets, lines = vary(rows, onsets, lines, drums, augmentation, rng)
+        places = codec.places(np.concatenate(([0], onsets)), lines)
+        levels = np.full((len(rows) + 1, LEVEL_COLUMNS), AS_IT_COMES, np.int64)
+        kind = str(rng.choice(KINDS, p=CHANCES)) if rng.random() < augmentation.canvases else "plain"
+        holes = draw_holes(kind, rows[before:], places[before + 1 :], rng)
+        asked = draw_levels(rows[before:], onsets[before:], lines, example.programs, holes, rng)
+        levels[before:] = bar_levels(asked, places[before:, 1])
+        places[:, 1] += bar
+        self.rows, self.onsets, self.places, self.levels = rows, onsets, places, levels
+        self.programs = with_openness(example.programs, holes.openness)
+        self.scored, self.past, self.length, self.at = holes.scored, past, length, before
+        self.given, self.row_of = given_rows(holes.known, onsets[before:], drums)
+        self.row_of += before
+        forget_all(past)
+        if before:
+            self._read(0, before, NOTHING_GIVEN)
+        self.first = before
+
+    @property
+    def done(self) -> bool:
+        """Whether there is no window left."""
+        return self.at >= len(self.rows)
+
+    def window(self) -> tuple[Inputs, NDArray[np.bool_]]:
+        """The next T rows or fewer, and (T, 6) what of them is scored."""
+        start, stop = self.at, min(self.at + self.length, len(self.rows))
+        self.at = stop
+        given = self.given, self.row_of - start
+        return self._read(start, stop, given), self.scored[start - self.first : stop - self.first]
+
+    def _read(self, start: int, stop: int, given: tuple[NDArray[np.int64], NDArray[np.int64]]) -> Inputs:
+        before = self.rows[start - 1] if start else START_ROW
+        whole = slice(start, stop + 1)
+        rows, onsets = self.rows[start:stop], self.onsets[start:stop]
+        return row_inputs(
+            self.past, before, rows, onsets, self.places[whole], self.programs, levels=self.levels[whole], given=given
+        )
 
 
-_PADDING = {"expected": NOTHING, "anchors": NOTHING}
+_PADDING = {"expected": NOTHING, "anchors": NOTHING, "levels": AS_IT_COMES}
 
 
 def _pad(array: NDArray[Any], size: int, value: int) -> NDArray[Any]:

@@ -14,7 +14,7 @@ from woodshed.bundle.kinds import LATENT
 from woodshed.bundle.likelihood import clip_nats, field_names, song_nats
 from woodshed.codecs import NoteStepCodec
 from woodshed.errors import CorpusError
-from woodshed.models.note_transformer import Inputs
+from woodshed.models.note_model import Inputs
 from woodshed.music import Song
 from woodshed.training.examples import Augmentation, Batch, Windows, encode_examples
 
@@ -49,23 +49,29 @@ class Lessons(Protocol):
 
 
 class NoteLessons:
-    """Windows of rows of many parts, for the note transformer."""
+    """Walks through songs of many parts, for the note model."""
 
     def __init__(
         self, codec: NoteStepCodec, songs: Sequence[Song], batch: int, length: int, vary: Augmentation
     ) -> None:
         self.windows = Windows(codec, encode_examples(codec, songs), batch, length, vary)
+        self.state: list[Tensor] | None = None
+        """What the model remembers of the walks, at the end of the last batch."""
 
     def draw(self, rng: np.random.Generator) -> Batch:
         """See `Windows.draw`."""
         return self.windows.draw(rng)
 
     def loss(self, model: Any, batch: Batch, device: torch.device) -> Loss:
-        """Nats of all six fields of all rows."""
+        """Nats of what is open in all rows."""
         inputs = Inputs(*(torch.from_numpy(array).to(device) for array in batch.inputs))
-        nats = model.losses(inputs)
-        summed = (nats.sum(-1) * torch.from_numpy(batch.scored).to(device)).sum()
-        return Loss(summed, int(batch.scored.sum()), batch.notes)
+        before = None
+        if self.state is not None:
+            goes_on = torch.from_numpy(batch.goes_on).to(device)[:, None]
+            before = [torch.where(goes_on, state.detach(), 0.0) for state in self.state]
+        nats, self.state = model.losses(inputs, before)
+        summed = (nats * torch.from_numpy(batch.scored).to(device)).sum()
+        return Loss(summed, int(batch.scored.any(2).sum()), batch.notes)
 
 
 def make_lessons(
@@ -83,7 +89,7 @@ def make_lessons(
         CorpusError: if no song has a note.
     """
     if kind_of(bundle) == NOTES:
-        return NoteLessons(bundle.codec, songs, batch, min(length, bundle.model.config.window), vary)
+        return NoteLessons(bundle.codec, songs, batch, length, vary)
     if kind_of(bundle) == LATENT:
         from woodshed.training.latent_lessons import LatentLessons
 

@@ -1,0 +1,493 @@
+"""What a song's own past says of its next note, compiled: fifteen pointers, field by field, and where pitches come from.
+
+Musicians repeat themselves: a bar ago, two bars, four; wherever the last few notes were last played; and they
+hit this drum as loud as the last time. A *pointer* names the symbol that it expects in one field of the next row, from
+rows before it and the fields of the row that are already decided, nothing else.
+
+======== ============================================== =============================================================
+pointer  what it expects                                its record
+======== ============================================== =============================================================
+0-2      what stands 1, 2 and 4 bars back at this place which of its last 4 expectations of the field came true, as bits
+3-5      what followed the last 3, 6, 16 rows, when     for how many rows it has been right without a break, at most 15
+         they last came in this order
+6-13     what came last in eight *contexts* (below)     how often in a row this context gave that symbol (0, 1, 2-3,
+                                                        more), and whether the pointer's last 2 came true
+14       the next *given* row of a canvas, see `ahead`  as 0-2
+======== ============================================== =============================================================
+
+Contexts are pairs and triples of facts, hashed: of the time shift the place in the bar, the last row and what sounds
+together with it; of the part those and what was struck so far in this step; of the pitch the part's own last pitches
+and intervals (two contexts expect an interval, so that a phrase is known again in another key), the place and the
+chord so far; of duration, velocity and microtiming the part, the pitch or drum, the place and the values before.
+
+For the pitch there are also *anchors* (`ANCHORS` pitches from which an interval may be taken) and *tallies*
+(`TALLIES` x 12: how often each pitch class was played of late, sounds now, is given ahead).
+
+One implementation serves training (`study`, a whole song in one call) and playing (`begin`, `expect` per field, `hints`,
+`add`), so the two cannot differ. All is in numba: about a microsecond and a half a row.
+
+Source:
+    Lookback RNN (Waite, 2016) sees 1 and 2 bars back on a fixed grid; we carry it to note steps. Matches are those of
+    prediction by partial matching (Cleary & Witten 1984), contexts with a run count those of PAQ's indirect models
+    (Mahoney 2005); here a network learns how far to trust each.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from woodshed.codecs.note_step import FIELDS, LONGEST_SHIFT, MAX_PARTS, SIZES, WAIT
+
+LAGS, MATCHES, CONTEXTS = 3, 3, 8
+GIVEN = LAGS + MATCHES + CONTEXTS
+POINTERS = GIVEN + 1
+RECORDS = 16
+MATCHED_ROWS = (3, 6, 16)
+NOTHING = -1
+ANCHORS = 5
+"""Last pitch of the part, the one before, last pitch of any pitched part, lowest that sounds, next that is given."""
+TALLIES = 5
+"""The last 32 rows, the last 256 rows, what sounds, what is given in the beat ahead, in the bar ahead."""
+SHORT, LONG = 32, 256
+NEAR, FAR = 12, 48
+MOST_SOUNDING = 128
+_SLOTS = 1 << 17
+_MATCH_SLOTS = 1 << 13
+_LAST_POSITION = 191
+_SYMBOL_ZERO = 1024
+_NO_PART = MAX_PARTS
+
+
+STATE = np.dtype(
+    [
+        ("count", np.int64),  # rows so far
+        ("sounds", np.int64),  # how many lines of ``sounding`` are used
+        ("place", np.int64, 3),  # of the last row: position in its bar, number of the bar, length of the bar
+        ("lag_at", np.int64, LAGS),
+        ("match_at", np.int64, MATCHES),
+        ("match_length", np.int64, MATCHES),
+        ("hits", np.int64, (len(FIELDS), POINTERS)),  # the last 4 outcomes as bits
+        ("used", np.int64, (len(FIELDS), CONTEXTS)),  # the slot of each context of the row in the making, -1 none
+        ("checks", np.uint64, (len(FIELDS), CONTEXTS)),
+        ("keys", np.uint64, CONTEXTS),
+        ("bases", np.int64, CONTEXTS),
+        ("own", np.int64, (MAX_PARTS, 10)),  # of each part: last 4 pitches, 2 durations, 2 velocities, 2 microtimings
+        ("struck", np.int64, 2),  # hash of what was struck in this step so far, and in the one before
+        ("sounding", np.int64, (MOST_SOUNDING, 2)),  # pitch and end of pitched notes that may still sound
+        ("classes", np.int64, LONG),  # pitch class of the latest rows, a ring
+        ("tally", np.int64, (2, 12)),
+        ("last_pitch", np.int64),  # of any pitched part
+        (
+            "ahead_at",
+            np.int64,
+            4,
+        ),  # next given row; those in ``ahead_tally`` begin here, end here (near) and here (far)
+        ("ahead_tally", np.int64, (2, 12)),
+        ("match_slots", np.int32, (MATCHES, _MATCH_SLOTS)),
+        ("slots", np.uint64, _SLOTS),  # contexts: 32 bits of check, 16 of symbol + 1024, 8 of run; 0 is empty
+    ]
+)
+"""The memory of fixed size: one record, so that compiled code passes one pointer."""
+_EMPTY = ("match_at", "match_slots", "used", "own", "classes", "last_pitch")
+
+
+class Past(NamedTuple):
+    """The memory of one song in the making. Every array changes in place."""
+
+    state: NDArray[np.void]
+    """(1,) of `STATE`"""
+    rows: NDArray[np.int32]
+    """(capacity, 6)"""
+    onset: NDArray[np.int64]
+    """(capacity,) steps"""
+    hashes: NDArray[np.uint64]
+    """(3, capacity + 1) what was before each row, for the matches."""
+
+
+def new_past(capacity: int) -> Past:
+    """An empty memory with room for so many rows."""
+    past = Past(
+        np.zeros(1, STATE),
+        np.zeros((capacity, len(FIELDS)), np.int32),
+        np.zeros(capacity, np.int64),
+        np.zeros((MATCHES, capacity + 1), np.uint64),
+    )
+    for name in _EMPTY:
+        past.state[name] = NOTHING
+    return past
+
+
+def forget_all(past: Past) -> None:
+    """Make the memory that of a song that has not begun."""
+    past.state[:] = np.zeros((), STATE)
+    for name in _EMPTY:
+        past.state[name] = NOTHING
+
+
+def copy_past(past: Past) -> Past:
+    """Another with the same memory, that goes its own way from here."""
+    return Past(*(array.copy() for array in past))
+
+
+@numba.njit(cache=True, nogil=True)
+def _mix(hashed, value):  # type: ignore[no-untyped-def]
+    x = (hashed ^ (np.uint64(value) * np.uint64(0x9E3779B97F4A7C15))) * np.uint64(0xBF58476D1CE4E5B9)
+    return x ^ (x >> np.uint64(32))
+
+
+@numba.njit(inline="always")
+def _key(past, j):  # type: ignore[no-untyped-def]
+    """Rows ascend in this."""
+    return (past.onset[j] * 16 + past.rows[j, 1]) * 128 + past.rows[j, 2]
+
+
+@numba.njit(cache=True, nogil=True)
+def begin(past, bar_steps):  # type: ignore[no-untyped-def]
+    """Get ready for the next row; ``bar_steps`` is the length of the bar in which the row before lies."""
+    state = past.state[0]
+    count = state.count
+    if count == 0:
+        return
+    last = _key(past, count - 1)
+    for k in range(LAGS):
+        target = last - (bar_steps << k) * 2048
+        j = state.lag_at[k]
+        while j > 0 and _key(past, j - 1) > target:
+            j -= 1
+        while j < count and _key(past, j) <= target:
+            j += 1
+        state.lag_at[k] = j
+
+
+@numba.njit(cache=True, nogil=True)
+def expect(past, field, row, position, bar_steps, given, expected, records):  # type: ignore[no-untyped-def]
+    """Write into ``expected`` and ``records`` (15,) what each pointer expects of ``field``; -1 is nothing.
+
+    Of ``row`` (6,) only the fields before are read. ``position`` is the place in its bar of the row before for the time
+    shift, of the row itself for later fields. ``given`` (G, 6): see `ahead`. Fields must be asked in their order.
+    """
+    state = past.state[0]
+    for k in range(POINTERS):
+        expected[k] = NOTHING
+        records[k] = 0
+    for c in range(CONTEXTS):
+        state.used[field, c] = NOTHING
+    _ahead(past, field, row, given, expected, records)
+    count = state.count
+    if count == 0:
+        return
+    _at_lags(past, field, row, bar_steps, expected, records)
+    for m in range(MATCHES):
+        records[LAGS + m] = min(state.match_length[m], RECORDS - 1)
+        j = state.match_at[m]
+        if j < 0 or (field > 0 and past.rows[j, 0] > LONGEST_SHIFT):
+            continue
+        agrees = True
+        for c in range(min(field, 3)):
+            agrees = agrees and past.rows[j, c] == row[c]
+        if agrees:
+            expected[LAGS + m] = past.rows[j, field]
+    if field == 0 or row[0] <= LONGEST_SHIFT:
+        _in_contexts(past, field, row, min(position, _LAST_POSITION), expected, records)
+
+
+@numba.njit(cache=True, nogil=True)
+def _ahead(past, field, row, given, expected, records):  # type: ignore[no-untyped-def]
+    """The next given row: its symbol in this field, as far as the row agrees with it so far."""
+    state = past.state[0]
+    records[GIVEN] = state.hits[field, GIVEN]
+    g = state.ahead_at[0]
+    if g >= len(given):
+        return
+    count = state.count
+    now = past.onset[count - 1] if count > 0 else 0
+    wait = given[g, 0] - now
+    if field == 0:
+        expected[GIVEN] = min(wait, WAIT)
+    elif row[0] == wait and (field < 2 or row[1] == given[g, 1]):
+        if field < 3 or given[g, 2] < 0 or row[2] == given[g, 2]:
+            expected[GIVEN] = given[g, field]
+
+
+@numba.njit(cache=True, nogil=True)
+def _at_lags(past, field, row, bar_steps, expected, records):  # type: ignore[no-untyped-def]
+    state = past.state[0]
+    count = state.count
+    now = past.onset[count - 1]
+    for k in range(LAGS):
+        records[k] = state.hits[field, k]
+        j = state.lag_at[k]
+        then = now - (bar_steps << k)
+        if field == 0:
+            if j < count and then >= -bar_steps and past.onset[j] - then <= LONGEST_SHIFT:
+                if past.rows[j, 0] <= LONGEST_SHIFT:
+                    expected[k] = past.onset[j] - then
+            continue
+        if row[0] > WAIT:
+            continue
+        then += row[0]
+        at_least = then * 2048
+        if field > 1:
+            at_least += row[1] * 128
+        if field > 2:
+            at_least += row[2]
+        while j < count and _key(past, j) < at_least:
+            j += 1
+        state.lag_at[k] = j
+        if j < count and past.onset[j] == then and past.rows[j, 0] <= LONGEST_SHIFT:
+            if (field < 2 or past.rows[j, 1] == row[1]) and (field < 3 or past.rows[j, 2] == row[2]):
+                expected[k] = past.rows[j, field]
+
+
+@numba.njit(cache=True, nogil=True)
+def _facts(field, context, one, two, three):  # type: ignore[no-untyped-def]
+    return _mix(_mix(_mix(np.uint64(field * 16 + context + 1), one), two), three)
+
+
+@numba.njit(cache=True, nogil=True)
+def _in_contexts(past, field, row, position, expected, records):  # type: ignore[no-untyped-def]
+    """Look up what came last in each context of this field."""
+    state = past.state[0]
+    for c in range(CONTEXTS):
+        state.keys[c] = 0
+        state.bases[c] = 0
+    _contexts(past, field, row, position, expected)
+    for c in range(CONTEXTS):
+        h = state.keys[c]
+        if h == 0:
+            continue
+        slot = np.int64(h & np.uint64(_SLOTS - 1))
+        check = h >> np.uint64(32)
+        state.used[field, c], state.checks[field, c] = slot, check
+        record = state.hits[field, LAGS + MATCHES + c] & 3
+        entry = state.slots[slot]
+        if entry != 0 and entry >> np.uint64(32) == check:
+            symbol = np.int64((entry >> np.uint64(8)) & np.uint64(0xFFFF)) - _SYMBOL_ZERO + state.bases[c]
+            if 0 <= symbol < SIZES[field]:
+                expected[LAGS + MATCHES + c] = symbol
+            run = np.int64(entry & np.uint64(255))
+            record += 4 * (run if run < 2 else 2 if run < 4 else 3)
+        records[LAGS + MATCHES + c] = record
+
+
+@numba.njit(cache=True, nogil=True)
+def _contexts(past, field, row, position, expected):  # type: ignore[no-untyped-def]
+    """Hash the facts of each context of this field; a key of 0 is no context."""
+    state = past.state[0]
+    keys = state.keys
+    last = state.count - 1
+    last_shift = np.int64(past.rows[last, 0])
+    last_part = np.int64(past.rows[last, 1])
+    last_pitch = np.int64(past.rows[last, 2])
+    now, before = state.struck[0], state.struck[1]
+    bar = state.place[1] & 3
+    if field == 0:
+        keys[0] = _facts(0, 0, position, last_part, 0)
+        keys[1] = _facts(0, 1, last_part, last_pitch, last_shift)
+        keys[2] = _facts(0, 2, position, now, 0)
+        keys[3] = _facts(0, 3, now, before, 0)
+        keys[4] = _facts(0, 4, position, last_part, last_pitch)
+        keys[5] = _facts(0, 5, position, 0, 0)
+        keys[6] = _facts(0, 6, last_part, last_pitch, 0)
+        keys[7] = _facts(0, 7, position, last_part, bar)
+        return
+    together = row[0] == 0
+    with_part = last_part if together else np.int64(_NO_PART)
+    with_pitch = last_pitch if together else np.int64(0)
+    struck = now if together else np.int64(1)
+    earlier = np.int64(1) if together else now
+    part, pitch = np.int64(row[1]), np.int64(row[2])
+    if field == 1:
+        keys[0] = _facts(1, 0, position, with_part, 0)
+        keys[1] = _facts(1, 1, with_part, with_pitch, 0)
+        keys[2] = _facts(1, 2, position, struck, 0)
+        keys[3] = _facts(1, 3, now, before if not together else np.int64(1), row[0])
+        keys[4] = _facts(1, 4, position, with_part, with_pitch)
+        keys[5] = _facts(1, 5, last_part, last_pitch, row[0])
+        keys[6] = _facts(1, 6, position, with_part, bar)
+        keys[7] = _facts(1, 7, with_part, expected[0] + 1, expected[1] + 1)
+        return
+    chord = np.int64(1) if together and last_part == part else np.int64(0)
+    if field == 2:
+        one, two, three, four = state.own[part, 0], state.own[part, 1], state.own[part, 2], state.own[part, 3]
+        keys[0] = _facts(2, 0, part, position, chord)
+        if one >= 0:
+            phrase = (three - four + 256) * 2 + chord
+            keys[1] = _facts(2, 1, part * 512 + one - two + 256, two - three + 256, phrase)
+            state.bases[1] = one
+            keys[2] = _facts(2, 2, part, one - two + 256, chord)
+            state.bases[2] = one
+            keys[3] = _facts(2, 3, part * 128 + one, two + 1, chord)
+            keys[5] = _facts(2, 5, part * 128 + one, position, chord)
+            keys[7] = _facts(2, 7, part * 128 + one, chord, 0)
+        keys[4] = _facts(2, 4, part, struck, earlier)
+        keys[6] = _facts(2, 6, part, position * 2 + chord, bar)
+        return
+    latest, second = state.own[part, 2 * field - 2], state.own[part, 2 * field - 1]
+    beside = np.int64(past.rows[last, field]) if together else np.int64(-1)
+    keys[0] = _facts(field, 0, part, pitch, 0)
+    keys[1] = _facts(field, 1, part, position, 0)
+    keys[2] = _facts(field, 2, part, 0, 0)
+    keys[3] = _facts(field, 3, part, pitch, position)
+    keys[4] = _facts(field, 4, part, beside + 1, chord)
+    keys[5] = _facts(field, 5, part, latest + 1, second + 1)
+    keys[6] = _facts(field, 6, part * 128 + pitch, latest + 1, row[field - 1])
+    keys[7] = _facts(field, 7, part, position, latest + 1)
+
+
+@numba.njit(cache=True, nogil=True)
+def hints(past, part, drum, onset, given, anchors, tallies):  # type: ignore[no-untyped-def]
+    """Write ``anchors`` (5,) and ``tallies`` (5, 12) for the pitch of a row of ``part`` that starts at step ``onset``."""
+    state = past.state[0]
+    for k in range(ANCHORS):
+        anchors[k] = NOTHING
+    for k in range(TALLIES):
+        for c in range(12):
+            tallies[k, c] = 0
+    if drum:
+        return
+    anchors[0], anchors[1], anchors[2] = state.own[part, 0], state.own[part, 1], state.last_pitch
+    lowest = np.int64(128)
+    for i in range(state.sounds):
+        if state.sounding[i, 1] > onset:
+            pitch = state.sounding[i, 0]
+            tallies[2, pitch % 12] += 1
+            lowest = min(lowest, pitch)
+    if lowest < 128:
+        anchors[3] = lowest
+    for c in range(12):
+        tallies[0, c], tallies[1, c] = state.tally[0, c], state.tally[1, c]
+        tallies[3, c], tallies[4, c] = state.ahead_tally[0, c], state.ahead_tally[1, c]
+    for g in range(state.ahead_at[0], state.ahead_at[3]):
+        if given[g, 2] >= 0 and given[g, 6] == 0:
+            anchors[4] = given[g, 2]
+            break
+
+
+@numba.njit(cache=True, nogil=True)
+def look_ahead(past, onset, given):  # type: ignore[no-untyped-def]
+    """Count the given pitches of the beat and of the bar from step ``onset``, which never goes back, on."""
+    state = past.state[0]
+    at = state.ahead_at
+    while at[1] < at[0]:
+        g = at[1]
+        for k in range(2):
+            if g < at[2 + k] and given[g, 2] >= 0 and given[g, 6] == 0:
+                state.ahead_tally[k, given[g, 2] % 12] -= 1
+        at[1] += 1
+    for k in range(2):
+        at[2 + k] = max(at[2 + k], at[1])
+        while at[2 + k] < len(given) and given[at[2 + k], 0] < onset + (NEAR if k == 0 else FAR):
+            g = at[2 + k]
+            if given[g, 2] >= 0 and given[g, 6] == 0:
+                state.ahead_tally[k, given[g, 2] % 12] += 1
+            at[2 + k] += 1
+
+
+@numba.njit(cache=True, nogil=True)
+def add(past, row, onset, place, drum, expected):  # type: ignore[no-untyped-def]
+    """The row is decided: it stands at step ``onset`` and ``place`` (position, bar, bar length); ``expected`` (6, 15)."""
+    state = past.state[0]
+    count = state.count
+    part, pitch = np.int64(row[1]), np.int64(row[2])
+    is_note = row[0] <= LONGEST_SHIFT
+    own = state.own[part, 0]
+    for field in range(6 if is_note else 1):
+        for k in range(POINTERS):
+            if expected[field, k] >= 0:
+                state.hits[field, k] = (state.hits[field, k] << 1 | (expected[field, k] == row[field])) & 15
+        for c in range(CONTEXTS):
+            if state.used[field, c] >= 0:
+                base = own if field == 2 and 1 <= c <= 2 else 0
+                _confirm(state.slots, state.used[field, c], state.checks[field, c], row[field] - base + _SYMBOL_ZERO)
+    for c in range(6):
+        past.rows[count, c] = row[c]
+    past.onset[count] = onset
+    state.count = count + 1
+    for i in range(3):
+        state.place[i] = place[i]
+    if row[0] > 0:
+        state.struck[1] = state.struck[0]
+        state.struck[0] = 7
+    state.struck[0] = np.int64(_mix(np.uint64(state.struck[0]), part * 128 + pitch))
+    for m in range(MATCHES):
+        _follow(past, m, row)
+    pitch_class = np.int64(-1)
+    if is_note:
+        for i in range(3, 0, -1):
+            state.own[part, i] = state.own[part, i - 1]
+        state.own[part, 0] = pitch
+        for f in range(3):
+            state.own[part, 2 * f + 5] = state.own[part, 2 * f + 4]
+            state.own[part, 2 * f + 4] = row[3 + f]
+        if not drum:
+            pitch_class = pitch % 12
+            state.last_pitch = pitch
+            _sound(past, pitch, onset, onset + row[3] + 1)
+    gone = state.classes[count % LONG]
+    if gone >= 0:
+        state.tally[1, gone] -= 1
+    if count >= SHORT:
+        gone = state.classes[(count - SHORT) % LONG]
+        if gone >= 0:
+            state.tally[0, gone] -= 1
+    state.classes[count % LONG] = pitch_class
+    if pitch_class >= 0:
+        state.tally[0, pitch_class] += 1
+        state.tally[1, pitch_class] += 1
+
+
+@numba.njit(cache=True, nogil=True)
+def _confirm(slots, slot, check, symbol):  # type: ignore[no-untyped-def]
+    entry = slots[slot]
+    found = (check << np.uint64(32)) | (np.uint64(symbol) << np.uint64(8))
+    if entry & ~np.uint64(255) == found:
+        if entry & np.uint64(255) < np.uint64(255):
+            slots[slot] = entry + np.uint64(1)
+    else:
+        slots[slot] = found
+
+
+@numba.njit(cache=True, nogil=True)
+def _follow(past, m, row):  # type: ignore[no-untyped-def]
+    """Move a match on, or find another; remember where this context is."""
+    state = past.state[0]
+    j, count, size = state.match_at[m], state.count, MATCHED_ROWS[m]
+    if j >= 0:
+        if past.rows[j, 0] == row[0] and past.rows[j, 1] == row[1] and past.rows[j, 2] == row[2]:
+            state.match_at[m] = j + 1
+            state.match_length[m] += 1
+        else:
+            state.match_at[m] = NOTHING
+            state.match_length[m] = 0
+    if count < size:
+        return
+    h = np.uint64(size)
+    for i in range(count - size, count):
+        h = _mix(h, (past.rows[i, 0] * 16 + past.rows[i, 1]) * 128 + past.rows[i, 2])
+    past.hashes[m, count] = h
+    slot = np.int64(h & np.uint64(_MATCH_SLOTS - 1))
+    if state.match_at[m] < 0:
+        found = state.match_slots[m, slot]
+        if found >= 0 and past.hashes[m, found] == h:
+            state.match_at[m] = found
+            state.match_length[m] = 1
+    state.match_slots[m, slot] = count
+
+
+@numba.njit(cache=True, nogil=True)
+def _sound(past, pitch, onset, end):  # type: ignore[no-untyped-def]
+    state = past.state[0]
+    kept = 0
+    for i in range(state.sounds):
+        if state.sounding[i, 1] > onset:
+            state.sounding[kept, 0], state.sounding[kept, 1] = state.sounding[i, 0], state.sounding[i, 1]
+            kept += 1
+    if kept < MOST_SOUNDING:
+        state.sounding[kept, 0], state.sounding[kept, 1] = pitch, end
+        kept += 1
+    state.sounds = kept

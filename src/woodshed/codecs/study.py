@@ -1,0 +1,175 @@
+"""All that a model reads of a song beside the notes themselves, for many rows at once.
+
+`past` says it row by row; here that is done for whole songs and for stretches of them, in one compiled call, and the
+arrays are laid out as models take them.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from woodshed.codecs.levels import AS_IT_COMES, CONTROLS
+from woodshed.codecs.note_step import (
+    DRUM_PROGRAM,
+    FIELDS,
+    LONGEST_SHIFT,
+    PART,
+    PITCH,
+    START_ROW,
+    TIME_SHIFT,
+    NoteStepCodec,
+)
+from woodshed.codecs.past import (
+    ANCHORS,
+    NOTHING,
+    POINTERS,
+    TALLIES,
+    Past,
+    add,
+    begin,
+    expect,
+    hints,
+    look_ahead,
+    new_past,
+)
+from woodshed.music import Song
+
+ALL_OPEN, OPEN, FIXED = 0, 1, 2
+"""What a part is in a canvas: nothing is given ahead; its notes are asked for; its notes are given."""
+LEVEL_COLUMNS = 2 * len(CONTROLS)
+
+
+class Inputs(NamedTuple):
+    """What a model reads of R rows, the first of which is not scored (START at the beginning of a song)."""
+
+    rows: NDArray[np.int64]
+    """(R + 1, 6)"""
+    places: NDArray[np.int64]
+    """(R + 1, 3): position in the bar, bar number, length of the bar, in steps."""
+    programs: NDArray[np.int64]
+    """(16, 3): program and occurrence of each part, and whether it is `ALL_OPEN`, `OPEN` or `FIXED`."""
+    levels: NDArray[np.int64]
+    """(R + 1, 8): levels asked of each row's bar, then of the bar after it; -1 as it comes."""
+    expected: NDArray[np.int16]
+    """(R, 6, 15) of rows 1..R, see `past`."""
+    records: NDArray[np.int16]
+    """(R, 6, 15)"""
+    anchors: NDArray[np.int16]
+    """(R, 5) pitches, -1 where there is none."""
+    tallies: NDArray[np.float32]
+    """(R, 5, 12) log of the share of each pitch class, with half a note added to each; 0 for drums."""
+
+    def span(self, start: int, count: int) -> Inputs:
+        """At most ``count`` scored rows from ``start`` on, with the row before them."""
+        whole, told = slice(start, start + count + 1), slice(start, start + count)
+        hints = (table[told] for table in self[4:])
+        return Inputs(self.rows[whole], self.places[whole], self.programs, self.levels[whole], *hints)
+
+
+def song_inputs(codec: NoteStepCodec, song: Song) -> Inputs:
+    """Of a whole arranged song, END included, all of it open."""
+    rows = codec.encode(song)
+    onsets = codec.onset_steps(rows)
+    places = codec.places(np.concatenate(([0], onsets)), codec.bar_lines(song))
+    programs = with_openness(codec.programs(song), ALL_OPEN)
+    return row_inputs(new_past(len(rows)), START_ROW, rows, onsets, places, programs)
+
+
+NOTHING_GIVEN = np.zeros((0, 7), np.int64), np.zeros(0, np.int64)
+
+
+def row_inputs(
+    past: Past,
+    before: NDArray[np.int64],
+    rows: NDArray[np.int64],
+    onsets: NDArray[np.int64],
+    places: NDArray[np.int64],
+    programs: NDArray[np.int64],
+    *,
+    levels: NDArray[np.int64] | None = None,
+    given: tuple[NDArray[np.int64], NDArray[np.int64]] = NOTHING_GIVEN,
+) -> Inputs:
+    """Of ``rows`` (R, 6) that follow the row ``before`` and all that ``past`` holds, which they are added to.
+
+    ``places`` (R + 1, 3) and ``levels`` (R + 1, 8) begin with those of the row before. ``given``: what a canvas
+    gives, see `given_rows`, with the numbers of the rows counted from ``rows``.
+    """
+    count = len(rows)
+    expected = np.empty((count, len(FIELDS), POINTERS), np.int16)
+    records = np.empty((count, len(FIELDS), POINTERS), np.int16)
+    anchors = np.empty((count, ANCHORS), np.int16)
+    tallies = np.empty((count, TALLIES, 12), np.int16)
+    drums = programs[:, 0] == DRUM_PROGRAM
+    study(past, rows, onsets, places[1:], drums, *given, expected, records, anchors, tallies)
+    if levels is None:
+        levels = np.full((count + 1, LEVEL_COLUMNS), AS_IT_COMES, np.int64)
+    shares = log_share(tallies)
+    shares[drums[rows[:, PART]] | (rows[:, TIME_SHIFT] > LONGEST_SHIFT)] = 0
+    return Inputs(np.concatenate((before[None], rows)), places, programs, levels, expected, records, anchors, shares)
+
+
+def given_rows(
+    known: NDArray[np.int64], onsets: NDArray[np.int64], drums: NDArray[np.bool_]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(G, 7) step, part, pitch, duration, velocity, microtiming, is drum of the rows that are given; (G,) which they are.
+
+    ``known`` (R, 6) holds the rows of a song as a canvas gives them: -1 in each field that is open, and in all fields
+    of rows that are no notes or not given.
+    """
+    row_of = np.flatnonzero(known[:, PART] >= 0)
+    given = np.empty((len(row_of), 7), np.int64)
+    given[:, :6] = known[row_of]
+    given[:, 0] = onsets[row_of]
+    given[:, 6] = drums[known[row_of, PART]]
+    return given, row_of
+
+
+@numba.njit(cache=True, nogil=True)
+def study(past, rows, onsets, places, drums, given, row_of, expected, records, anchors, tallies):  # type: ignore[no-untyped-def]
+    """Fill the last four for all ``rows`` (R, 6), which are added to ``past``; ``places`` (R, 3) are their own."""
+    state = past.state[0]
+    for t in range(len(rows)):
+        fresh = state.count == 0
+        bar = places[t, 2] if fresh else state.place[2]
+        position = np.int64(0) if fresh else state.place[0]
+        while state.ahead_at[0] < len(given) and row_of[state.ahead_at[0]] < t:
+            state.ahead_at[0] += 1
+        begin(past, bar)
+        for field in range(6):
+            expect(
+                past,
+                field,
+                rows[t],
+                position if field == 0 else places[t, 0],
+                bar,
+                given,
+                expected[t, field],
+                records[t, field],
+            )
+        look_ahead(past, onsets[t], given)
+        drum = drums[rows[t, 1]]
+        hints(past, rows[t, 1], drum or rows[t, 0] > LONGEST_SHIFT, onsets[t], given, anchors[t], tallies[t])
+        add(past, rows[t], onsets[t], places[t], drum, expected[t])
+
+
+def with_openness(programs: NDArray[np.int64], openness: int | NDArray[np.int64]) -> NDArray[np.int64]:
+    """(16, 3) of a codec's (16, 2)."""
+    return np.concatenate((programs, np.broadcast_to(openness, len(programs))[:, None]), axis=1)
+
+
+def log_share(counts: NDArray[np.int16]) -> NDArray[np.float32]:
+    """Log of the share of each of the last axis' 12 counts, with half a note added to each."""
+    more = counts.astype(np.float32) + np.float32(0.5)
+    shares: NDArray[np.float32] = np.log(more / more.sum(-1, keepdims=True))
+    return shares
+
+
+def bar_levels(levels: NDArray[np.int8], bars: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(R, 8) of rows in ``bars`` (R,): the levels (bars, 4) of each bar and of the one after; past the end none."""
+    more = np.concatenate((levels, np.full((2, levels.shape[1]), AS_IT_COMES, levels.dtype)))
+    last = len(more) - 1
+    return np.concatenate((more[np.minimum(bars, last)], more[np.minimum(bars + 1, last)]), axis=1).astype(np.int64)
