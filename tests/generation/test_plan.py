@@ -104,7 +104,7 @@ def test_of_notes_that_the_codec_cannot_tell_apart_the_open_one_is_given() -> No
     fields = np.array([0, VELOCITY, 0], np.uint8)
     plan = _plan(Canvas(song, openings=(), open_fields=fields))
     assert plan.source.tolist() == [1, 2]
-    assert plan.given[0].tolist() == [0, 0, 38, 2, OPEN, 7]
+    assert plan.given[0].tolist() == [0, 0, 38, 2, OPEN, 18]
 
 
 def test_slots_are_in_the_order_of_the_codec_and_open_parts_are_among_them(band_song: Song) -> None:

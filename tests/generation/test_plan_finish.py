@@ -76,7 +76,7 @@ def play(plan: Plan, rng: np.random.Generator, share: float = 0.3) -> tuple[np.n
                 pitch = choose(int(step), slot)
                 if pitch is not None:
                     duration = int(rng.choice((2, 5, 11, 47, 200)))
-                    rows.append((step, slot, pitch, duration, int(rng.integers(32)), int(rng.integers(10))))
+                    rows.append((step, slot, pitch, duration, int(rng.integers(32)), int(rng.integers(SIZES[5]))))
     return np.array(rows, np.int64).reshape(-1, 6), filled
 
 
@@ -211,10 +211,10 @@ def test_only_timing_changes_where_only_timing_is_open_and_no_step(band_song: So
     canvas = humanise_canvas(song, what=TIMING)
     plan = make_plan(BUNDLE, canvas)
     filled = plan.given.copy()
-    filled[:, 5] = np.random.default_rng(0).integers(0, 10, len(filled))
+    filled[:, 5] = np.random.default_rng(0).integers(0, 32, len(filled))
     played = finish(canvas, plan, NOTHING, filled)
     expected = song.notes[plan.source].copy()
-    expected["onset"] = np.maximum(plan.given[:, 0] * 40 + (filled[:, 5] - 5) * 4, 0)
+    expected["onset"] = np.maximum(plan.given[:, 0] * 40 + (filled[:, 5] - 16) * 4, 0)
     assert rows_of(played.notes) == rows_of(Song.make(expected, song.parts).notes)
 
 
@@ -223,7 +223,7 @@ def test_a_note_at_the_very_end_is_not_pushed_over_it() -> None:
     canvas = humanise_canvas(song, what=TIMING)
     plan = make_plan(BUNDLE, canvas)
     filled = plan.given.copy()
-    filled[0, 5] = 9
+    filled[0, 5] = 31
     played = finish(canvas, plan, NOTHING, filled)
     assert played.length == BAR
     assert played.notes["duration"].tolist() == [240]
@@ -243,7 +243,7 @@ def test_notes_that_the_codec_cannot_tell_apart_share_what_is_filled_in() -> Non
     canvas = Canvas(song, openings=(), open_fields=np.full(2, PITCH | TIMING | VELOCITY, np.uint8))
     plan = make_plan(BUNDLE, canvas)
     assert len(plan.given) == 1
-    played = finish(canvas, plan, NOTHING, np.array([[24, 0, 42, 2, 20, 6]]))
+    played = finish(canvas, plan, NOTHING, np.array([[24, 0, 42, 2, 20, 17]]))
     assert rows_of(played.notes) == [(0, 953, 60, 42, 82), (0, 964, 120, 42, 82)]
 
 
@@ -259,7 +259,7 @@ def test_open_lengths_are_cut_by_the_next_note_of_their_pitch_and_the_songs_end(
 def test_new_notes_stay_within_their_opening_and_the_song(band_song: Song) -> None:
     canvas = infill_canvas(band_song, (2, 2), [1])
     plan = make_plan(BUNDLE, canvas)
-    rows = np.array([(48, 1, 40, 383, 20, 0), (95, 1, 42, 383, 20, 9)])
+    rows = np.array([(48, 1, 40, 383, 20, 12), (95, 1, 42, 383, 20, 20)])
     played = finish(canvas, plan, rows, plan.given)
     _, new = split(canvas, played)
     assert new["onset"].tolist() == [BAR, 95 * 40 + 16]

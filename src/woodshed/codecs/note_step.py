@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from woodshed.codecs.notation import by_hand, notate
 from woodshed.errors import CodecError, OutOfRange
 from woodshed.music import NOTE, Part, Song
 from woodshed.music.general_midi import DRUMS, PROGRAMS
@@ -24,16 +25,17 @@ LONGEST_DURATION = 384
 MAX_PARTS = 16
 VELOCITY_STEP = 4
 MICROTIMING_STEP = 4
-ON_THE_GRID = 5
+ON_THE_GRID = 16
 SIZES = (195, MAX_PARTS, 128, LONGEST_DURATION, 32, 2 * ON_THE_GRID)
 """How many ids each field has."""
 START_ROW = np.array([START, 0, 0, 0, 0, 0])
 DRUM_PROGRAM = 128
 NO_PROGRAM = 129
 _STEP_TICKS = ticks_per_step(STEPS_PER_QUARTER)
-_LATE = np.arange(-(_STEP_TICKS // 2), _STEP_TICKS // 2)
-_MICROTIMING = np.minimum(np.rint(_LATE / MICROTIMING_STEP).astype(np.int64) + ON_THE_GRID, 2 * ON_THE_GRID - 1)
-"""Microtiming id of each deviation from the grid, -20 to 19 ticks."""
+STEP_BIT = 20
+_UNITS = np.rint(np.arange(-(_STEP_TICKS // 2), _STEP_TICKS // 2) / MICROTIMING_STEP).astype(np.int64)
+_LATE = np.minimum(_UNITS, (_STEP_TICKS // 2 - 1) // MICROTIMING_STEP) * MICROTIMING_STEP
+"""What is kept of each deviation from the nearest step, -20 to 19 ticks; none is brought nearer to another step."""
 
 
 @dataclass(frozen=True)
@@ -51,16 +53,17 @@ class NoteStepCodec:
     pitch         0-127       MIDI number, or the drum
     duration      0-383       sounding length of 1-384 steps (the id is one less)
     velocity      0-31        4 id + 1 to 4 id + 4; decoded to 4 id + 2
-    microtiming   0-9         -20 to 16 ticks off the grid, in fours; 5 is on the grid
+    microtiming   0-31        -64 to 60 ticks off the step, in fours; 16 is on it
     ============= =========== ==================================================================
 
     Rows are ascending in (onset, part, pitch), and a pitch starts at most once per step and part; that is
     what `legal` enforces. Any meter goes, for rows know nothing of bars: `places` computes them from the
     skeleton. A song of N notes has N rows, one WAIT for each 192 steps of rest before a note, and an END.
 
+    A note's step is the nearest, or in performed parts that at which a musician would notate it (`notation`).
     Kept exactly: onset, part, pitch, duration on music that `snap` leaves as it is. On performed music an
     onset moves by at most 3 ticks, a velocity by 2, and the deviation of a duration is lost.
-    Dropped: the second of two notes with the same step, part and pitch; what `Song` holds beside notes.
+    Dropped: the shorter of two notes with the same nearest step, part and pitch; what `Song` holds beside notes.
 
     Raises:
         OutOfRange: from ``encode``, on more than 16 parts.
@@ -73,7 +76,7 @@ class NoteStepCodec:
     """
 
     name: ClassVar[str] = "note-step"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     steps_per_quarter: ClassVar[int] = STEPS_PER_QUARTER
     """Grid of onsets and durations. A constant: sizes of fields and features of the model rest on it."""
 
@@ -123,37 +126,45 @@ class NoteStepCodec:
             raise OutOfRange(
                 f"{song.title or 'song'}: {len(song.parts)} parts are more than {MAX_PARTS}; arrange it first"
             )
-        key, velocity, microtiming = self._sorted_notes(song)
-        gap = np.diff(key >> 20, prepend=0)
+        drums = np.array([part.is_drum for part in song.parts], bool)
+        key, late, velocity = _on_nearest_steps(song.notes)
+        first = _first_of_each(key)
+        if not first.all():
+            key, late, velocity = key[first], late[first], velocity[first]
+        step = _notated(key, late, drums, self.bar_lines(song))
+        if step is not None:
+            late += ((key >> STEP_BIT) - step) * _STEP_TICKS
+            key = step << STEP_BIT | key & (1 << STEP_BIT) - 1
+            order = np.argsort(key, kind="stable")
+            key, late, velocity = key[order], late[order], velocity[order]
+        gap = np.diff(key >> STEP_BIT, prepend=0)
         rows = np.empty((len(key), len(FIELDS)), np.int64)
         rows[:, TIME_SHIFT] = gap
         rows[:, PART] = key >> 16 & 15
         rows[:, PITCH] = key >> 9 & 127
         rows[:, DURATION] = LONGEST_DURATION - 1 - (key & 511)
         rows[:, VELOCITY] = (velocity - 1) // VELOCITY_STEP
-        rows[:, MICROTIMING] = microtiming
+        rows[:, MICROTIMING] = late // MICROTIMING_STEP + ON_THE_GRID
         return _with_rests(rows, gap // WAIT)
 
-    def _sorted_notes(self, song: Song) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """Each step, part and pitch once (the longest), as a number that sorts; with velocity and microtiming id.
+    def steps(
+        self, notes: NDArray[Any], drums: NDArray[np.bool_], bar_lines: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The step and the microtiming id of each note, (N,) each, just as `encode` writes them.
 
-        The number's bits: step, 4 of part, 7 of pitch, 9 of how much shorter than the longest duration.
+        ``notes`` is `NOTE` rows in the order of a song, whose part is an index into ``drums`` (parts,), at most 16;
+        ``bar_lines`` are steps. A note that `encode` drops has the step of the one that it keeps.
         """
-        notes = song.notes
-        onset = notes["onset"].astype(np.int64)
-        step = ticks_to_steps(onset)
-        duration = np.clip(ticks_to_steps(notes["duration"]), 1, LONGEST_DURATION)
-        key = ((step << 4 | notes["part"]) << 7 | notes["pitch"]) << 9 | (LONGEST_DURATION - duration)
-        velocity = notes["velocity"].astype(np.int64)
-        microtiming = _MICROTIMING[onset - step * _STEP_TICKS + _STEP_TICKS // 2]
-        if np.any(key[1:] < key[:-1]):
-            order = np.argsort(key, kind="stable")
-            key, velocity, microtiming = key[order], velocity[order], microtiming[order]
-        same = (key[1:] ^ key[:-1]) < 512
-        if same.any():
-            first = np.append(True, ~same)
-            key, velocity, microtiming = key[first], velocity[first], microtiming[first]
-        return key, velocity, microtiming
+        key, late, order = _on_nearest_steps(notes, np.arange(len(notes)))
+        first = _first_of_each(key)
+        nearest = key >> STEP_BIT
+        kept = _notated(key[first], late[first], drums, bar_lines)
+        step = nearest if kept is None else kept[np.cumsum(first) - 1]
+        late = late + (nearest - step) * _STEP_TICKS
+        found, microtiming = np.empty_like(step), np.empty_like(step)
+        found[order] = step
+        microtiming[order] = np.clip(late // MICROTIMING_STEP + ON_THE_GRID, 0, 2 * ON_THE_GRID - 1)
+        return found, microtiming
 
     def onset_steps(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """The step at which each row stands; END and START stand where the row before them does."""
@@ -263,6 +274,44 @@ class NoteStepCodec:
 def program_name(program: int) -> str:
     """The name of a program as `NoteStepCodec.programs` numbers them."""
     return "Drums" if program == DRUM_PROGRAM else PROGRAMS[program]
+
+
+def _on_nearest_steps(
+    notes: NDArray[Any], beside: NDArray[np.int64] | None = None
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Notes as numbers that sort, with the deviation from the nearest step in ticks, and ``beside`` (the velocity).
+
+    The number's bits: nearest step, 4 of part, 7 of pitch, 9 of how much shorter than the longest duration.
+    """
+    onset = notes["onset"].astype(np.int64)
+    step = ticks_to_steps(onset)
+    duration = np.clip(ticks_to_steps(notes["duration"]), 1, LONGEST_DURATION)
+    key = ((step << 4 | notes["part"]) << 7 | notes["pitch"]) << 9 | (LONGEST_DURATION - duration)
+    late = _LATE[onset - step * _STEP_TICKS + _STEP_TICKS // 2]
+    beside = notes["velocity"].astype(np.int64) if beside is None else beside
+    if np.any(key[1:] < key[:-1]):
+        order = np.argsort(key, kind="stable")
+        key, late, beside = key[order], late[order], beside[order]
+    return key, late, beside
+
+
+def _first_of_each(key: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which of the sorted numbers is the first, and longest, of its step, part and pitch."""
+    first = np.ones(len(key), bool)
+    first[1:] = (key[1:] ^ key[:-1]) >= 512
+    return first
+
+
+def _notated(
+    key: NDArray[np.int64], late: NDArray[np.int64], drums: NDArray[np.bool_], bar_lines: NDArray[np.int64]
+) -> NDArray[np.int64] | None:
+    """The step at which each note is notated, or None if all are on their nearest."""
+    part = key >> 16 & 15
+    performed = by_hand(late, part)
+    if not performed.any():
+        return None
+    onset = (key >> STEP_BIT) * _STEP_TICKS + late
+    return notate(onset, part, key >> 9 & 127, drums, bar_lines, performed)
 
 
 def _slot_order(part: Part, index: int) -> tuple[bool, bool, int, int]:

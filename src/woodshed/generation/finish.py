@@ -12,7 +12,6 @@ from woodshed.errors import CodecError
 from woodshed.generation.canvas import DURATION, PITCH, TIMING, VELOCITY, Canvas
 from woodshed.generation.plan import OPEN, SLOT, STEP, STEP_TICKS, Plan
 from woodshed.music import NOTE, Song
-from woodshed.music.units import ticks_to_steps
 
 
 def finish(canvas: Canvas, plan: Plan, rows: NDArray[np.int64], filled: NDArray[np.int64]) -> Song:
@@ -69,7 +68,7 @@ def _replaced(canvas: Canvas, plan: Plan, filled: NDArray[np.int64]) -> NDArray[
     notes = song.notes.copy()
     if not fields.any():
         return notes
-    row = _row_of(song, plan)
+    row = plan.row
     onset = song.notes["onset"].astype(np.int64)
     shift = np.zeros(len(song), np.int64)
     for column, bit in ((2, PITCH), (3, DURATION), (4, VELOCITY), (5, TIMING)):
@@ -92,19 +91,6 @@ def _replaced(canvas: Canvas, plan: Plan, filled: NDArray[np.int64]) -> NDArray[
     return notes
 
 
-def _row_of(song: Song, plan: Plan) -> NDArray[np.int64]:
-    """(notes,) the given row of each of the song's notes, its own or that of its leader; -1 for none."""
-    row = np.full(len(song), -1)
-    row[plan.source] = np.arange(len(plan.source))
-    step = np.minimum(ticks_to_steps(song.notes["onset"]), plan.end - 1)
-    key = (step * max(len(song.parts), 1) + song.notes["part"]) * 128 + song.notes["pitch"]
-    order = np.argsort(key[plan.source], kind="stable")
-    leaders = key[plan.source][order]
-    at = np.minimum(np.searchsorted(leaders, key), max(len(leaders) - 1, 0))
-    found = leaders[at] == key if len(leaders) else np.zeros(len(song), bool)
-    return np.where((row < 0) & found, order[at] if len(leaders) else 0, row)
-
-
 def _new_notes(canvas: Canvas, plan: Plan, rows: NDArray[np.int64]) -> NDArray[Any]:
     """New rows as notes, each within the opening in which its step lies."""
     notes = np.empty(len(rows), NOTE)
@@ -112,7 +98,11 @@ def _new_notes(canvas: Canvas, plan: Plan, rows: NDArray[np.int64]) -> NDArray[A
     notes["pitch"] = rows[:, 2]
     notes["velocity"] = rows[:, 4] * VELOCITY_STEP + 2
     at = rows[:, STEP] * STEP_TICKS
-    onset = at + (rows[:, 5] - ON_THE_GRID) * MICROTIMING_STEP
+    late = (rows[:, 5] - ON_THE_GRID) * MICROTIMING_STEP
+    if canvas.constraints.grid is not None or len(canvas.constraints.chords):
+        # What was asked of a step holds for whoever rounds to the nearest.
+        late = np.clip(late, -(STEP_TICKS // 2), STEP_TICKS // 2 - 1)
+    onset = at + late
     begin, end = _bounds(canvas, notes["part"].astype(np.int64), at)
     onset = np.clip(onset, begin, end - 1)
     notes["onset"] = onset

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from woodshed.bundle import Bundle, note_model
-from woodshed.codecs.note_step import LONGEST_DURATION, MAX_PARTS, MICROTIMING_STEP, ON_THE_GRID, VELOCITY_STEP
+from woodshed.codecs import SIZES, NoteStepCodec
+from woodshed.codecs.note_step import LONGEST_DURATION, MAX_PARTS, MICROTIMING, MICROTIMING_STEP, VELOCITY_STEP
 from woodshed.errors import InfeasibleCanvas, LimitExceeded, OutOfRange
 from woodshed.generation.canvas import DURATION, PITCH, TIMING, VELOCITY, Canvas
 from woodshed.generation.casting import as_known
@@ -54,6 +55,9 @@ class Plan:
     Ascending in step, slot and pitch (an open one counts as what it was), one for each of these as in the codec."""
     source: NDArray[np.int64]
     """(G,) which of the song's notes each is."""
+    row: NDArray[np.int64]
+    """(notes,) the given note of each of the song's notes: itself, or one that the codec cannot tell from it; -1 for
+    none, in a part without a slot."""
     open_parts: NDArray[np.uint16]
     """(end,) bit p: a new note of slot p may start at this step."""
     harmony: NDArray[np.int16]
@@ -91,11 +95,13 @@ def make_plan(bundle: Bundle, canvas: Canvas) -> Plan:
         slot_of[group] = slot
     lines = codec.bar_lines(song)
     end = int(lines[-1])
-    given, source, fields = _given(canvas, slot_of, end)
+    given, source, row, fields = _given(codec, canvas, slot_of, lines)
     polyphony = np.full(MAX_PARTS, PITCHES)
     for slot, owner in enumerate(owners):
         polyphony[slot] = _polyphony(canvas, owner)
-    steps = _open_steps(canvas, slot_of, lines, polyphony)
+    steps = _open_steps(
+        canvas, slot_of, lines, polyphony, np.where(row >= 0, given[row, STEP], 0) if len(given) else row
+    )
     harmony = harmony_of(constraints.chords, end)
     drum_pitches = [int(pitch) for pitch in bundle.style.get("drum_pitches", [])]
     pitched = steps.copy()
@@ -116,6 +122,7 @@ def make_plan(bundle: Bundle, canvas: Canvas) -> Plan:
         end=end,
         given=given,
         source=source,
+        row=row,
         open_parts=(steps.astype(np.uint16) << np.arange(MAX_PARTS, dtype=np.uint16)[:, None]).sum(0, dtype=np.uint16),
         harmony=harmony.state,
         playable=playable,
@@ -134,43 +141,53 @@ def bars_text(lines: NDArray[np.int64], steps: NDArray[np.int64]) -> str:
 
 
 def _given(
-    canvas: Canvas, slot_of: NDArray[np.int64], end: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint8]]:
-    """`Plan.given`, `Plan.source`, and (G,) which fields of each are open.
+    codec: NoteStepCodec, canvas: Canvas, slot_of: NDArray[np.int64], lines: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.uint8]]:
+    """`Plan.given`, `Plan.source`, `Plan.row`, and (G,) which fields of each are open.
 
-    Of notes with the same step, slot and pitch an open one is taken, else the longest. What the grid puts at the
+    Of notes with the same step, slot and pitch an open one is taken, else the longest. What the codec puts at the
     song's end is taken a step before.
     """
     song, fields = canvas.song, canvas.fields
     seen = np.flatnonzero(slot_of[song.notes["part"]] >= 0)
     notes, fields = song.notes[seen], fields[seen]
-    onset = notes["onset"].astype(np.int64)
-    step = np.minimum(ticks_to_steps(onset), end - 1)
-    late = np.rint((onset - step * STEP_TICKS) / MICROTIMING_STEP).astype(np.int64) + ON_THE_GRID
+    drums = np.zeros(MAX_PARTS, bool)
+    drums[[slot for slot, part in zip(slot_of, song.parts, strict=False) if slot >= 0 and part.is_drum]] = True
+    notes["part"] = slot_of[notes["part"]]
+    step, microtiming = codec.steps(notes, drums, lines)
+    last = int(lines[-1]) - 1
+    over = np.maximum(step - last, 0) * STEP_TICKS // MICROTIMING_STEP
     rows = np.stack(
         (
-            step,
-            slot_of[notes["part"]],
+            np.minimum(step, last),
+            notes["part"].astype(np.int64),
             notes["pitch"].astype(np.int64),
             np.clip(ticks_to_steps(notes["duration"]), 1, LONGEST_DURATION) - 1,
             (notes["velocity"].astype(np.int64) - 1) // VELOCITY_STEP,
-            np.clip(late, 0, 2 * ON_THE_GRID - 1),
+            np.minimum(microtiming + over, SIZES[MICROTIMING] - 1),
         ),
         axis=1,
     )
     key = (rows[:, STEP] * MAX_PARTS + rows[:, SLOT]) * PITCHES + rows[:, 2]
     order = np.lexsort((-rows[:, 3], fields == 0, key))
-    order = order[np.diff(key[order], prepend=-1) > 0]
+    first = np.diff(key[order], prepend=-1) > 0
+    row = np.full(len(song), -1)
+    row[seen[order]] = np.cumsum(first) - 1
+    order = order[first]
     rows, fields = rows[order], fields[order]
     for column, bit in ((2, PITCH), (3, DURATION), (4, VELOCITY), (5, TIMING)):
         rows[(fields & bit) > 0, column] = OPEN
-    return rows, seen[order], fields
+    return rows, seen[order], row, fields
 
 
 def _open_steps(
-    canvas: Canvas, slot_of: NDArray[np.int64], lines: NDArray[np.int64], polyphony: NDArray[np.int64]
+    canvas: Canvas,
+    slot_of: NDArray[np.int64],
+    lines: NDArray[np.int64],
+    polyphony: NDArray[np.int64],
+    notated: NDArray[np.int64],
 ) -> NDArray[np.bool_]:
-    """(16, end) where new notes may start.
+    """(16, end) where new notes may start. ``notated`` (notes,) is the step of each of the song's notes.
 
     Raises:
         InfeasibleCanvas: for an opening that the meter, the grid or fixed notes leave no place in.
@@ -191,17 +208,23 @@ def _open_steps(
         steps &= on_grid(grid, lines)
         _check_room(canvas, lines, spans, steps, f"no step of the grid {grid} lies in it; choose a finer grid")
     for slot in np.unique(spans[:, 0][polyphony[spans[:, 0]] < PITCHES]):
-        steps[slot] &= _sounding(canvas, slot_of, int(slot), end) < polyphony[slot]
+        steps[slot] &= _sounding(canvas, slot_of, int(slot), notated, end) < polyphony[slot]
     most = "its fixed notes already sound as many at once as its polyphony allows; raise it, or open those notes"
     _check_room(canvas, lines, spans, steps, most)
     return steps
 
 
-def _sounding(canvas: Canvas, slot_of: NDArray[np.int64], slot: int, end: int) -> NDArray[np.int64]:
-    """(end,) how many of a slot's given notes sound at each step; one whose length is open, only where it starts."""
+def _sounding(
+    canvas: Canvas, slot_of: NDArray[np.int64], slot: int, notated: NDArray[np.int64], end: int
+) -> NDArray[np.int64]:
+    """(end,) how many of a slot's given notes sound at each step; one whose length is open, only where it starts.
+
+    A note sounds from the step at which it is notated, or that at which it is played if it is early.
+    """
     mine = slot_of[canvas.song.notes["part"]] == slot
     notes = canvas.song.notes[mine]
-    first = np.minimum(ticks_to_steps(notes["onset"]), end - 1)
+    first = np.minimum(ticks_to_steps(notes["onset"]), notated[mine])
+    first = np.minimum(first, end - 1)
     stop = np.maximum(-(-canvas.song.ends[mine] // STEP_TICKS), first + 1)
     stop = np.where((canvas.fields[mine] & DURATION) > 0, first + 1, np.minimum(stop, end))
     turns = np.bincount(first, minlength=end + 1) - np.bincount(stop, minlength=end + 1)
