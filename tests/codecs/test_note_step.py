@@ -83,12 +83,12 @@ def test_a_pitch_cannot_start_twice_on_one_step_in_one_part() -> None:
 
 def test_a_worked_example_gives_these_ids() -> None:
     parts = (Part("Drums", 0, True), Part("Bass", 33))
-    song = Song.make([(0, 0, 40, 36, 100), (1, 12, 480, 40, 90), (1, 12 + 193 * 40, 240, 43, 127)], parts)
+    song = Song.make([(0, 0, 40, 36, 100), (1, 12, 480, 40, 90), (1, 12 + 195 * 40, 240, 43, 127)], parts)
     assert CODEC.encode(song).tolist() == [
         [0, 0, 36, 0, 24, 16],  # kick, one step long
         [0, 1, 40, 11, 22, 19],  # bass, together with it, 12 ticks late, a quarter long
         [192, 0, 0, 0, 0, 0],  # WAIT: 192 steps of rest
-        [1, 1, 43, 5, 31, 19],  # bass
+        [3, 1, 43, 5, 31, 19],  # bass
         [193, 0, 0, 0, 0, 0],  # END
     ]
 

@@ -28,10 +28,21 @@ NEAR = 4
 """A note within so many ticks of a step is on it as a machine plays."""
 GRIDS = ((0, 3, 6, 9), (0, 4, 8), (0, 2, 4, 6, 8, 10), tuple(range(12)))
 """Steps of a beat: sixteenths, eighth triplets, sixteenth triplets, and what no other grid explains."""
-PENALTY = np.array([0.0, 8.0, 16.0, 24.0])
-"""Ticks of mean deviation by which a grid must be better than sixteenths."""
+PENALTY = np.array([[0.0, 8.0, 16.0, 34.0], [8.0, 0.0, 16.0, 34.0]])
+"""Ticks of mean deviation that each grid must make up for, where the beats around are straight, and in triplets."""
+AROUND = 16
+"""Beats before and after that say whether a beat is in triplets: a shuffle is heard over bars, not in one beat."""
+TELLING = 8.0
+"""A beat says at most so much, in ticks of mean deviation, of whether the music is in triplets."""
 DRUMS_LEAD = 3.0
 """A drum hit says as much about the grid of a beat as so many other notes."""
+
+AGREEING = 0.3
+"""How long the mean of all onsets of a part, as places on a circle of radius 1, must be to say that it is late."""
+FEW = 16
+"""So many notes say whether a part is late."""
+LATE_AT_MOST = 20
+"""Ticks by which a part as a whole is taken to be early or late at most."""
 
 
 def _readings() -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -93,13 +104,34 @@ def notate(
         performed = by_hand(onset_ticks - nearest * STEP_TICKS, part)
     if not performed.any():
         return nearest
-    beats = _beats(bar_lines, int(nearest.max(initial=0)))
-    beat = np.searchsorted(beats, nearest, side="right") - 1
+    meant = np.maximum(onset_ticks - np.where(performed, _lateness(onset_ticks, part), 0)[part], 0)
+    meant_step = ticks_to_steps(meant)
+    beats = _beats(bar_lines, int(meant_step.max()))
+    beat = np.searchsorted(beats, meant_step, side="right") - 1
     length = np.diff(beats)[beat]
-    place = (onset_ticks - beats[beat] * STEP_TICKS + HALF_STEP) // UNIT
+    place = (meant - beats[beat] * STEP_TICKS + HALF_STEP) // UNIT
     grid = _grids(beat, length, place, np.where(drums, DRUMS_LEAD, 1.0)[part])
-    steps = np.where(performed[part], beats[beat] + _STEP[grid[beat], length, place], nearest)
-    return _apart(steps, nearest, onset_ticks, part << 7 | pitch)
+    steps = beats[beat] + _STEP[grid[beat], length, place]
+    late = onset_ticks - steps * STEP_TICKS
+    steps = np.where(performed[part] & (late >= EARLIEST) & (late <= LATEST), steps, nearest)
+    return _apart(steps, nearest, meant, part << 7 | pitch)
+
+
+def _lateness(onset_ticks: NDArray[np.int64], part: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(parts,) by how many ticks each part is late as a whole, negative if early: a drummer pushes, a bass lays back.
+
+    It is where on a circle of one sixteenth (or one triplet eighth, if onsets agree better on that) the mean onset
+    lies; 0 for parts of few notes and for those whose onsets do not agree.
+    """
+    count = np.bincount(part)
+    agree, late = np.full(len(count), AGREEING), np.zeros(len(count))
+    for period in (STEP_TICKS * 3, STEP_TICKS * 4):
+        turn = np.exp(2j * np.pi * np.arange(0, period, UNIT) / period)[onset_ticks % period // UNIT]
+        mean = (np.bincount(part, turn.real) + 1j * np.bincount(part, turn.imag)) / np.maximum(count, 1)
+        better = (np.abs(mean) > agree) & (count >= FEW)
+        late[better] = np.angle(mean[better]) / (2 * np.pi) * period
+        agree[better] = np.abs(mean[better])
+    return np.clip(np.rint(late / UNIT).astype(np.int64) * UNIT, -LATE_AT_MOST, LATE_AT_MOST)
 
 
 def _beats(bar_lines: NDArray[np.int64], last: int) -> NDArray[np.int64]:
@@ -119,7 +151,10 @@ def _grids(
     """(beats,) the grid of each: the least mean deviation plus penalty."""
     total = np.maximum(np.bincount(beat, weight), 1e-9)
     cost = np.stack([np.bincount(beat, weight * off[length, place]) / total for off in _OFF])
-    chosen: NDArray[np.int64] = (cost + PENALTY[:, None]).argmin(0)
+    says = np.concatenate(([0.0], np.cumsum(np.clip(cost[0] - cost[1], -TELLING, TELLING))))
+    here = np.arange(len(total))
+    in_triplets = says[np.minimum(here + AROUND + 1, len(total))] > says[np.maximum(here - AROUND, 0)]
+    chosen: NDArray[np.int64] = (cost + PENALTY[in_triplets.astype(np.int64)].T).argmin(0)
     return chosen
 
 

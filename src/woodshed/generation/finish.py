@@ -82,7 +82,7 @@ def _replaced(canvas: Canvas, plan: Plan, filled: NDArray[np.int64]) -> NDArray[
             notes["velocity"][mine] = value * VELOCITY_STEP + 2
         else:
             leader = onset[plan.source[row[mine]]]
-            shift[mine] = filled[row[mine], STEP] * STEP_TICKS + (value - ON_THE_GRID) * MICROTIMING_STEP - leader
+            shift[mine] = filled[row[mine], STEP] * STEP_TICKS + _lateness(canvas, value) - leader
     timed = (fields & TIMING) > 0
     latest = np.maximum(song.length - np.where((fields & DURATION) > 0, 1, notes["duration"].astype(np.int64)), 0)
     notes["onset"][timed] = np.clip(onset + shift, 0, np.minimum(latest, song.length - 1))[timed]
@@ -98,16 +98,23 @@ def _new_notes(canvas: Canvas, plan: Plan, rows: NDArray[np.int64]) -> NDArray[A
     notes["pitch"] = rows[:, 2]
     notes["velocity"] = rows[:, 4] * VELOCITY_STEP + 2
     at = rows[:, STEP] * STEP_TICKS
-    late = (rows[:, 5] - ON_THE_GRID) * MICROTIMING_STEP
-    if canvas.constraints.grid is not None or len(canvas.constraints.chords):
-        # What was asked of a step holds for whoever rounds to the nearest.
-        late = np.clip(late, -(STEP_TICKS // 2), STEP_TICKS // 2 - 1)
-    onset = at + late
+    onset = at + _lateness(canvas, rows[:, 5])
     begin, end = _bounds(canvas, notes["part"].astype(np.int64), at)
     onset = np.clip(onset, begin, end - 1)
     notes["onset"] = onset
     notes["duration"] = np.minimum((rows[:, 3] + 1) * STEP_TICKS, canvas.song.length - onset)
     return notes
+
+
+def _lateness(canvas: Canvas, microtiming: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Ticks after their steps at which notes start.
+
+    Where a grid or chords are asked for, notes stay nearest to their steps: whoever rounds finds what was asked for.
+    """
+    late = (microtiming - ON_THE_GRID) * MICROTIMING_STEP
+    if canvas.constraints.grid is not None or len(canvas.constraints.chords):
+        late = np.clip(late, -(STEP_TICKS // 2), STEP_TICKS // 2 - 1)
+    return late
 
 
 def _bounds(

@@ -99,9 +99,8 @@ def make_plan(bundle: Bundle, canvas: Canvas) -> Plan:
     polyphony = np.full(MAX_PARTS, PITCHES)
     for slot, owner in enumerate(owners):
         polyphony[slot] = _polyphony(canvas, owner)
-    steps = _open_steps(
-        canvas, slot_of, lines, polyphony, np.where(row >= 0, given[row, STEP], 0) if len(given) else row
-    )
+    notated = np.append(given[:, STEP], 0)[row]
+    steps = _open_steps(canvas, slot_of, lines, polyphony, notated)
     harmony = harmony_of(constraints.chords, end)
     drum_pitches = [int(pitch) for pitch in bundle.style.get("drum_pitches", [])]
     pitched = steps.copy()
