@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from woodshed.generation.canvas import Canvas
-from woodshed.generation.choose import Faults, _expected_density, best_of, faults
+from woodshed.generation.canvas import Canvas, Opening
+from woodshed.generation.choose import Faults, _expected_density, best_of, faults, open_notes, ranked
 from woodshed.music import Part, Song
 
 PARTS = [Part("Drums", 0, True), Part("Bass", 33)]
@@ -98,3 +98,27 @@ def test_songs_of_one_instrument_each_tell_how_dense_it_is() -> None:
     style = {"notes_per_bar": 4.0, "songs": 400, "arrangements": [{}] * 64, "instruments": instruments}
     song = Song(parts=(Part("Flute", 73),), length=8 * 1920)
     assert _expected_density(song, Canvas(song, 0, (0,)), style) == pytest.approx(4.0)
+
+
+def test_of_several_the_likeliest_comes_first_and_copies_of_it_last() -> None:
+    songs = [play(pitches=(50, 52, 53, 55, 57)), play(), play(), play(pitches=(28, 31, 33, 35, 36))]
+    blanks = [canvas()] * 4
+    order = ranked(songs, [0.9, 0.2, 0.3, 1.0], blanks, STYLE, 4)
+    assert order[0] == 1
+    assert order[3] == 2  # note for note the first
+    assert ranked(songs, [0.9, 0.2, 0.3, 1.0], blanks, STYLE, 1) == [0]  # of equals the first
+
+
+def test_what_has_more_faults_than_most_is_not_kept() -> None:
+    songs = [play(bass=False), play(), play(pitches=(28, 31, 33, 35, 36)), play(bass=False)]
+    assert sorted(ranked(songs, [0.1, 2.0, 2.0, 0.1], [canvas()] * 4, STYLE, 2)) == [1, 2]
+
+
+def test_only_what_was_open_is_judged() -> None:
+    opened = Canvas(play(), openings=(Opening(1, 1920, 3840),))
+    notes = open_notes(play(), opened)
+    assert set(notes["part"].tolist()) == {1}
+    assert (notes["onset"].min(), notes["onset"].max()) == (1920, 3600)
+    assert faults(play(), opened, STYLE) == Faults()
+    silent = play().replace(notes=play().notes[play().notes["part"] == 0])
+    assert faults(silent, opened, STYLE).silent == 1.0  # though its drums play

@@ -218,6 +218,19 @@ def test_soft_chords_favour_their_tones_and_forbid_nothing(band_song: Song) -> N
     assert set((np.flatnonzero(plan.playable[state, 2]) % 12).tolist()) == {0, 2, 4, 5, 7, 9, 11}
 
 
+def test_a_key_that_is_not_strict_leaves_all_pitches_and_favours_its_own(band_song: Song) -> None:
+    canvas = continuation_canvas(band_song, 2)
+    plan = _plan(canvas, key=Key(0, "major"), strict_key=False, pitch_ranges={})
+    assert plan.playable[0, 1].all()
+    pulled = plan.favoured[0] > 0
+    assert np.flatnonzero(pulled).tolist() == [0, 2, 4, 5, 7, 9, 11]
+    chords = _chords("C#", canvas.song)
+    both = _plan(canvas, key=Key(0, "major"), strict_key=False, chords=chords, strict_chords=False, chord_pull=1.0)
+    state = int(both.harmony[-1])
+    assert both.favoured[state, 1] == 1.0  # of the chord alone
+    assert both.favoured[state, 5] == pytest.approx(1.0 + plan.favoured[0, 5])  # of both
+
+
 def test_no_chord_is_in_force_before_the_first(band_song: Song) -> None:
     chords = np.array([(5 * BAR + 960, 9, 1, 9)], CHORD)
     plan = _plan(continuation_canvas(band_song, 2), chords=chords)

@@ -1,8 +1,8 @@
-"""Which of several answers to keep: a few things that no listener wants, counted.
+"""Which of several answers to keep: a few things that no listener wants, counted; and how alike answers are.
 
 `faults` adds up, over the open part of a canvas, what is wrong with an answer; `best_of` takes the least, and
-of equals the first. Nothing here is chance, and nothing rewards likeness to the training songs but for how
-many notes a bar has.
+of equals the first. `ranked` keeps several that differ. Nothing here is chance, and nothing rewards likeness to the
+training songs but for how many notes a bar has.
 
 ========== ====== ==========================================================================
 fault      weight counted as
@@ -15,6 +15,11 @@ density    1      octaves (factors of two) by which notes per bar differ from th
 ========== ====== ==========================================================================
 
 The weights are ours: a silent part is worse than a dull one.
+
+Source:
+    Of several answers each next one is taken by maximal marginal relevance: Carbonell and Goldstein, "The use of MMR,
+    diversity-based reranking" (1998). Relevance is the place in an order by likelihood, likeness the share of the notes
+    of two answers that are the same (Jaccard).
 """
 
 from __future__ import annotations
@@ -31,7 +36,10 @@ from woodshed.codecs.note_step import DRUM_PROGRAM
 from woodshed.generation.canvas import Canvas, nearest_program
 from woodshed.music import Song
 from woodshed.music.meter import bar_of
+from woodshed.music.units import ticks_to_steps
 
+DIVERSITY = 0.7
+"""What unlikeness counts for when several answers are kept; the rest is likelihood."""
 LONGEST_RUN = 32
 """Notes of one pitch in a row: two bars of sixteenths, which rock and metal do play."""
 REPEATED_BARS = 0.75
@@ -59,12 +67,70 @@ def best_of(songs: Sequence[Song], canvas: Canvas, style: Mapping[str, Any]) -> 
     return int(np.argmin([round(faults(song, canvas, style).total, 9) for song in songs]))
 
 
+def ranked(
+    songs: Sequence[Song], nats: Sequence[float], canvases: Sequence[Canvas], style: Mapping[str, Any], count: int
+) -> list[int]:
+    """The indices of ``count`` answers, each to its own canvas: likely ones that differ, with few faults.
+
+    Only the half with the fewest faults (or ``count``, if that is more) is looked at. The likeliest of these with the
+    fewest faults is the first, and each next is a trade of likelihood for being unlike all before it, see `DIVERSITY`.
+    One alone is `best_of`.
+
+    ``nats`` are those of each answer per note; fewer is likelier.
+    """
+    total = np.array([round(faults(*pair, style).total, 9) for pair in zip(songs, canvases, strict=True)])
+    if count == 1:
+        return [int(total.argmin())]
+    eligible = np.argsort(total, kind="stable")[: max(count, len(total) // 2)]
+    likely = np.empty(len(eligible))
+    likely[np.argsort(np.asarray(nats)[eligible], kind="stable")] = np.linspace(1, 0, len(eligible))
+    cells = [_cells(songs[index], canvases[index]) for index in eligible]
+    first = int(np.where(total[eligible] == total.min(), likely, -1.0).argmax())
+    chosen, unlike = [first], np.ones(len(eligible))
+    while len(chosen) < count:
+        unlike = np.minimum(unlike, [_distance(cells[chosen[-1]], other) for other in cells])
+        merit = (1 - DIVERSITY) * likely + DIVERSITY * unlike
+        merit[chosen] = -1.0
+        chosen.append(int(merit.argmax()))
+    return [int(eligible[index]) for index in chosen]
+
+
+def open_notes(song: Song, canvas: Canvas) -> NDArray[Any]:
+    """The notes of an answer that start where its canvas was open, or from there on if only fields were."""
+    notes = song.notes
+    if not canvas.spans:
+        return notes[(notes["onset"] >= canvas.open_from) & np.isin(notes["part"], canvas.open_parts)]
+    inside = np.zeros(len(notes), bool)
+    for part in canvas.open_parts:
+        spans = sorted((span.begin, span.end) for span in canvas.spans if span.part == part)
+        if spans:
+            begins, ends = np.array(spans, np.int64).T
+            at = np.searchsorted(begins, notes["onset"], side="right") - 1
+            inside |= (notes["part"] == part) & (at >= 0) & (notes["onset"] < ends[at])
+    return notes[inside]
+
+
+def _cells(song: Song, canvas: Canvas) -> NDArray[np.int64]:
+    """One number for each step, instrument and pitch that an answer plays; ascending."""
+    notes = open_notes(song, canvas)
+    instrument = np.array([DRUM_PROGRAM if part.is_drum else part.program for part in song.parts], np.int64)
+    return np.unique((ticks_to_steps(notes["onset"]) * 256 + instrument[notes["part"]]) * 128 + notes["pitch"])
+
+
+def _distance(one: NDArray[np.int64], other: NDArray[np.int64]) -> float:
+    """1 less the share of two answers' notes that both have; 0 between two silences."""
+    both = len(np.intersect1d(one, other, assume_unique=True))
+    either = len(one) + len(other) - both
+    return 1 - both / either if either else 0.0
+
+
 def faults(song: Song, canvas: Canvas, style: Mapping[str, Any]) -> Faults:
     """What is wrong with one answer to a canvas."""
-    notes = song.notes[song.notes["onset"] >= canvas.open_from]
+    notes = open_notes(song, canvas)
     lines = song.bar_lines()
-    lines = lines[np.searchsorted(lines, canvas.open_from) :]
-    bars = max(len(lines) - 1, 1)
+    lines = lines[max(int(np.searchsorted(lines, canvas.open_from, side="right")) - 1, 0) :]
+    last = max((span.end for span in canvas.spans), default=song.length)
+    lines = lines[: max(int(np.searchsorted(lines, last)), 1) + 1]
     silent = len(set(canvas.open_parts) - set(notes["part"].tolist())) / max(len(canvas.open_parts), 1)
     if not len(notes) or len(lines) < 2:
         return Faults(silent=silent, empty=1.0)
@@ -75,15 +141,22 @@ def faults(song: Song, canvas: Canvas, style: Mapping[str, Any]) -> Faults:
         empty=_empty(song, lines),
         drone=_drone(pitched),
         stuck=max(_repeated_bars(pitched, lines) - REPEATED_BARS, 0.0) * 4,
-        density=_density(len(notes) / bars, _expected_density(song, canvas, style)),
+        density=_density(len(notes) / _open_bars(canvas, lines), _expected_density(song, canvas, style)),
     )
+
+
+def _open_bars(canvas: Canvas, lines: NDArray[np.int64]) -> float:
+    """In how many bars a part is open, on average over the open parts; all of ``lines`` if only fields are."""
+    opened = sum(span.end - span.begin for span in canvas.spans) / max(len(canvas.open_parts), 1)
+    bars = len(lines) - 1
+    return opened * bars / float(lines[-1] - lines[0]) if opened else float(bars)
 
 
 def _empty(song: Song, lines: NDArray[np.int64]) -> float:
     """Share of the bars in which nothing sounds."""
-    onset, end = song.notes["onset"].astype(np.int64), song.ends
-    sounding = (onset[:, None] < lines[None, 1:]) & (end[:, None] > lines[None, :-1])  # (notes, bars)
-    return float((~sounding.any(0)).mean())
+    begun = np.searchsorted(np.sort(song.notes["onset"]), lines[1:], side="left")
+    over = np.searchsorted(np.sort(song.ends), lines[:-1], side="right")
+    return float((begun == over).mean())
 
 
 def _drone(notes: NDArray[Any]) -> float:
@@ -102,12 +175,12 @@ def _repeated_bars(notes: NDArray[Any], lines: NDArray[np.int64]) -> float:
     bars = len(lines) - 1
     if bars < 3:
         return 0.0
+    notes = np.sort(notes, order="onset")
     bar = bar_of(notes["onset"].astype(np.int64), lines)
     place = notes["onset"].astype(np.int64) - lines[bar]
-    cells = [
-        frozenset(zip(*(column[bar == b].tolist() for column in (notes["part"], place, notes["pitch"])), strict=True))
-        for b in range(bars)
-    ]
+    rows = list(zip(notes["part"].tolist(), place.tolist(), notes["pitch"].tolist(), strict=True))
+    at = np.searchsorted(bar, np.arange(bars + 1)).tolist()
+    cells = [frozenset(rows[begin:end]) for begin, end in pairwise(at)]
     return float(np.mean([before == after != frozenset() for before, after in pairwise(cells)]))
 
 

@@ -18,7 +18,8 @@ GRIDS = {
     "1/1": 48, "1/2": 24, "1/4": 12, "1/8": 6, "1/16": 3, "1/2T": 16, "1/4T": 8, "1/8T": 4, "1/16T": 2, "1/32T": 1,
 }  # fmt: skip
 """Name of a rhythm grid (T: triplet) -> steps, 12 to the quarter note."""
-CHORD_PULL = 2.0
+CHORD_PULL, KEY_PULL = 2.0, 2.3
+"""Log-odds; tones outside a key that is not strict are ten times less likely."""
 
 
 def _no_chords() -> NDArray[Any]:
@@ -29,7 +30,7 @@ def _no_chords() -> NDArray[Any]:
 
 @dataclass(frozen=True, eq=False)
 class Constraints:
-    """What every open note obeys, always; only chords that are not strict, and levels, are leanings.
+    """What every open note obeys, always; only a key or chords that are not strict, and levels, are leanings.
 
     Empty means anything goes. Drums obey no key and no chord.
     """
@@ -52,6 +53,8 @@ class Constraints:
     """What chord tones gain in log-odds where chords are not strict."""
     levels: dict[str, tuple[int | None, ...]] = field(default_factory=dict)
     """One of `CONTROLS` -> the level that is asked of each bar of the song, 0-11, None as it comes; one for all."""
+    strict_key: bool = True
+    """Whether pitched parts play nothing outside the key; else its tones gain `KEY_PULL`."""
 
 
 def grid_units(text: str) -> tuple[int, ...]:

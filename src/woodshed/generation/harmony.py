@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from woodshed.codecs.note_step import MAX_PARTS
 from woodshed.errors import InfeasibleCanvas, OutOfRange
-from woodshed.generation.constraints import Constraints
+from woodshed.generation.constraints import KEY_PULL, Constraints
 from woodshed.music import NO_CHORD, Part, part_name
 from woodshed.music.chord_sheet import chord_tones, chords_at, name_of
 from woodshed.music.units import ticks_to_steps
@@ -65,7 +65,7 @@ def playable_pitches(
     pitches = np.arange(PITCHES)
     table = np.zeros((len(harmony.tones), MAX_PARTS, PITCHES), bool)
     tonal = np.ones((len(harmony.tones), PITCHES), bool)
-    if constraints.key is not None:
+    if constraints.key is not None and constraints.strict_key:
         tonal &= np.isin(pitches % 12, constraints.key.pitch_classes)
     if constraints.strict_chords:
         tonal &= harmony.tones[:, pitches % 12]
@@ -83,9 +83,12 @@ def playable_pitches(
 
 
 def favoured_tones(harmony: Harmony, constraints: Constraints) -> NDArray[np.float32]:
-    """(S, 12) what each pitch class gains in log-odds: the tones of chords that are not strict."""
+    """(S, 12) what each pitch class gains in log-odds: the tones of chords, and of a key, that are not strict."""
     pulled = harmony.tones & ~harmony.tones.all(1, keepdims=True) & (not constraints.strict_chords)
-    return np.where(pulled, np.float32(constraints.chord_pull), np.float32(0))
+    table = np.where(pulled, np.float32(constraints.chord_pull), np.float32(0))
+    if constraints.key is not None and not constraints.strict_key:
+        table[:, list(constraints.key.pitch_classes)] += np.float32(KEY_PULL)
+    return table
 
 
 def why_silent(
@@ -104,7 +107,7 @@ def why_silent(
         known = [f"what the bundle knows ({', '.join(map(str, drum_pitches))})"] if drum_pitches else []
         asked = [*asked, *known]
         return InfeasibleCanvas(f"{name}: no drum lies in {' and in '.join(asked)} ({bars}); choose other drums")
-    if constraints.key is not None:
+    if constraints.key is not None and constraints.strict_key:
         asked.append(str(constraints.key))
         remedies.append("change the key")
     if constraints.strict_chords and harmony.names[state]:
