@@ -119,10 +119,10 @@ def our_parameters() -> tuple[int, int]:
     """All parameters of our model, and those outside its embedding tables."""
     from torch import nn
 
-    from woodshed.models.note_transformer import NoteTransformer, NoteTransformerConfig
+    from woodshed.models.note_model import NoteModel, NoteModelConfig
     from woodshed.recipes.recipe import load_recipe
 
-    model = NoteTransformer(NoteTransformerConfig(**load_recipe("band").model))
+    model = NoteModel(NoteModelConfig(**load_recipe("band").model))
     whole = sum(p.numel() for p in model.parameters())
     tables = sum(module.weight.numel() for module in model.modules() if isinstance(module, nn.Embedding))
     return whole, whole - tables

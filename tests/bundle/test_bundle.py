@@ -11,13 +11,13 @@ import torch
 from woodshed.bundle import Bundle, load_bundle, save_bundle
 from woodshed.codecs import NoteStepCodec
 from woodshed.errors import BundleError, BundleTooNew, FileError
-from woodshed.models.note_transformer import NoteTransformer, NoteTransformerConfig
+from woodshed.models.note_model import NoteModel, NoteModelConfig
 
 
 @pytest.fixture
 def saved(tmp_path: Path) -> Path:
     """A folder with a tiny bundle."""
-    model = NoteTransformer(NoteTransformerConfig(width=16, layers=1, heads=2, head_width=8, window=16))
+    model = NoteModel(NoteModelConfig(width=16, layers=1, head_width=8))
     bundle = Bundle(model, NoteStepCodec(), style={"bpm": 140.0}, training={"songs": 3, "held_out_nats_per_note": 2.5})
     save_bundle(bundle, tmp_path / "b")
     return tmp_path / "b"
@@ -67,7 +67,7 @@ def test_weights_of_another_size_are_refused(saved: Path) -> None:
 @pytest.mark.parametrize(
     ("section", "value"),
     [
-        ("model", {"name": "note-transformer", "width": 10**9, "layers": 1, "heads": 2, "head_width": 8, "window": 16}),
+        ("model", {"name": "note-model", "width": 10**9, "layers": 1, "head_width": 8}),
         ("model", {"name": "other"}),
         ("codec", {"name": "note-step", "version": 99}),
         ("vocabulary", {}),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import numpy as np
 import pytest
 import torch
@@ -14,7 +13,7 @@ from woodshed.codecs.note_step import END, LONGEST_SHIFT, PITCH, START_ROW, TIME
 from woodshed.codecs.past import new_past
 from woodshed.codecs.study import ALL_OPEN, row_inputs, with_openness
 from woodshed.generation.canvas import Canvas
-from woodshed.generation.engine import FINISHED, Scene, Stream, new_stream, play_rows, weights_of
+from woodshed.generation.engine import FINISHED, Stream, new_stream, play_rows, weights_of
 from woodshed.generation.fill import ALL_ROWS, lay_out
 from woodshed.generation.filters import Sampling, numbers_of
 from woodshed.generation.plan import Plan, make_plan
@@ -97,6 +96,8 @@ def test_the_nats_of_what_was_drawn_are_those_of_the_torch_model() -> None:
     for field, logits in enumerate(_logits(bundle, plan, rows)):
         told = rows[:, TIME_SHIFT] <= (WAIT if field == TIME_SHIFT else LONGEST_SHIFT)
         masked = torch.from_numpy(np.where(_allowed(field, rows, plan), logits, -np.inf)[told])
-        total -= float(torch.log_softmax(masked, 1)[torch.arange(len(masked)), torch.from_numpy(rows[told, field])].sum())
+        total -= float(
+            torch.log_softmax(masked, 1)[torch.arange(len(masked)), torch.from_numpy(rows[told, field])].sum()
+        )
     # The last draw, which ended the canvas, is in the player's sum alone.
     assert stream.nats[0] == pytest.approx(total, rel=1e-3, abs=8)

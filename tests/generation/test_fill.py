@@ -10,14 +10,13 @@ import torch
 
 from woodshed.bundle import Bundle
 from woodshed.codecs import NoteStepCodec
-from woodshed.codecs.inputs import row_inputs
 from woodshed.errors import InfeasibleCanvas, OutOfRange, UnknownName
 from woodshed.formats import read_midi, write_midi
-from woodshed.generation import filters
 from woodshed.generation.canvas import Canvas, Constraints, blank_canvas, continuation_canvas
-from woodshed.generation.fill import fill, shorten
+from woodshed.generation.fill import fill
+from woodshed.generation.finish import shorten
 from woodshed.generation.filters import Sampling
-from woodshed.models.note_transformer import Hints, Inputs, NoteTransformer, NoteTransformerConfig
+from woodshed.models.note_model import NoteModel, NoteModelConfig
 from woodshed.music import CONTROL, NOTE, TEMPO, Key, Marker, Meter, Part, Song, parse_part
 
 BAND = [parse_part("drums"), Part("Bass", 33), Part("Guitar", 30)]
@@ -34,7 +33,7 @@ def bundle() -> Bundle:
     """An untrained model: as wild as can be, so that only the constraints hold it."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        model = NoteTransformer(NoteTransformerConfig(width=16, layers=1, heads=2, head_width=8, window=32))
+        model = NoteModel(NoteModelConfig(width=16, layers=1, head_width=8))
     with torch.no_grad():
         model.head_out[0].bias[:13] += 4  # but with short time shifts, so that bars are full
     return Bundle(model.eval(), NoteStepCodec(), style=STYLE)
@@ -105,39 +104,6 @@ def test_a_continuation_of_unknown_instruments_keeps_them(bundle: Bundle) -> Non
     played = _play(bundle, continuation_canvas(song, 1))[0]
     assert played.parts == song.parts
     assert set(played.notes["part"].tolist()) <= {1, 2}
-
-
-def test_playing_costs_what_the_model_says_the_song_costs(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One step at a time sees exactly what one pass over the finished rows sees."""
-    seen: list[np.ndarray] = []
-    played: list[np.ndarray] = []
-
-    def choose(logits: np.ndarray, *rest: object) -> np.ndarray:
-        seen.append(logits[0].copy())
-        return filters.choose(logits, *rest)  # type: ignore[arg-type]
-
-    def finish(bundle: Bundle, canvas: Canvas, view: object, rows: np.ndarray, onsets: np.ndarray) -> Song:
-        played.extend((rows, onsets))
-        return canvas.song
-
-    monkeypatch.setattr("woodshed.generation.fill.choose", choose)
-    monkeypatch.setattr("woodshed.generation.fill._finish", finish)
-    canvas = _canvas(bundle, bars=4)
-    song = _play(bundle, Canvas(canvas.song, 0, canvas.open_parts), seed=5)[0]
-    rows, onsets = played
-    lines, programs = bundle.codec.bar_lines(song), bundle.codec.programs(song)
-    hints = row_inputs(bundle.codec, rows, onsets, lines, programs)
-    inputs = Inputs(*(torch.from_numpy(array)[None] for array in hints))
-    model, steps = bundle.model, 12
-    with torch.no_grad():
-        hidden = model.head_in(model.states(inputs.rows[:, :-1], inputs.places[:, :-1], inputs.programs))
-        for field in range(6):
-            told = Hints(inputs.expected[:, :, field], inputs.records[:, :, field], inputs.anchors, inputs.tallies)
-            full = model.head(field, hidden, inputs.rows[:, 1:], inputs.places[:, 1:], inputs.programs, told)[0].numpy()
-            for row in range(steps):
-                stepped = seen[row * 6 + field]
-                possible = np.isfinite(stepped)
-                assert np.allclose(stepped[possible], full[row][possible], atol=1e-4)
 
 
 def test_by_default_a_learned_line_up_plays_at_its_tempo(bundle: Bundle) -> None:

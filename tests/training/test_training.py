@@ -15,7 +15,7 @@ from woodshed.bundle import Bundle, load_bundle
 from woodshed.codecs import NoteStepCodec
 from woodshed.codecs.note_step import DURATION, END, PITCH, TIME_SHIFT
 from woodshed.errors import BundleError, CorpusError, OutOfRange
-from woodshed.models.note_transformer import NoteTransformer, NoteTransformerConfig
+from woodshed.models.note_model import NoteModel, NoteModelConfig
 from woodshed.music import Part, Song
 from woodshed.training.checkpoints import Progress, latest_checkpoint, load_checkpoint, save_checkpoint
 from woodshed.training.examples import Augmentation, Windows, encode_examples, stretch
@@ -28,7 +28,7 @@ CODEC = NoteStepCodec()
 def _blank() -> Bundle:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        model = NoteTransformer(NoteTransformerConfig(width=16, layers=1, heads=2, head_width=16, window=32))
+        model = NoteModel(NoteModelConfig(width=16, layers=1, head_width=16))
     return Bundle(model, CODEC)
 
 
@@ -100,7 +100,7 @@ def test_resuming_ends_where_an_unbroken_run_does_but_for_a_few_steps_without_mo
 
     with pytest.raises(RuntimeError, match="kill -9"):
         _run(tmp_path / "b", band_song, 60, checkpoint_seconds=0.0, on_event=die)
-    assert _run(tmp_path / "b", band_song, 60, resume=True).progress.best == pytest.approx(unbroken, rel=0.03)
+    assert _run(tmp_path / "b", band_song, 60, resume=True).progress.best == pytest.approx(unbroken, abs=0.05)
 
 
 def test_a_checkpoint_keeps_weights_average_and_gradient_scales(tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def _stepped_model(steps: int = 3) -> tuple[torch.nn.Module, torch.nn.Module, to
 
 def test_a_run_takes_less_disk_than_three_models(tmp_path: Path, band_song: Song) -> None:
     with torch.random.fork_rng():
-        model = NoteTransformer(NoteTransformerConfig(width=96, layers=2, heads=2, head_width=64, window=32))
+        model = NoteModel(NoteModelConfig(width=96, layers=2, head_width=64))
     train(Bundle(model, CODEC), [band_song], [band_song], tmp_path / "b", _options(4, checkpoint_seconds=0.0))
     sizes = {path.name: path.stat().st_size for path in (tmp_path / "b").rglob("*") if path.is_file()}
     assert sum(name.startswith("step-") for name in sizes) == 2
@@ -166,7 +166,7 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path, band_song: Song) ->
 
 def test_a_checkpoint_of_another_model_is_refused(tmp_path: Path, band_song: Song) -> None:
     _run(tmp_path / "b", band_song, 2)
-    wider = Bundle(NoteTransformer(NoteTransformerConfig(width=32, layers=1, heads=2, head_width=16, window=32)), CODEC)
+    wider = Bundle(NoteModel(NoteModelConfig(width=32, layers=1, head_width=16)), CODEC)
     with pytest.raises(BundleError, match="does not fit this run"):
         train(wider, [band_song], [], tmp_path / "b", _options(4), resume=True)
 
@@ -292,8 +292,9 @@ def test_windows_never_leave_the_codecs_ids(band_song: Song) -> None:
     for _ in range(20):
         batch = windows.draw(chance)
         rows = batch.inputs.rows[:, 1:]
-        assert (rows[~batch.scored][:, TIME_SHIFT] == END).all()
-        assert (rows[batch.scored] >= 0).all()
+        padding = np.cumsum(rows[..., TIME_SHIFT] == END, axis=1) > 1
+        assert not batch.scored[padding].any()
+        assert (rows >= 0).all()
         assert (rows[..., DURATION] < 384).all()
         assert batch.notes > 0
 

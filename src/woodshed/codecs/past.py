@@ -64,7 +64,8 @@ _NO_PART = MAX_PARTS
 
 STATE = np.dtype(
     [
-        ("count", np.int64),  # rows so far
+        ("count", np.int64),  # rows that are remembered
+        ("heard", np.int64),  # rows so far
         ("sounds", np.int64),  # how many lines of ``sounding`` are used
         ("place", np.int64, 3),  # of the last row: position in its bar, number of the bar, length of the bar
         ("lag_at", np.int64, LAGS),
@@ -131,6 +132,23 @@ def forget_all(past: Past) -> None:
 def copy_past(past: Past) -> Past:
     """Another with the same memory, that goes its own way from here."""
     return Past(*(array.copy() for array in past))
+
+
+def forget(past: Past, keep: int) -> None:
+    """Once twice as many rows are remembered, only the last ``keep`` are left, so that a song without end needs no more
+    room than that."""
+    state = past.state[0]
+    gone = int(state["count"]) - keep
+    if gone < keep:
+        return
+    for table in (past.rows, past.onset):
+        table[:keep] = table[gone : gone + keep].copy()
+    past.hashes[:, : keep + 1] = past.hashes[:, gone : gone + keep + 1].copy()
+    state["count"] = keep
+    state["lag_at"] = np.maximum(state["lag_at"] - gone, 0)
+    for name in ("match_at", "match_slots"):
+        state[name] = np.maximum(state[name] - gone, NOTHING)
+    state["match_length"][state["match_at"] < 0] = 0
 
 
 @numba.njit(cache=True, nogil=True)
@@ -428,14 +446,16 @@ def add(past, row, onset, place, drum, expected):  # type: ignore[no-untyped-def
             pitch_class = pitch % 12
             state.last_pitch = pitch
             _sound(past, pitch, onset, onset + row[3] + 1)
-    gone = state.classes[count % LONG]
+    heard = state.heard
+    state.heard = heard + 1
+    gone = state.classes[heard % LONG]
     if gone >= 0:
         state.tally[1, gone] -= 1
-    if count >= SHORT:
-        gone = state.classes[(count - SHORT) % LONG]
+    if heard >= SHORT:
+        gone = state.classes[(heard - SHORT) % LONG]
         if gone >= 0:
             state.tally[0, gone] -= 1
-    state.classes[count % LONG] = pitch_class
+    state.classes[heard % LONG] = pitch_class
     if pitch_class >= 0:
         state.tally[0, pitch_class] += 1
         state.tally[1, pitch_class] += 1

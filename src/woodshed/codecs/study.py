@@ -18,14 +18,12 @@ from woodshed.codecs.note_step import (
     FIELDS,
     LONGEST_SHIFT,
     PART,
-    PITCH,
     START_ROW,
     TIME_SHIFT,
     NoteStepCodec,
 )
 from woodshed.codecs.past import (
     ANCHORS,
-    NOTHING,
     POINTERS,
     TALLIES,
     Past,

@@ -575,7 +575,7 @@ def _room(scene, state_of, part, lowest, started):  # type: ignore[no-untyped-de
 def _may_start(scene, step, row, now, started, given_at, part):  # type: ignore[no-untyped-def]
     """Whether a new note of ``part`` may start at ``step``, after the last row and before the next given one."""
     index = step - scene.numbers[2]
-    if index >= len(scene.open_parts) or not scene.open_parts[index] >> np.uint16(part) & np.uint16(1):
+    if index < 0 or index >= len(scene.open_parts) or not scene.open_parts[index] >> np.uint16(part) & np.uint16(1):
         return False
     together = step == now and row[0] <= LONGEST_SHIFT
     lowest = np.int64(0)
@@ -608,7 +608,11 @@ def play_rows(weights, scene, stream, sampling, temperatures, most, stop_at):  #
     expected, records = np.empty((6, POINTERS), np.int64), np.empty((6, POINTERS), np.int64)
     anchors, counts = np.empty(ANCHORS, np.int64), np.empty((TALLIES, 12), np.int64)
     tallies = np.zeros((TALLIES, 12), np.float32)
-    z, said, logits = np.empty(size, np.float32), np.empty(2 * LAST_SYMBOL, np.float32), np.empty(LAST_SYMBOL, np.float32)
+    z, said, logits = (
+        np.empty(size, np.float32),
+        np.empty(2 * LAST_SYMBOL, np.float32),
+        np.empty(LAST_SYMBOL, np.float32),
+    )
     mask, hidden = np.empty(LAST_SYMBOL, np.bool_), np.empty_like(stream.hidden)
     last_place, place, new = np.empty(3, np.int64), np.empty(3, np.int64), np.zeros(6, np.int64)
     numbered = np.empty(3, np.int64)
@@ -654,7 +658,11 @@ def play_rows(weights, scene, stream, sampling, temperatures, most, stop_at):  #
                     mask[s] = g >= len(given)
                 elif step == next_given and g < len(given):
                     mask[s] = True
-                elif step - first_step < len(scene.open_parts) and scene.open_parts[max(step - first_step, 0)] != 0 and step >= first_step:
+                elif (
+                    step - first_step < len(scene.open_parts)
+                    and scene.open_parts[max(step - first_step, 0)] != 0
+                    and step >= first_step
+                ):
                     if s > 0:
                         mask[s] = True
                     else:
@@ -727,7 +735,9 @@ def play_rows(weights, scene, stream, sampling, temperatures, most, stop_at):  #
                     for c in range(12):
                         sum_of += counts[k, c]
                     for c in range(12):
-                        tallies[k, c] = math.log((counts[k, c] + np.float32(0.5)) / sum_of) if not scene.drums[part] else 0
+                        tallies[k, c] = (
+                            math.log((counts[k, c] + np.float32(0.5)) / sum_of) if not scene.drums[part] else 0
+                        )
                 _logits(weights, scene, 2, hidden, expected[2], records[2], anchors, tallies, z, said, logits)
                 if not scene.drums[part]:
                     for pitch in range(128):
@@ -742,9 +752,29 @@ def play_rows(weights, scene, stream, sampling, temperatures, most, stop_at):  #
                 else:
                     for i in range(SIZES[field]):
                         mask[i] = True
-                    _logits(weights, scene, field, hidden, expected[field], records[field], anchors, tallies, z, said, logits)
+                    _logits(
+                        weights,
+                        scene,
+                        field,
+                        hidden,
+                        expected[field],
+                        records[field],
+                        anchors,
+                        tallies,
+                        z,
+                        said,
+                        logits,
+                    )
                     new[field] = draw(
-                        logits, mask, SIZES[field], expected[field], field, sampling, temperatures, stream.chance, stream.nats
+                        logits,
+                        mask,
+                        SIZES[field],
+                        expected[field],
+                        field,
+                        sampling,
+                        temperatures,
+                        stream.chance,
+                        stream.nats,
                     )
                 _tell(weights, scene, field, new, place, hidden)
         add(past, new, step, numbered, scene.drums[new[1]], expected)
@@ -769,6 +799,3 @@ def play_rows(weights, scene, stream, sampling, temperatures, most, stop_at):  #
         at[0], at[1] = step, 0
         at[2] += 1
     return PLAYING
-
-
-__all__ = ["AT_STOP", "FINISHED", "GIVEN", "OUT_OF_ROOM", "PLAYING", "Scene", "Stream", "Weights", "copy_stream", "new_stream", "play_rows", "scene_of", "weights_of"]

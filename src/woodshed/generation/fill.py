@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from woodshed.bundle import Bundle, note_weights
-from woodshed.codecs.note_step import MAX_PARTS
+from woodshed.codecs.note_step import LONGEST_SHIFT, MAX_PARTS
 from woodshed.codecs.study import ALL_OPEN, FIXED, OPEN
 from woodshed.errors import LimitExceeded
 from woodshed.generation.canvas import Canvas
@@ -29,7 +29,6 @@ from woodshed.generation.filters import Sampling, numbers_of
 from woodshed.generation.finish import finish
 from woodshed.generation.plan import Plan, make_plan
 from woodshed.music import Song
-from woodshed.music.units import STEPS_PER_QUARTER
 
 NOTES_PER_BAR_LIMIT = 512
 """Hard cap on what a stream may play in a bar, on average, before it is stopped."""
@@ -81,12 +80,12 @@ def answers(
     weights = weights_of(note_weights(bundle))
     scene = lay_out(weights, plan)
     seeds = rng.integers(1 << 62, size=count)
-    first = read_past(weights, scene, plan, int(seeds[0]))
+    room = NOTES_PER_BAR_LIMIT * (len(plan.bar_lines) - 1)
+    rows = len(plan.given) + room + plan.end // LONGEST_SHIFT + 2
+    first = begin_stream(weights, plan, room, rows, 0)
     found = []
     for number, seed in enumerate(seeds):
-        stream = first if number == count - 1 else copy_stream(first, int(seed))
-        if number == count - 1:
-            stream.chance[0] = np.uint64(int(seed) * 2 + 1)
+        stream = copy_stream(first, int(seed))
 
         def tell(share: float, number: int = number) -> None:
             if on_step is not None:
@@ -127,13 +126,13 @@ def openness_of(plan: Plan) -> NDArray[np.int64]:
     return np.where(bits >> np.arange(MAX_PARTS) & 1, OPEN, FIXED)
 
 
-def read_past(weights: Weights, scene: Scene, plan: Plan, seed: int) -> Stream:
-    """A stream that has heard all that is given before the first open step."""
-    bars = len(plan.bar_lines) - 1
-    room = NOTES_PER_BAR_LIMIT * bars + 1
-    waits = plan.end // 192 + 1
-    stream = new_stream(weights, room, len(plan.given) + room + waits + 2, seed)
-    play_rows(weights, scene, stream, *numbers_of(Sampling()), ALL_ROWS, plan.begin)
+def begin_stream(weights: Weights, plan: Plan, room: int, rows: int, seed: int) -> Stream:
+    """A stream that has heard all that is given before the first open step.
+
+    It has room for so many new notes, and its memory for so many rows.
+    """
+    stream = new_stream(weights, room, rows, seed)
+    play_rows(weights, lay_out(weights, plan), stream, *numbers_of(Sampling()), ALL_ROWS, plan.begin)
     return stream
 
 
@@ -161,6 +160,3 @@ def _answer(canvas: Canvas, plan: Plan, stream: Stream) -> Answer:
     filled[again[:, 6] - 1] = again[:, :6]
     nats, rows = stream.nats
     return Answer(finish(canvas, plan, new, filled), float(nats / rows) if rows else 0.0)
-
-
-__all__ = ["NOTES_PER_BAR_LIMIT", "STEPS_PER_QUARTER", "Answer", "answers", "fill", "lay_out", "openness_of", "play_out", "read_past"]

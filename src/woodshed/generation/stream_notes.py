@@ -5,29 +5,35 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from woodshed.bundle import Bundle, note_model
-from woodshed.codecs import FIELDS, NoteStepCodec
-from woodshed.codecs.expectations import Memory
-from woodshed.codecs.inputs import PitchMemory
-from woodshed.codecs.note_step import LONGEST_SHIFT, PART, PITCH, START_ROW, TIME_SHIFT, WAIT
+from woodshed.bundle import Bundle, note_weights
+from woodshed.codecs import NoteStepCodec
+from woodshed.codecs.past import forget
 from woodshed.errors import LimitExceeded
 from woodshed.generation.canvas import Canvas
-from woodshed.generation.fill import NOTES_PER_BAR_LIMIT, View, rules_of, view_of
-from woodshed.generation.filters import Sampling, draw_one
-from woodshed.generation.rules import Rules
+from woodshed.generation.engine import (
+    AT_STOP,
+    NEVER,
+    Scene,
+    Stream,
+    Weights,
+    copy_stream,
+    play_rows,
+    scene_of,
+    weights_of,
+)
+from woodshed.generation.fill import ALL_ROWS, NOTES_PER_BAR_LIMIT, begin_stream, openness_of
+from woodshed.generation.filters import Sampling, numbers_of
+from woodshed.generation.plan import Plan, make_plan
 from woodshed.generation.stream import NOTHING, Drawn
-from woodshed.models.note_player import Floats, NotePlayer
 from woodshed.music import Song
 from woodshed.music.units import STEPS_PER_QUARTER, ticks_per_step, ticks_to_steps
 
 STEP_TICKS = ticks_per_step(STEPS_PER_QUARTER)
 ROWS_REMEMBERED = 4 * NOTES_PER_BAR_LIMIT
 """The pointers into the past see at least so many of the last rows."""
-MOST_POSITIONS = 1 << 16
-"""The model's rows are numbered anew after so many: its angles are no longer exact at millions."""
-NO_ANCHORS, NO_TALLIES = np.empty(0, np.int64), np.empty(0, np.float32)
+REACH = 192
+"""Steps past a bar that a time shift may go."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +41,9 @@ class NoteStation:
     """A band at a bar line."""
 
     frame: Song
-    rules: Rules
-    song: OneSong
+    weights: Weights
+    plan: Plan
+    stream: Stream
     """Never played on: only its copies are."""
     first_tick: int
     """Where the stream begins in that song."""
@@ -49,118 +56,47 @@ class NoteStation:
         Raises:
             LimitExceeded: at more than `NOTES_PER_BAR_LIMIT` notes.
         """
-        song, begin, end = self.song.copy(), self._step(self.bars), self._step(self.bars + 1)
-        rows, onsets = [], []
-        for _ in range(NOTES_PER_BAR_LIMIT):
-            row = song.play_one(self.rules, sampling, rng, begin, end)
-            if row is None:
-                break
-            if row[TIME_SHIFT] <= LONGEST_SHIFT:
-                rows.append(row)
-                onsets.append(song.onset)
-        else:
+        stream, begin, end = copy_stream(self.stream, int(rng.integers(1 << 62))), self._step(0), self._step(1)
+        stream.at[3] = 0
+        if play_rows(self.weights, self._scene(begin, end), stream, *numbers_of(sampling), ALL_ROWS, end) != AT_STOP:
             raise LimitExceeded(f"more than {NOTES_PER_BAR_LIMIT} notes in a bar; lower the temperature")
-        song.stay_small()
-        after = replace(self, song=song, bars=self.bars + 1)
-        if not rows:
+        forget(stream.past, ROWS_REMEMBERED)
+        after = replace(self, stream=stream, bars=self.bars + 1)
+        played = stream.kept[: stream.at[3]]
+        if not len(played):
             return Drawn(NOTHING), after
-        # `notes` lets none begin before 0: a step more, so that what is early stays so.
-        notes = song.codec.notes(np.stack(rows), np.array(onsets) - begin + 1)
-        notes["onset"] -= STEP_TICKS
-        notes["part"] = np.array(song.view.owners, np.int16)[notes["part"]]
+        # `notes` lets none begin before 0: some steps more, so that what is early stays so.
+        early = 2
+        notes = NoteStepCodec().notes(played[:, :6], played[:, 0] - begin + early)
+        notes["onset"] -= early * STEP_TICKS
+        notes["part"] = np.array(self.plan.owners, np.int16)[notes["part"]]
         return Drawn(notes), after
 
-    def _step(self, bar: int) -> int:
-        """At which a bar begins."""
-        return int(ticks_to_steps(self.first_tick + bar * self.frame.meter.bar_ticks, STEPS_PER_QUARTER))
+    def _step(self, more: int) -> int:
+        """At which the next bar, or one after it, begins."""
+        tick = self.first_tick + (self.bars + more) * self.frame.meter.bar_ticks
+        return int(ticks_to_steps(tick, STEPS_PER_QUARTER))
 
-
-class OneSong:
-    """A song in the making, row by row. As `fill` plays it, but in numpy, and with what is long past forgotten."""
-
-    def __init__(self, player: NotePlayer, codec: NoteStepCodec, view: View, first_bar: int) -> None:
-        self.player, self.codec, self.view, self.first_bar = player, codec, view, first_bar
-        self.cache = player.start()
-        self.memory, self.pitches = Memory(), PitchMemory(view.programs)
-        self.row, self.onset = START_ROW, 0
-        self.started = np.zeros(len(view.owners), np.int64)
-        self.heard: tuple[Floats, NDArray[np.int64]] | None = None
-        """What the model makes of all rows, and the place of the last; None until it is asked."""
-
-    def copy(self) -> OneSong:
-        """The same song, which goes its own way from here."""
-        other = OneSong.__new__(OneSong)
-        other.__dict__ |= self.__dict__
-        other.cache, other.started = self.cache.copy(), self.started.copy()
-        other.memory, other.pitches = self.memory.copy(), self.pitches.copy()
-        return other
-
-    def stay_small(self) -> None:
-        """Forget what is long past, so that no bar takes more room or time than another."""
-        if self.memory.count >= 2 * ROWS_REMEMBERED:
-            self.memory.forget(ROWS_REMEMBERED)
-        if self.cache.seen >= MOST_POSITIONS:
-            self.player.wind_back(self.cache)
-
-    def read(self, rows: NDArray[np.int64]) -> None:
-        """Take in rows (R, 6) that are given."""
-        for row in rows:
-            self._listen()
-            for field in range(len(FIELDS)):
-                self.memory.symbols(field, row)
-            self._add(row, self.onset + (int(row[TIME_SHIFT]) if row[TIME_SHIFT] <= WAIT else 0))
-
-    def play_one(
-        self, rules: Rules, sampling: Sampling, rng: np.random.Generator, begin: int, end: int
-    ) -> NDArray[np.int64] | None:
-        """Draw and add the next row, which starts at step ``begin`` or later; None, and nothing is added, if it would
-        start at ``end`` or later."""
-        hidden, place = self._listen()
-        hidden = hidden.copy()
-        row, onset = np.zeros(len(FIELDS), np.int64), self.onset
-        soonest = np.array([max(begin - self.onset, 0)])
-        for field in range(len(FIELDS)):
-            expected = self.memory.symbols(field, row)
-            hints = self.pitches.hints(int(row[PART])) if field == PITCH else (NO_ANCHORS, NO_TALLIES)
-            logits = self.player.logits(field, hidden, self.view.programs, expected, self.memory.record(field), *hints)
-            mask = rules.allowed(field, self.row[None], row[None], self.started[None], soonest)[0]
-            if not mask.any():
-                mask[:] = True
-            row[field] = draw_one(logits, mask[: len(logits)], expected, field, sampling, rng)
-            if field == TIME_SHIFT:
-                onset += int(row[TIME_SHIFT])
-                if onset >= end:
-                    return None
-                if row[TIME_SHIFT] > LONGEST_SHIFT:
-                    break
-                place = self._place(onset)
-            self.player.tell(hidden, field, row, place, self.view.programs)
-        self._add(row, onset)
-        return row
-
-    def _listen(self) -> tuple[Floats, NDArray[np.int64]]:
-        """Tell the model the last row, once."""
-        if self.heard is None:
-            place = self._place(self.onset)
-            self.heard = self.player.hear(self.cache, self.row, place, self.view.programs), place
-            self.memory.next(int(place[2]))
-        return self.heard
-
-    def _add(self, row: NDArray[np.int64], onset: int) -> None:
-        if onset > self.onset:
-            self.started[:] = 0
-        if row[TIME_SHIFT] <= LONGEST_SHIFT:
-            self.started[row[PART]] += 1
-        self.memory.add(row, onset)
-        self.pitches.add(row)
-        self.row, self.onset, self.heard = row, onset, None
-
-    def _place(self, onset: int) -> NDArray[np.int64]:
-        if self.heard is not None and onset == self.onset:
-            return self.heard[1]
-        place: NDArray[np.int64] = self.codec.places(np.array([onset]), self.view.bar_lines)[0]
-        place[1] += self.first_bar
-        return place
+    def _scene(self, begin: int, end: int) -> Scene:
+        """The bar, and what a note may reach past it; the first open step of the plan holds for all."""
+        plan, size = self.plan, end - begin + REACH + 1
+        return scene_of(
+            self.weights,
+            plan.programs,
+            openness_of(plan),
+            plan.bar_lines,
+            plan.levels,
+            plan.first_bar,
+            len(plan.owners),
+            plan.given,
+            np.full(size, plan.open_parts[plan.begin], np.uint16),
+            np.full(size, plan.harmony[plan.begin], np.int16),
+            plan.playable,
+            plan.favoured,
+            plan.polyphony,
+            NEVER,
+            begin,
+        )
 
 
 def tune_notes(bundle: Bundle, canvas: Canvas, frame: Song) -> NoteStation:
@@ -169,8 +105,8 @@ def tune_notes(bundle: Bundle, canvas: Canvas, frame: Song) -> NoteStation:
     Raises:
         InfeasibleCanvas: if nothing is open or no pitch is allowed.
     """
-    model, codec = note_model(bundle)
-    view = view_of(bundle, canvas)
-    song = OneSong(NotePlayer(model), codec, view, canvas.first_bar)
-    song.read(view.past)
-    return NoteStation(frame, rules_of(bundle, canvas, view), song, canvas.open_from)
+    plan = make_plan(bundle, canvas)
+    weights = weights_of(note_weights(bundle))
+    room = 2 * ROWS_REMEMBERED + 2 * NOTES_PER_BAR_LIMIT
+    stream = begin_stream(weights, plan, NOTES_PER_BAR_LIMIT, len(plan.given) + room, 0)
+    return NoteStation(frame, weights, plan, stream, canvas.open_from)

@@ -22,7 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-FIELD_SIZES = (195, 16, 128, 384, 32, 10)
+FIELD_SIZES = (195, 16, 128, 384, 32, 32)
 PROGRAMS, NO_PROGRAM, DRUM_PROGRAM = 130, 129, 128
 OCCURRENCES, OPENNESS = 8, 3
 OPEN = 1

@@ -149,7 +149,7 @@ def parse_recipe(name: str, text: str, changes: Iterable[str] = ()) -> Recipe:
     words = {word: table.pop(word, "") for word in WORDS}
     words |= {key: value for key, value in pairs if key in WORDS}
     models = table.pop("model", {})
-    model_name, codec = models.pop("name", "note-transformer"), table.pop("codec", {})
+    model_name, codec = models.pop("name", "note-model"), table.pop("codec", {})
     codec_name = codec.pop("name", "note-step")
     for what, chosen, known in (("model", model_name, MODELS), ("codec", codec_name, CODECS)):
         if chosen not in known:

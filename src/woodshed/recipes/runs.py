@@ -179,7 +179,7 @@ def load_base(recipe: Recipe, folder: Path) -> Bundle:
     base = load_bundle(folder)
     if base.recipe != recipe.name:
         raise BundleError(f"{folder} is of recipe {base.recipe}: {recipe.name} cannot begin from it; leave out --from")
-    if asked := [change for change in recipe.changed if change.split("=")[0].strip().startswith(("model.", "size"))]:
+    if asked := [change for change in recipe.changed if change.split("=")[0].strip().startswith(("model.", "size")) and not change.startswith("model.dropout")]:
         raise UsageError(f"--from brings its own model: {', '.join(asked)} would change nothing; leave out one of them")
     return base
 
@@ -257,7 +257,8 @@ def _fitted(codec: Any, material: Material) -> Any:
 def _model_config(recipe: Recipe, codec: Any, base: Bundle | None) -> dict[str, Any]:
     """The sizes of the recipe's model, and those that follow from the codec; or those of ``base``'s."""
     if base:
-        return {"name": base.model.name, **base.model.config.as_dict()}
+        config = {"name": base.model.name, **base.model.config.as_dict()}
+        return config | {name: recipe.model[name] for name in ("dropout",) if name in config and name in recipe.model}
     config = {"name": recipe.model_name, **recipe.model}
     if recipe.model_name in ("shred", "deeprock"):
         config["vocabulary"] = max(codec.events, 1)

@@ -160,7 +160,9 @@ class Windows:
         padded = {
             name: np.stack(
                 [
-                    array if name == "programs" else _pad(array, self.length + sizes.get(name, 0), _PADDING.get(name, 0))
+                    array
+                    if name == "programs"
+                    else _pad(array, self.length + sizes.get(name, 0), _PADDING.get(name, 0))
                     for array in arrays
                 ]
             )
