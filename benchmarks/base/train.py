@@ -21,7 +21,7 @@ from woodshed.bundle.bundle import CARD_FILE, CONFIG_FILE, MODEL_FILE
 from woodshed.bundle.likelihood import song_nats
 from woodshed.corpus import Corpus
 from woodshed.music import Song
-from woodshed.recipes.material import Material
+from woodshed.recipes.material import Material, open_material
 from woodshed.recipes.recipe import load_recipe
 from woodshed.recipes.runs import Listener, train_recipe
 from woodshed.training.loop import Event
@@ -39,12 +39,20 @@ def main() -> None:
     options = parse()
     torch.set_num_threads(options.threads)
     corpus = Corpus.open(options.work / "corpus")
-    sides = {side: [(entry.source.split("/")[0], song) for entry, song in corpus.songs(side)] for side in ("train", "held_out")}
+    sides = {
+        side: [(entry.source.split("/")[0], song) for entry, song in corpus.songs(side)]
+        for side in ("train", "held_out")
+    }
     recipe = load_recipe("band", [*SETTINGS, f"model.dropout={options.dropout}", *options.set])
     songs = weighted(sides["train"])
     development = [song for _, song in sides["held_out"]]
     measured = development[:: max(len(development) // MEASURED_SONGS, 1)]
-    material = Material(songs, measured, source="the open sets that DATA.md names", licences=tuple(corpus.licences))
+    material = Material(
+        songs,
+        measured,
+        source="the open sets that DATA.md names",
+        licences=open_material(options.work / "corpus", options.work / "none").licences,
+    )
     train_recipe(
         recipe, material, options.work / "run", minutes=options.minutes, seed=options.seed, device=options.device,
         force=True, listener=Listener(on_event=tell, on_warning=print),
