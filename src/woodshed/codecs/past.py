@@ -7,9 +7,10 @@ rows before it and the fields of the row that are already decided, nothing else.
 ======== ============================================== =============================================================
 pointer  what it expects                                its record
 ======== ============================================== =============================================================
-0-2      what stands 1, 2 and 4 bars back at this place which of its last 4 expectations of the field came true, as bits
-3-5      what followed the last 3, 6, 16 rows, when     for how many rows it has been right without a break, at most 15
-         they last came in this order
+0-2      what stands 1, 2 and 4 bars back at this place how often it was right on end, in twelve steps to 2,049; when
+                                                        it was wrong, how many of the three times before it was right
+3-5      what followed the last 3, 6, 16 rows, when     for how many rows it has been right without a break, in sixteen
+         they last came in this order                   steps to 1,025: how long a loop has been going on
 6-13     what came last in eight *contexts* (below)     how often in a row this context gave that symbol (0, 1, 2-3,
                                                         more), and whether the pointer's last 2 came true
 14       the next *given* row of a canvas, see `ahead`  as 0-2
@@ -55,6 +56,8 @@ TALLIES = 5
 SHORT, LONG = 32, 256
 NEAR, FAR = 12, 48
 MOST_SOUNDING = 128
+_RUNS = np.array([1, 2, 3, 4, 6, 9, 17, 33, 65, 129, 513, 2049])
+_LENGTHS = np.array([1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128, 256, 512, 1025])
 _SLOTS = 1 << 17
 _MATCH_SLOTS = 1 << 13
 _LAST_POSITION = 191
@@ -72,6 +75,7 @@ STATE = np.dtype(
         ("match_at", np.int64, MATCHES),
         ("match_length", np.int64, MATCHES),
         ("hits", np.int64, (len(FIELDS), POINTERS)),  # the last 4 outcomes as bits
+        ("runs", np.int64, (len(FIELDS), POINTERS)),  # how often right on end
         ("used", np.int64, (len(FIELDS), CONTEXTS)),  # the slot of each context of the row in the making, -1 none
         ("checks", np.uint64, (len(FIELDS), CONTEXTS)),
         ("keys", np.uint64, CONTEXTS),
@@ -200,7 +204,7 @@ def expect(past, field, row, position, bar_steps, given, expected, records):  # 
         return
     _at_lags(past, field, row, bar_steps, expected, records)
     for m in range(MATCHES):
-        records[LAGS + m] = min(state.match_length[m], RECORDS - 1)
+        records[LAGS + m] = np.searchsorted(_LENGTHS, state.match_length[m], side="right")
         j = state.match_at[m]
         if j < 0 or (field > 0 and past.rows[j, 0] > LONGEST_SHIFT):
             continue
@@ -217,7 +221,7 @@ def expect(past, field, row, position, bar_steps, given, expected, records):  # 
 def _ahead(past, field, row, given, expected, records):  # type: ignore[no-untyped-def]
     """The next given row: its symbol in this field, as far as the row agrees with it so far."""
     state = past.state[0]
-    records[GIVEN] = state.hits[field, GIVEN]
+    records[GIVEN] = _run_record(state, field, GIVEN)
     g = state.ahead_at[0]
     if g >= len(given):
         return
@@ -232,12 +236,20 @@ def _ahead(past, field, row, given, expected, records):  # type: ignore[no-untyp
 
 
 @numba.njit(cache=True, nogil=True)
+def _run_record(state, field, pointer):  # type: ignore[no-untyped-def]
+    run, bits = state.runs[field, pointer], state.hits[field, pointer]
+    if run == 0:
+        return (bits >> 1 & 1) + (bits >> 2 & 1) + (bits >> 3 & 1)
+    return 3 + np.searchsorted(_RUNS, run, side="right")
+
+
+@numba.njit(cache=True, nogil=True)
 def _at_lags(past, field, row, bar_steps, expected, records):  # type: ignore[no-untyped-def]
     state = past.state[0]
     count = state.count
     now = past.onset[count - 1]
     for k in range(LAGS):
-        records[k] = state.hits[field, k]
+        records[k] = _run_record(state, field, k)
         j = state.lag_at[k]
         then = now - (bar_steps << k)
         if field == 0:
@@ -417,7 +429,9 @@ def add(past, row, onset, place, drum, expected):  # type: ignore[no-untyped-def
     for field in range(6 if is_note else 1):
         for k in range(POINTERS):
             if expected[field, k] >= 0:
-                state.hits[field, k] = (state.hits[field, k] << 1 | (expected[field, k] == row[field])) & 15
+                right = expected[field, k] == row[field]
+                state.hits[field, k] = (state.hits[field, k] << 1 | right) & 15
+                state.runs[field, k] = state.runs[field, k] + 1 if right else 0
         for c in range(CONTEXTS):
             if state.used[field, c] >= 0:
                 base = own if field == 2 and 1 <= c <= 2 else 0
