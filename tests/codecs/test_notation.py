@@ -64,7 +64,7 @@ def performances(draw: st.DrawFn) -> Song:
 
 
 @pytest.mark.parametrize("beat", [SIXTEENTHS, TRIPLETS])
-@pytest.mark.parametrize("late", [-16, 0, 16])
+@pytest.mark.parametrize("late", [-24, 0, 24])
 def test_what_a_human_plays_is_written_as_it_was_meant(beat: tuple[int, ...], late: float) -> None:
     hits = played(beat, late=late)
     found = steps_of(song_of(hits))
@@ -73,11 +73,12 @@ def test_what_a_human_plays_is_written_as_it_was_meant(beat: tuple[int, ...], la
 
 
 def test_a_fill_in_sixteenth_triplets_stands_among_sixteenths() -> None:
-    groove, fill = played(SIXTEENTHS, 8, 7), played(SEXTUPLETS, 1, 7)
+    groove, fill = played(SIXTEENTHS, 8), played(SEXTUPLETS, 1, 8)
     hits = np.concatenate((groove, fill + (96, 96 * 40)))
     found = steps_of(song_of(hits))
     assert found[-6:].tolist() == (fill[:, 0] + 96).tolist()
-    assert (found[:-6] == groove[:, 0]).all()
+    assert (found[:-6] == groove[:, 0]).mean() > 0.9
+    assert by_hand(hits[:, 1] - ticks_to_steps(hits[:, 1]) * 40, np.zeros(len(hits), np.int64)).all()
 
 
 def test_a_note_early_for_the_beat_belongs_to_it() -> None:
@@ -120,12 +121,21 @@ def test_the_lead_over_programmed_drums_follows_them_and_they_stay() -> None:
     assert (steps_of(drums_in_triplets)[drums_in_triplets.notes["part"] == 2] == human[:, 0]).all()
 
 
+def test_drums_lead_where_the_parts_of_a_beat_disagree() -> None:
+    """A chord of eight notes between the last triplet and the last sixteenth follows the drums, however many it has."""
+    drums = played(TRIPLETS, 16, 10)
+    chord = np.array([(12 * beat + 8, (12 * beat + 8) * 40 + 32) for beat in range(1, 17) for _ in range(8)])
+    song = song_of(drums, chord)
+    assert (steps_of(song)[song.notes["part"] == 0] % 12 % 4 == 0).all()
+    assert (steps_of(song)[song.notes["part"] == 1] % 12 == 8).all()
+
+
 def test_beats_begin_anew_at_each_bar_line() -> None:
     """In 7/8 every second bar starts half a quarter off; triplets in its first beat are triplets all the same."""
     rng = np.random.default_rng(0)
     steps = np.concatenate([42 * bar + np.array([0, 4, 8, 12, 16, 20, 24, 28, 32, 36]) for bar in range(8)])
-    hits = np.stack((steps, steps * 40 + np.rint(rng.normal(0, 9, len(steps))).astype(np.int64)), axis=1)
-    hits[0, 1] = 3
+    hits = np.stack((steps, steps * 40 + np.rint(rng.normal(0, 11, len(steps))).astype(np.int64)), axis=1)
+    hits[:, 1] = np.maximum(hits[:, 1], 0)
     found = steps_of(song_of(hits, meter=(7, 8)))
     assert (found == steps).mean() > 0.97
 
