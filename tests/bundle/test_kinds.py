@@ -27,6 +27,7 @@ from woodshed.bundle.kinds import KINDS
 from woodshed.errors import BundleError
 from woodshed.recipes.recipe import load_recipe, recipe_names
 from woodshed.recipes.runs import recipe_codec
+from woodshed.words import listed
 
 GUARDS: dict[str, Callable[[Bundle], Any]] = {
     NOTES: note_model, EVENTS: event_model, WINDOWS: window_model, LATENT: latent_model, ROLLS: roll_model,
@@ -56,7 +57,7 @@ def test_a_guard_lets_its_kind_through_and_tells_others_what_they_are(recipe: st
         GUARDS[wanted](bundle)
     said, asked = str(raised.value).split("; this needs one that ")
     is_now, (needed, recipes) = KINDS[kind][0], KINDS[wanted]
-    assert said == f"the bundle (recipe {recipe}) {is_now} and can {' and '.join(bundle.capabilities)}"
+    assert said == f"the bundle (recipe {recipe}) {is_now} and can {listed(bundle.capabilities)}"
     assert asked == f"{needed}, such as {' or '.join(recipes)}"
 
 
@@ -64,6 +65,6 @@ def test_a_guards_sentence_in_full() -> None:
     with pytest.raises(BundleError) as raised:
         note_model(replace(bundle_of("shred"), folder=Path("solo.shed")))
     assert str(raised.value) == (
-        "solo.shed (recipe shred) plays one line through a window of its latest events and can generate and continue; "
-        "this needs one that plays parts, note by note, such as band"
+        "solo.shed (recipe shred) plays one line through a window of its latest events and can generate, continue and "
+        "solo; this needs one that plays parts, note by note, such as band"
     )

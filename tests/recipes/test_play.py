@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,9 @@ import woodshed as ws
 from woodshed.bundle import Bundle, load_bundle
 from woodshed.errors import OutOfRange, UnknownName, UsageError
 from woodshed.generation.canvas import Canvas
+from woodshed.generation.fill import Answer
 from woodshed.music import NOTE, Key, Meter, Song
-from woodshed.recipes import files, play
+from woodshed.recipes import bands, files, play
 from woodshed.recipes.clip import default_sampling
 from woodshed.recipes.wish import Wish, parse_wish
 
@@ -34,21 +36,37 @@ def test_a_wish_in_words() -> None:
     assert parse_wish(4) == Wish(bars=4)
 
 
-def test_clips_differ_and_do_not_depend_on_how_many_there_are(bundle: Bundle) -> None:
+def test_clips_differ_and_come_again_with_seed_and_count(bundle: Bundle) -> None:
     wish = Wish(bars=2)
-    three = [clip.song for clip in play.generate(bundle, wish, seed=3, count=3, candidates=1)]
-    one = play.generate(bundle, wish, seed=3, candidates=1)[0].song
-    assert one == three[0]
-    assert three[0] != three[1]
+    three = play.generate(bundle, wish, seed=3, count=3, candidates=2)
+    again = play.generate(bundle, wish, seed=3, count=3, candidates=2)
+    assert [clip.song for clip in three] == [clip.song for clip in again]
+    assert all(one.song != other.song for one, other in itertools.combinations(three, 2))
+    assert [clip.number for clip in three] == [0, 1, 2]
+
+
+def test_of_several_clips_the_first_is_the_likeliest_of_the_faultless(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def drawn(bundle: Bundle, canvas: Canvas, *_: object, count: int, **__: object) -> list[Answer]:
+        def song(shift: int) -> Song:
+            rows = [(part, bar * 1920 + shift, 480, 40 + bar, 90) for part in range(2) for bar in range(2)]
+            return canvas.song.with_notes(np.array(rows, NOTE))
+
+        return [Answer(song(0), 2.0), Answer(canvas.song, 0.1), Answer(song(480), 1.0)]
+
+    monkeypatch.setattr(bands, "answers", drawn)
+    clips = play.generate(bundle, parse_wish(2, parts="drums, bass"), seed=1, count=2, candidates=3)
+    assert [clip.findings["nats_per_note"] for clip in clips] == [1.0, 2.0]
 
 
 def test_the_best_of_the_candidates_is_kept(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fill(bundle: Bundle, canvas: Canvas, *_: object, count: int, **__: object) -> list[Song]:
+    def drawn(bundle: Bundle, canvas: Canvas, *_: object, count: int, **__: object) -> list[Answer]:
         rows = [(part, bar * 1920, 480, 40 + bar, 90) for part in range(len(canvas.song.parts)) for bar in range(2)]
-        silent = canvas.song
-        return [silent] * (count - 1) + [canvas.song.with_notes(np.array(rows, NOTE))]
+        silent = Answer(canvas.song, 0.0)
+        return [silent] * (count - 1) + [Answer(canvas.song.with_notes(np.array(rows, NOTE)), 1.0)]
 
-    monkeypatch.setattr(play, "fill", fill)
+    monkeypatch.setattr(bands, "answers", drawn)
     assert len(play.generate(bundle, Wish(bars=2), seed=1, candidates=5)[0].song) > 0
 
 

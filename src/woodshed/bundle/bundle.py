@@ -19,6 +19,8 @@ FORMAT = 1
 MODEL_FILE, CONFIG_FILE, CARD_FILE = "model.safetensors", "config.json", "README.md"
 LARGEST_CONFIG_BYTES = 4 << 20
 CAPABILITIES = {
+    "note-step": ("generate", "continue", "infill", "accompany", "solo", "harmonise", "vary", "humanise"),
+    **dict.fromkeys(("melody", "pitch-names", "pitch-step-duration"), ("generate", "continue", "solo")),
     "chorale": ("generate", "harmonise"),
     "chord-roll": ("generate",),
     **dict.fromkeys(("clip-melody", "clip-drums", "clip-trio", "clip-band"), ("generate", "interpolate", "vary")),

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from woodshed.bundle.bundle import Bundle
 from woodshed.codecs import EventCodec, NoteStepCodec
 from woodshed.errors import BundleError
+from woodshed.words import listed
 
 if TYPE_CHECKING:
     from woodshed.models.note_model import NoteModel
@@ -79,6 +80,6 @@ def _only(kind: str, bundle: Bundle) -> tuple[Any, Any]:
         (is_now, _), (needed, recipes) = KINDS[found], KINDS[kind]
         raise BundleError(
             f"{bundle.folder or 'the bundle'} (recipe {bundle.recipe}) {is_now} and can "
-            f"{' and '.join(bundle.capabilities)}; this needs one that {needed}, such as {' or '.join(recipes)}"
+            f"{listed(bundle.capabilities)}; this needs one that {needed}, such as {' or '.join(recipes)}"
         )
     return bundle.model, bundle.codec

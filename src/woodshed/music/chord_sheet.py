@@ -51,6 +51,15 @@ def parse_chords(text: str) -> Bars:
     return tuple(found)
 
 
+def sheet_text(bars: Bars) -> str:
+    """What `parse_chords` reads these bars from.
+
+    >>> sheet_text(parse_chords("Am F, | % | N.C."))
+    'Am F | Am F | N.C.'
+    """
+    return " | ".join(" ".join("N.C." if chord is None else str(chord) for chord in bar) for bar in bars)
+
+
 def chord_text(chords: NDArray[Any], lines: NDArray[np.int64]) -> str:
     """Rows of `Song.chords` as they would be typed: bars between ``lines`` (B + 1,) ticks, parted by ``|``.
 

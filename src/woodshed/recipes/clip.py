@@ -14,7 +14,9 @@ from woodshed.generation.canvas import Canvas
 from woodshed.generation.choose import best_of
 from woodshed.generation.filters import Sampling
 from woodshed.music import KEY, Key, Song, part_name
+from woodshed.music.chord_sheet import sheet_text
 from woodshed.recipes.files import MOST_CLIPS, Told, check_range
+from woodshed.recipes.rules import told_rules
 from woodshed.recipes.wish import Wish
 from woodshed.version import __version__
 from woodshed.words import counted
@@ -163,6 +165,8 @@ def settings_of(
         "parallels": wish.parallels,
         "ranges": {name: list(span) for name, span in wish.ranges.items()} or None,
         "attributes": dict(wish.attributes) or None,
+        "chords": None if wish.chords is None else sheet_text(wish.chords),
+        **told_rules(wish.rules),
     }
     return {
         "made_with": f"Woodshed {__version__}",

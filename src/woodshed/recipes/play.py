@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
-from woodshed.bundle import EVENTS, LATENT, ROLLS, WINDOWS, Bundle, kind_of
+from woodshed.bundle import EVENTS, LATENT, NOTES, ROLLS, WINDOWS, Bundle, kind_of
 from woodshed.codecs.note_step import program_name
-from woodshed.errors import UnknownName, UsageError
+from woodshed.errors import UsageError
 from woodshed.generation.beam import Beam
 from woodshed.generation.canvas import (
     Canvas,
@@ -23,13 +22,15 @@ from woodshed.generation.canvas import (
     part_of,
     program_of,
 )
-from woodshed.generation.fill import fill
 from woodshed.generation.filters import Sampling
-from woodshed.music import Meter, Song, melody_song, parse_melody, parse_part, part_name
+from woodshed.music import Meter, Song, melody_song, parse_melody, part_name
 from woodshed.music.units import DEFAULT_BPM
-from woodshed.recipes.clip import CANDIDATES, Clip, default_sampling, make_clips, with_key
+from woodshed.recipes.asked import generated, with_wish
+from woodshed.recipes.bands import play_canvas
+from woodshed.recipes.clip import CANDIDATES, Clip, default_sampling, with_key
 from woodshed.recipes.files import Told
-from woodshed.recipes.verbs import check_verb
+from woodshed.recipes.rules import refuse_rules
+from woodshed.recipes.verbs import check_verb, sings
 from woodshed.recipes.wish import Wish, keep_frame
 
 
@@ -45,7 +46,8 @@ def generate(
 ) -> list[Clip]:
     """``count`` new clips. Of ``candidates`` drawn side by side for each, the best is kept, see `best_of`.
 
-    The same bundle, wish, sampling, seed and candidates give the same clips; the first clips do not depend on count.
+    The same bundle, wish, sampling, seed, candidates and count give the same clips. Those of recipe `band` are chosen
+    together, so that they differ, see `woodshed.recipes.bands`; of others the first do not depend on the count.
 
     Raises:
         OutOfRange: for numbers outside their range.
@@ -55,6 +57,7 @@ def generate(
     wish, sampling = wish or Wish(), sampling or default_sampling(bundle)
     _no_chorale_wishes(bundle, wish)
     _no_latent_wishes(bundle, wish)
+    _no_canvas_wishes(bundle, wish)
     if kind_of(bundle) == ROLLS:
         from woodshed.recipes.rolls import play_rolls
 
@@ -69,7 +72,7 @@ def generate(
         from woodshed.recipes.solos import play_solo
 
         return play_solo(bundle, wish, sampling, None, seed=seed, count=count, candidates=candidates, on_step=on_step)
-    if "harmonise" in bundle.capabilities:
+    if sings(bundle):
         from woodshed.recipes.chorales import play_chorale
 
         _no_line_wishes(bundle, wish)
@@ -80,16 +83,17 @@ def generate(
         return play_line(bundle, wish, sampling, None, seed=seed, count=count, candidates=candidates, on_step=on_step)
     _no_line_wishes(bundle, wish)
 
-    def answer(rng: np.random.Generator, tell: Told | None) -> tuple[list[Song], Canvas]:
-        blank = blank_canvas(
-            bundle, wish.bars, rng, parts=wish.parts, key=wish.key, bpm=wish.bpm, meter=wish.meter,
-            polyphony=wish.polyphony,
-        )  # fmt: skip
-        canvas = with_ranges(replace(blank, song=with_key(blank.song, wish.key)), wish.ranges)
-        return fill(bundle, canvas, sampling, rng, count=candidates, on_step=tell), canvas
+    wish, rules = generated(wish)
 
-    return make_clips(
-        "generate", bundle, wish, sampling, answer, seed=seed, count=count, candidates=candidates, on_step=on_step
+    def build(rng: np.random.Generator) -> Canvas:
+        blank = blank_canvas(
+            bundle, wish.bars, rng, parts=wish.parts, without=rules.without, key=wish.key, bpm=wish.bpm,
+            meter=rules.meters or wish.meter,
+        )  # fmt: skip
+        return with_wish(replace(blank, song=with_key(blank.song, wish.key)), wish)
+
+    return play_canvas(
+        "generate", bundle, wish, sampling, build, seed=seed, count=count, candidates=candidates, on_step=on_step
     )
 
 
@@ -118,6 +122,7 @@ def continue_song(
     wish, sampling = wish or Wish(), sampling or default_sampling(bundle)
     _no_window_wishes(bundle, wish)
     _no_latent_wishes(bundle, wish)
+    _no_canvas_wishes(bundle, wish)
     keep_frame(wish, "the song's")
 
     if kind_of(bundle) == ROLLS:
@@ -135,14 +140,18 @@ def continue_song(
         return play_line(bundle, wish, sampling, song, seed=seed, count=count, candidates=candidates, on_step=on_step)
     _no_line_wishes(bundle, wish)
 
-    def answer(rng: np.random.Generator, tell: Told | None) -> tuple[list[Song], Canvas]:
-        canvas = continuation_canvas(song, wish.bars, key=wish.key, polyphony=wish.polyphony)
-        canvas = with_ranges(canvas, wish.ranges)
-        return fill(bundle, canvas, sampling, rng, count=candidates, on_step=tell), canvas
+    def build(_: np.random.Generator) -> Canvas:
+        return with_wish(continuation_canvas(song, wish.bars), wish)
 
-    return make_clips(
-        "continue", bundle, wish, sampling, answer, seed=seed, count=count, candidates=candidates, on_step=on_step
+    return play_canvas(
+        "continue", bundle, wish, sampling, build, seed=seed, count=count, candidates=candidates, on_step=on_step
     )
+
+
+def _no_canvas_wishes(bundle: Bundle, wish: Wish) -> None:
+    """What only a canvas can obey is refused for the others."""
+    if kind_of(bundle) != NOTES:
+        refuse_rules(wish.rules, bundle.recipe)
 
 
 def _no_window_wishes(bundle: Bundle, wish: Wish) -> None:
@@ -160,7 +169,7 @@ def _no_line_wishes(bundle: Bundle, wish: Wish) -> None:
 
 def _no_chorale_wishes(bundle: Bundle, wish: Wish) -> None:
     """What only a recipe for four voices can do is refused for the others."""
-    if wish.parallels is not None and "harmonise" not in bundle.capabilities:
+    if wish.parallels is not None and not sings(bundle):
         raise UsageError(f"--parallels is for recipes that write four voices (chorale), not for {bundle.recipe}")
 
 
@@ -175,8 +184,10 @@ def _no_latent_wishes(bundle: Bundle, wish: Wish) -> None:
 
 def _no_roll_wishes(bundle: Bundle, wish: Wish) -> None:
     """What only a recipe of binary rolls can do is refused for the others."""
-    if wish.chords is not None or wish.sheet is not None:
-        raise UsageError(f"recipe {bundle.recipe} does not play over chords; chord-melody does: leave --chords out")
+    if (wish.chords is not None or wish.sheet is not None) and kind_of(bundle) != NOTES:
+        raise UsageError(
+            f"recipe {bundle.recipe} does not play over chords; band and chord-melody do: leave --chords out"
+        )
     if wish.binariser is not None or wish.threshold is not None:
         raise UsageError(
             f"--binarise and --threshold are for recipes of binary rolls, such as chord-melody, not for {bundle.recipe}"
@@ -204,27 +215,6 @@ def melody_primer(bundle: Bundle, text: str, wish: Wish) -> tuple[Song, Wish]:
     bpm = float(wish.bpm or bundle.style.get("bpm", DEFAULT_BPM))
     song = melody_song(events, part, bpm, wish.meter or Meter(4, 4))
     return song, replace(wish, parts=None, bpm=None, meter=None, primer_steps=len(events))
-
-
-def with_ranges(canvas: Canvas, ranges: Mapping[str, tuple[int, int]]) -> Canvas:
-    """The canvas with these ranges for the parts that they name, instead of the usual ones.
-
-    Raises:
-        UnknownName: if no open part has such a name or instrument, or only drums have.
-    """
-    chosen = dict(canvas.constraints.pitch_ranges)
-    parts = canvas.song.parts
-    for name, span in ranges.items():
-        own = [index for index in canvas.open_parts if part_name(parts[index]).lower() == name.lower()]
-        meant = own or [
-            index for index in canvas.open_parts if program_of(parts[index]) == program_of(parse_part(name))
-        ]
-        pitched = [index for index in meant if not parts[index].is_drum]
-        if not pitched:
-            there = ", ".join(part_name(parts[index]) for index in canvas.open_parts if not parts[index].is_drum)
-            raise UnknownName(f"range {name!r}: no pitched part of that name is open; there is {there or 'none'}")
-        chosen |= dict.fromkeys(pitched, span)
-    return replace(canvas, constraints=replace(canvas.constraints, pitch_ranges=chosen))
 
 
 def stand_ins(bundle: Bundle, wish: Wish) -> list[str]:

@@ -20,6 +20,7 @@ from woodshed.generation.stream import EARLY_TICKS, Bar, Station, endless, last_
 from woodshed.music import Song, part_name
 from woodshed.recipes.clip import LARGEST_SEED, default_sampling, key_name, settings_of
 from woodshed.recipes.files import MIDI_ENDINGS, check_outputs, check_range
+from woodshed.recipes.verbs import sings
 from woodshed.recipes.wish import Wish, keep_frame
 
 AHEAD_BARS = 4
@@ -78,7 +79,7 @@ def play_radio(
 
 def _tuner(bundle: Bundle) -> Tuner:
     """Who finds a station in a bundle of its kind."""
-    if "harmonise" in bundle.capabilities:
+    if sings(bundle):
         kind = CHORALES
     else:
         kind = kind_of(bundle)
@@ -90,7 +91,7 @@ def _tuner(bundle: Bundle) -> Tuner:
 def _band(bundle: Bundle, wish: Wish, _: Sampling, rng: np.random.Generator, primer: Song | None) -> Station:
     from woodshed.generation.canvas import blank_canvas, continuation_canvas
     from woodshed.generation.stream_notes import tune_notes
-    from woodshed.recipes.play import with_ranges
+    from woodshed.recipes.asked import with_ranges
 
     if primer is not None:
         canvas = continuation_canvas(primer, 1, key=wish.key, polyphony=wish.polyphony)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from woodshed.bundle import Bundle, capabilities_of
+from woodshed.codecs.chorale import ChoraleCodec
 from woodshed.errors import BundleError
 from woodshed.recipes.recipe import load_recipe, recipe_names
+from woodshed.words import listed
 
 
 def check_verb(bundle: Bundle, verb: str) -> None:
@@ -18,5 +20,10 @@ def check_verb(bundle: Bundle, verb: str) -> None:
     able = ", ".join(name for name in recipe_names() if verb in capabilities_of(load_recipe(name).codec_name))
     raise BundleError(
         f"{bundle.folder or 'the bundle'} (recipe {bundle.recipe}) cannot {verb}: it can "
-        f"{' and '.join(bundle.capabilities)}; recipes that can: {able}"
+        f"{listed(bundle.capabilities)}; recipes that can: {able}"
     )
+
+
+def sings(bundle: Bundle) -> bool:
+    """Whether a bundle writes four voices."""
+    return isinstance(bundle.codec, ChoraleCodec)

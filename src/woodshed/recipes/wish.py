@@ -16,6 +16,7 @@ from woodshed.music import Key, Meter, Part, Song, parse_part, parse_pitch, part
 from woodshed.music.attributes import ATTRIBUTES
 from woodshed.music.chord_sheet import Bars, parse_chords
 from woodshed.music.general_midi import PROGRAMS
+from woodshed.recipes.rules import Rules
 
 MOST_SPREADS = 5
 
@@ -56,6 +57,8 @@ class Wish:
     """Of a window net: whether a window is read anew for each event, or states are carried; one of `MODES` there."""
     parallels: float | None = None
     """Of a chorale: odds of each parallel fifth or octave, 0-1; 1 is as learned."""
+    rules: Rules = field(default_factory=Rules)
+    """Of a bundle that fills a canvas: what else open notes obey."""
 
 
 def parse_wish(
@@ -72,10 +75,12 @@ def parse_wish(
     beam: int = 1,
     branch_factor: int = 1,
     parallels: float | None = None,
+    rules: Rules | None = None,
 ) -> Wish:
     """A wish in a musician's words: ``parts="drums, bass, lead guitar", key="F minor", tempo=140, meter="7/8"``.
 
-    Each of ``ranges`` is of the form ``"bass=E1-G2"``, or with numbers ``"bass=28-43"``.
+    Each of ``ranges`` is of the form ``"bass=E1-G2"``, or with numbers ``"bass=28-43"``. Of several meters, such as
+    ``"7/8,4/4"``, the first is taken; all are in the ``rules``.
 
     Raises:
         UnknownName: for a part or key that does not exist.
@@ -94,13 +99,14 @@ def parse_wish(
         parts=None if names is None else tuple(map(parse_part, names)),
         key=None if key is None else Key.parse(key),
         bpm=tempo,
-        meter=None if meter is None else Meter.parse(meter),
+        meter=None if meter is None else Meter.parse(meter.split(",")[0]),
         polyphony=polyphony,
         ranges=dict(map(_parse_range, ranges)),
         steps=steps,
         attributes=parse_attributes(attributes),
         beam=Beam(beam, branch_factor),
         parallels=parallels,
+        rules=rules or Rules(),
     )
 
 

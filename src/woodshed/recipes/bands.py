@@ -1,0 +1,152 @@
+"""Clips of a bundle that fills canvases (recipe `band`): draw, rank, and say what was made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from woodshed.bundle import Bundle
+from woodshed.codecs.levels import CONTROLS, levels
+from woodshed.codecs.note_step import MAX_PARTS, VELOCITY_STEP
+from woodshed.generation.canvas import Canvas
+from woodshed.generation.choose import open_notes, ranked
+from woodshed.generation.fill import answers
+from woodshed.generation.filters import Sampling
+from woodshed.music import Song, part_name
+from woodshed.music.units import DEFAULT_BPM, ticks_to_steps
+from woodshed.recipes.asked import open_bars
+from woodshed.recipes.clip import LARGEST_SEED, MOST_CANDIDATES, Clip, settings_of
+from woodshed.recipes.files import MOST_CLIPS, Told, check_range
+from woodshed.recipes.wish import Wish
+
+SET = 32
+"""So many clips at most are chosen together, so that they differ; more are several sets."""
+Build = Callable[[np.random.Generator], Canvas]
+"""Given chance: what is open, and under which constraints."""
+
+
+@dataclass(frozen=True)
+class Telling:
+    """What there is to say of all clips of one request."""
+
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    findings: Mapping[str, Any] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    song: Song
+    canvas: Canvas
+    nats: float
+
+
+def play_canvas(
+    verb: str,
+    bundle: Bundle,
+    wish: Wish,
+    sampling: Sampling,
+    build: Build,
+    *,
+    seed: int,
+    count: int,
+    candidates: int,
+    on_step: Told | None = None,
+    told: Telling | None = None,
+    finish: Callable[[Song, Canvas], Song] | None = None,
+) -> list[Clip]:
+    """``count`` clips of ``count * candidates`` answers: the first the likeliest of those with the fewest faults, each
+    next a likely one that differs from all before it, see `ranked`. A single clip is the one with the fewest faults.
+
+    Each clip's candidates have a generator and a canvas of their own. ``finish`` makes what is kept of an answer.
+
+    Raises:
+        OutOfRange: for numbers outside their range.
+        InfeasibleCanvas: for a canvas that cannot be filled.
+    """
+    check_range("seed", seed, 0, LARGEST_SEED)
+    check_range("count", count, 1, MOST_CLIPS)
+    check_range("candidates", candidates, 1, MOST_CANDIDATES)
+    told, clips = told or Telling(), []
+    for begin in range(0, count, SET):
+        numbers = range(begin, min(begin + SET, count))
+        pool = [
+            one
+            for number in numbers
+            for one in _draw(bundle, build, sampling, seed, number, count, candidates, on_step)
+        ]
+        songs, canvases = [one.song for one in pool], [one.canvas for one in pool]
+        best = ranked(songs, [one.nats for one in pool], canvases, bundle.style, min(len(numbers), len(pool)))
+        for number, index in zip(numbers, best, strict=False):
+            kept = pool[index]
+            settings = settings_of(verb, bundle, wish, sampling, seed, number, candidates)
+            clips.append(
+                Clip(
+                    song=kept.song if finish is None else finish(kept.song, kept.canvas),
+                    seed=seed,
+                    number=number,
+                    settings={**settings, "count": count, **told.settings},
+                    findings={"nats_per_note": round(kept.nats, 4), **_measured(kept), **told.findings},
+                    remark="; ".join(told.remarks),
+                )
+            )
+    return clips
+
+
+def heard_as(song: Song) -> list[str]:
+    """What a bundle does not hear of given music as it is, one line each: too many parts, a tempo never stated."""
+    lines = []
+    sounding = len(np.unique(song.notes["part"]))
+    if sounding > MAX_PARTS:
+        lines.append(f"{sounding} parts sound, more than {MAX_PARTS}: those that are most alike are heard as one")
+    if not len(song.tempos):
+        lines.append(f"no tempo is stated, so {DEFAULT_BPM:g} BPM is taken")
+    return lines
+
+
+def _draw(
+    bundle: Bundle,
+    build: Build,
+    sampling: Sampling,
+    seed: int,
+    number: int,
+    count: int,
+    candidates: int,
+    on_step: Told | None,
+) -> list[_Drawn]:
+    rng = np.random.default_rng([seed, number])
+    canvas = build(rng)
+
+    def tell(share: float) -> None:
+        if on_step is not None:
+            on_step((number + share) / count)
+
+    drawn = answers(bundle, canvas, sampling, rng, count=candidates, on_step=tell)
+    return [_Drawn(one.song, canvas, one.nats_per_note) for one in drawn]
+
+
+def _measured(drawn: _Drawn) -> dict[str, Any]:
+    """Of each level that was asked for: what was asked and what came, bar by bar."""
+    asked = drawn.canvas.constraints.levels
+    if not asked:
+        return {}
+    song, notes = drawn.song, open_notes(drawn.song, drawn.canvas)
+    drums = np.array([part.is_drum for part in song.parts], bool)
+    onset, part, pitch, velocity = (notes[name].astype(np.int64) for name in ("onset", "part", "pitch", "velocity"))
+    lines = ticks_to_steps(song.bar_lines())
+    found = levels(ticks_to_steps(onset), part, pitch, (velocity - 1) // VELOCITY_STEP, drums, lines)
+    first, last = open_bars(drawn.canvas)
+    return {
+        "levels": {
+            name: {"asked": list(row[first:last]), "found": found[first:last, CONTROLS.index(name)].tolist()}
+            for name, row in asked.items()
+        }
+    }
+
+
+def names_of(song: Song, parts: list[int]) -> list[str]:
+    """What some parts of a song are called."""
+    return [part_name(song.parts[part]) for part in parts]

@@ -1,0 +1,150 @@
+"""Make it human: loudness and timing of the notes of a song, as a bundle would play them, at any strength."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from woodshed.bundle import Bundle, note_model
+from woodshed.errors import InfeasibleCanvas, OutOfRange
+from woodshed.generation.canvas import TIMING, VELOCITY
+from woodshed.generation.fill import fill
+from woodshed.generation.filters import Sampling
+from woodshed.generation.openings import STEP_TICKS, humanise_canvas
+from woodshed.music import Song
+from woodshed.music.units import ticks_to_steps
+from woodshed.recipes.asked import parts_called, span_of
+from woodshed.recipes.bands import heard_as
+from woodshed.recipes.canvases import Bars
+from woodshed.recipes.clip import LARGEST_SEED, Clip, settings_of
+from woodshed.recipes.files import MOST_CLIPS, Told, check_range
+from woodshed.recipes.verbs import check_verb
+from woodshed.recipes.wish import Wish
+from woodshed.words import counted
+
+WHAT = {"velocity": VELOCITY, "timing": TIMING}
+"""What can be made human -> its bit of `Canvas.open_fields`."""
+MOST_STRENGTH = 1.5
+STEADY_DRAWS = 15
+"""Of a steady hand, so many draws are taken, and of each note the middle one."""
+
+
+def humanise(
+    bundle: Bundle,
+    song: Song,
+    sampling: Sampling,
+    *,
+    what: Sequence[str] = tuple(WHAT),
+    strength: float = 1.0,
+    steady: bool = False,
+    parts: str | None = None,
+    bars: Bars = None,
+    seed: int = 0,
+    count: int = 1,
+    on_step: Told | None = None,
+) -> list[Clip]:
+    """The song with another touch: which notes there are, on which step of the grid (12 to the quarter), stays.
+
+    ``strength`` goes from the song as it is, 0, to the touch that was drawn, 1, and beyond, to 1.5. ``steady`` plays
+    what is most to be expected instead of one draw. A note that would now ring into the next of its pitch stops there;
+    otherwise lengths stay too.
+
+    Raises:
+        BundleError: if the bundle fills no canvas.
+        UnknownName: for a part that does not sound.
+        OutOfRange: for a strength outside 0-1.5, bars that the song has not, or another ``what``.
+        InfeasibleCanvas: if no note is there.
+    """
+    check_verb(bundle, "humanise")
+    note_model(bundle)
+    check_range("seed", seed, 0, LARGEST_SEED)
+    check_range("count", count, 1, MOST_CLIPS)
+    if not 0 <= strength <= MOST_STRENGTH:
+        raise OutOfRange(f"strength {strength:g} is outside 0-{MOST_STRENGTH}: 0 is the song as it is, 1 as drawn")
+    if unknown := [name for name in what if name not in WHAT] or (not what and ["nothing"]):
+        raise OutOfRange(f"what is made human, {unknown[0]!r}, is not one of {', '.join(WHAT)}")
+    if not len(song):
+        raise InfeasibleCanvas(f"{song.title or 'the song'} has no notes to make human; give music that has")
+    chosen = None if parts is None else parts_called(song, parts)
+    canvas = humanise_canvas(song, chosen, span_of(song, bars), sum({WHAT[name] for name in what}))
+    draws = STEADY_DRAWS if steady else 1
+    told = {
+        "of": song.title or None, "what": list(what), "strength": strength, "steady": steady or None, "count": count,
+        "parts": parts, "open_bars": None if bars is None else list(bars),
+    }  # fmt: skip
+    wish, clips = Wish(bars=song.bars), []
+    for number in range(count):
+
+        def tell(share: float, number: int = number) -> None:
+            if on_step is not None:
+                on_step((number + share) / count)
+
+        made = song
+        if strength > 0:
+            rng = np.random.default_rng([seed, number])
+            drawn = fill(bundle, canvas, sampling, rng, count=draws, on_step=tell)
+            made = blended(song, drawn, strength)
+        settings = settings_of("humanise", bundle, wish, sampling, seed, number, draws)
+        settings |= {name: value for name, value in told.items() if value is not None}
+        changed = _changed(song, made)
+        remark = f"{counted(changed, 'note')} with another touch"
+        clips.append(
+            Clip(made, seed, number, settings, {"notes_changed": changed}, "; ".join([remark, *heard_as(song)]))
+        )
+    return clips
+
+
+def blended(song: Song, drawn: Sequence[Song], strength: float) -> Song:
+    """The song, ``strength`` of the way to the median of some songs that differ from it in touch alone.
+
+    No note leaves its step of the grid, and none is made to ring into the next of its pitch.
+    """
+    order = _order(song)
+    old = song.notes[order]
+    touched = [one.notes[_order(one)] for one in drawn]
+    onset, velocity = (
+        _towards(old[name], np.median([one[name] for one in touched], axis=0), strength)
+        for name in ("onset", "velocity")
+    )
+    grid = ticks_to_steps(old["onset"]) * STEP_TICKS
+    moved = onset != old["onset"]
+    onset = np.where(moved, np.clip(onset, np.maximum(grid - STEP_TICKS // 2, 0), grid + STEP_TICKS // 2 - 1), onset)
+    notes = old.copy()
+    notes["onset"] = np.minimum(onset, np.maximum(song.length - 1, old["onset"]))
+    notes["velocity"] = np.where(velocity == old["velocity"], old["velocity"], np.clip(velocity, 1, 127))
+    notes["duration"] = _parted(old, notes)
+    return song.with_notes(notes)
+
+
+def _towards(old: NDArray[np.integer], new: NDArray[np.floating], strength: float) -> NDArray[np.int64]:
+    values: NDArray[np.int64] = np.rint(old + strength * (new - old)).astype(np.int64)
+    return values
+
+
+def _order(song: Song) -> NDArray[np.int64]:
+    """An order of the notes that their touch does not change: part, pitch, step, duration; then the onset."""
+    notes = song.notes
+    step = ticks_to_steps(notes["onset"])
+    return np.lexsort((notes["onset"], notes["duration"], step, notes["pitch"], notes["part"]))
+
+
+def _parted(old: NDArray[np.void], new: NDArray[np.void]) -> NDArray[np.int64]:
+    """(notes,) durations, cut where a note would ring into the next of its pitch and did not before.
+
+    A MIDI file could not tell which of the two is meant to stop. Notes are in the order of `_order`.
+    """
+    ends = np.stack([notes["onset"].astype(np.int64) + notes["duration"] for notes in (old, new)])
+    duration: NDArray[np.int64] = new["duration"].astype(np.int64)
+    same = (old["part"][1:] == old["part"][:-1]) & (old["pitch"][1:] == old["pitch"][:-1])
+    rings = same & (ends[0, :-1] <= old["onset"][1:]) & (ends[1, :-1] > new["onset"][1:])
+    room = new["onset"][1:].astype(np.int64) - new["onset"][:-1]
+    duration[:-1] = np.where(rings, np.maximum(room, 1), duration[:-1])
+    return duration
+
+
+def _changed(before: Song, after: Song) -> int:
+    """How many notes of ``after`` are not, to the last bit, notes of ``before``."""
+    rows, counts = np.unique(np.concatenate((before.notes, after.notes)), return_counts=True)
+    return len(before) - int((counts // 2).sum()) if len(rows) else 0
