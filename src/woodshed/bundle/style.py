@@ -46,6 +46,8 @@ def _is_arrangement(song: Any) -> bool:
     programs, presence = song.get("programs", []), song.get("presence", [])
     if not (_is_list(programs, _is_program) and _is_list(presence, lambda share: _is_number(share, 0, 1))):
         return False
+    if not _is_list(song.get("density", []), lambda level: type(level) is int and 0 <= level <= 11):
+        return False
     return len(programs) == len(presence) > 0 and _is_tempo(song.get("bpm")) and _is_meter(song.get("meter"))
 
 

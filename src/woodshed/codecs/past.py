@@ -1,4 +1,4 @@
-"""What a song's own past says of its next note, compiled: fifteen pointers, field by field, and where pitches come from.
+"""What a song's own past says of its next note, compiled: fifteen pointers, and where pitches come from.
 
 Musicians repeat themselves: a bar ago, two bars, four; wherever the last few notes were last played; and they
 hit this drum as loud as the last time. A *pointer* names the symbol that it expects in one field of the next row, from
@@ -24,8 +24,8 @@ chord so far; of duration, velocity and microtiming the part, the pitch or drum,
 For the pitch there are also *anchors* (`ANCHORS` pitches from which an interval may be taken) and *tallies*
 (`TALLIES` x 12: how often each pitch class was played of late, sounds now, is given ahead).
 
-One implementation serves training (`study`, a whole song in one call) and playing (`begin`, `expect` per field, `hints`,
-`add`), so the two cannot differ. All is in numba: about a microsecond and a half a row.
+One implementation serves training (`study`, a whole song in one call) and playing (`begin`, `expect` per field,
+`hints`, `add`), so the two cannot differ. All is in numba: about a microsecond and a half a row.
 
 Source:
     Lookback RNN (Waite, 2016) sees 1 and 2 bars back on a fixed grid; we carry it to note steps. Matches are those of
@@ -35,124 +35,44 @@ Source:
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numba
 import numpy as np
-from numpy.typing import NDArray
 
-from woodshed.codecs.note_step import FIELDS, LONGEST_SHIFT, MAX_PARTS, SIZES, WAIT
-
-LAGS, MATCHES, CONTEXTS = 3, 3, 8
-GIVEN = LAGS + MATCHES + CONTEXTS
-POINTERS = GIVEN + 1
-RECORDS = 16
-MATCHED_ROWS = (3, 6, 16)
-NOTHING = -1
-ANCHORS = 5
-"""Last pitch of the part, the one before, last pitch of any pitched part, lowest that sounds, next that is given."""
-TALLIES = 5
-"""The last 32 rows, the last 256 rows, what sounds, what is given in the beat ahead, in the bar ahead."""
-SHORT, LONG = 32, 256
-NEAR, FAR = 12, 48
-MOST_SOUNDING = 128
-_RUNS = np.array([1, 2, 3, 4, 6, 9, 17, 33, 65, 129, 513, 2049])
-_LENGTHS = np.array([1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128, 256, 512, 1025])
-_SLOTS = 1 << 17
-_MATCH_SLOTS = 1 << 13
-_LAST_POSITION = 191
-_SYMBOL_ZERO = 1024
-_NO_PART = MAX_PARTS
-
-
-STATE = np.dtype(
-    [
-        ("count", np.int64),  # rows that are remembered
-        ("heard", np.int64),  # rows so far
-        ("sounds", np.int64),  # how many lines of ``sounding`` are used
-        ("place", np.int64, 3),  # of the last row: position in its bar, number of the bar, length of the bar
-        ("lag_at", np.int64, LAGS),
-        ("match_at", np.int64, MATCHES),
-        ("match_length", np.int64, MATCHES),
-        ("hits", np.int64, (len(FIELDS), POINTERS)),  # the last 4 outcomes as bits
-        ("runs", np.int64, (len(FIELDS), POINTERS)),  # how often right on end
-        ("used", np.int64, (len(FIELDS), CONTEXTS)),  # the slot of each context of the row in the making, -1 none
-        ("checks", np.uint64, (len(FIELDS), CONTEXTS)),
-        ("keys", np.uint64, CONTEXTS),
-        ("bases", np.int64, CONTEXTS),
-        ("own", np.int64, (MAX_PARTS, 10)),  # of each part: last 4 pitches, 2 durations, 2 velocities, 2 microtimings
-        ("struck", np.int64, 2),  # hash of what was struck in this step so far, and in the one before
-        ("sounding", np.int64, (MOST_SOUNDING, 2)),  # pitch and end of pitched notes that may still sound
-        ("classes", np.int64, LONG),  # pitch class of the latest rows, a ring
-        ("tally", np.int64, (2, 12)),
-        ("last_pitch", np.int64),  # of any pitched part
-        (
-            "ahead_at",
-            np.int64,
-            4,
-        ),  # next given row; those in ``ahead_tally`` begin here, end here (near) and here (far)
-        ("ahead_tally", np.int64, (2, 12)),
-        ("match_slots", np.int32, (MATCHES, _MATCH_SLOTS)),
-        ("slots", np.uint64, _SLOTS),  # contexts: 32 bits of check, 16 of symbol + 1024, 8 of run; 0 is empty
-    ]
+from woodshed.codecs.note_step import LONGEST_SHIFT, SIZES, WAIT
+from woodshed.codecs.past_state import (
+    ANCHORS,
+    CONTEXTS,
+    FAR,
+    GIVEN,
+    LAGS,
+    LAST_POSITION,
+    LENGTHS,
+    LONG,
+    MATCH_SLOTS,
+    MATCHED_ROWS,
+    MATCHES,
+    MOST_SOUNDING,
+    NEAR,
+    NO_PART,
+    NOTHING,
+    POINTERS,
+    RECORDS,
+    RUNS,
+    SHORT,
+    SLOTS,
+    SYMBOL_ZERO,
+    TALLIES,
+    Past,
+    copy_past,
+    forget,
+    forget_all,
+    new_past,
 )
-"""The memory of fixed size: one record, so that compiled code passes one pointer."""
-_EMPTY = ("match_at", "match_slots", "used", "own", "classes", "last_pitch")
 
-
-class Past(NamedTuple):
-    """The memory of one song in the making. Every array changes in place."""
-
-    state: NDArray[np.void]
-    """(1,) of `STATE`"""
-    rows: NDArray[np.int32]
-    """(capacity, 6)"""
-    onset: NDArray[np.int64]
-    """(capacity,) steps"""
-    hashes: NDArray[np.uint64]
-    """(3, capacity + 1) what was before each row, for the matches."""
-
-
-def new_past(capacity: int) -> Past:
-    """An empty memory with room for so many rows."""
-    past = Past(
-        np.zeros(1, STATE),
-        np.zeros((capacity, len(FIELDS)), np.int32),
-        np.zeros(capacity, np.int64),
-        np.zeros((MATCHES, capacity + 1), np.uint64),
-    )
-    for name in _EMPTY:
-        past.state[name] = NOTHING
-    return past
-
-
-def forget_all(past: Past) -> None:
-    """Make the memory that of a song that has not begun."""
-    past.state[:] = np.zeros((), STATE)
-    for name in _EMPTY:
-        past.state[name] = NOTHING
-
-
-def copy_past(past: Past) -> Past:
-    """Another with the same memory, that goes its own way from here."""
-    return Past(*(array.copy() for array in past))
-
-
-def forget(past: Past, keep: int) -> None:
-    """Once twice as many rows are remembered, only the last ``keep`` are left, so that a song without end needs no more
-    room than that."""
-    state = past.state[0]
-    gone = int(state["count"]) - keep
-    if gone < keep:
-        return
-    for table in (past.rows, past.onset):
-        table[:keep] = table[gone : gone + keep].copy()
-    past.hashes[:, : keep + 1] = past.hashes[:, gone : gone + keep + 1].copy()
-    state["count"] = keep
-    state["lag_at"] = np.maximum(state["lag_at"] - gone, 0)
-    for name in ("match_at", "match_slots"):
-        state[name] = np.maximum(state[name] - gone, NOTHING)
-    state["match_length"][state["match_at"] < 0] = 0
+__all__ = [
+    "ANCHORS", "GIVEN", "LAGS", "MATCHES", "NOTHING", "POINTERS", "RECORDS", "TALLIES", "Past", "add", "begin",
+    "copy_past", "expect", "forget", "forget_all", "hints", "look_ahead", "new_past",
+]  # fmt: skip
 
 
 @numba.njit(cache=True, nogil=True)
@@ -204,7 +124,7 @@ def expect(past, field, row, position, bar_steps, given, expected, records):  # 
         return
     _at_lags(past, field, row, bar_steps, expected, records)
     for m in range(MATCHES):
-        records[LAGS + m] = np.searchsorted(_LENGTHS, state.match_length[m], side="right")
+        records[LAGS + m] = np.searchsorted(LENGTHS, state.match_length[m], side="right")
         j = state.match_at[m]
         if j < 0 or (field > 0 and past.rows[j, 0] > LONGEST_SHIFT):
             continue
@@ -214,7 +134,7 @@ def expect(past, field, row, position, bar_steps, given, expected, records):  # 
         if agrees:
             expected[LAGS + m] = past.rows[j, field]
     if field == 0 or row[0] <= LONGEST_SHIFT:
-        _in_contexts(past, field, row, min(position, _LAST_POSITION), expected, records)
+        _in_contexts(past, field, row, min(position, LAST_POSITION), expected, records)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -231,8 +151,8 @@ def _ahead(past, field, row, given, expected, records):  # type: ignore[no-untyp
     if field == 0:
         expected[GIVEN] = min(wait, WAIT)
     elif row[0] == wait and (field < 2 or row[1] == given[g, 1]):
-        if field < 3 or given[g, 2] < 0 or row[2] == given[g, 2]:
-            expected[GIVEN] = given[g, field]
+        agrees = field < 3 or given[g, 2] < 0 or row[2] == given[g, 2]
+        expected[GIVEN] = given[g, field] if agrees else NOTHING
 
 
 @numba.njit(cache=True, nogil=True)
@@ -240,7 +160,7 @@ def _run_record(state, field, pointer):  # type: ignore[no-untyped-def]
     run, bits = state.runs[field, pointer], state.hits[field, pointer]
     if run == 0:
         return (bits >> 1 & 1) + (bits >> 2 & 1) + (bits >> 3 & 1)
-    return 3 + np.searchsorted(_RUNS, run, side="right")
+    return 3 + np.searchsorted(RUNS, run, side="right")
 
 
 @numba.njit(cache=True, nogil=True)
@@ -253,9 +173,8 @@ def _at_lags(past, field, row, bar_steps, expected, records):  # type: ignore[no
         j = state.lag_at[k]
         then = now - (bar_steps << k)
         if field == 0:
-            if j < count and then >= -bar_steps and past.onset[j] - then <= LONGEST_SHIFT:
-                if past.rows[j, 0] <= LONGEST_SHIFT:
-                    expected[k] = past.onset[j] - then
+            if j < count and then >= -bar_steps and past.onset[j] - then <= LONGEST_SHIFT >= past.rows[j, 0]:
+                expected[k] = past.onset[j] - then
             continue
         if row[0] > WAIT:
             continue
@@ -268,9 +187,9 @@ def _at_lags(past, field, row, bar_steps, expected, records):  # type: ignore[no
         while j < count and _key(past, j) < at_least:
             j += 1
         state.lag_at[k] = j
-        if j < count and past.onset[j] == then and past.rows[j, 0] <= LONGEST_SHIFT:
-            if (field < 2 or past.rows[j, 1] == row[1]) and (field < 3 or past.rows[j, 2] == row[2]):
-                expected[k] = past.rows[j, field]
+        stands = j < count and past.onset[j] == then and past.rows[j, 0] <= LONGEST_SHIFT
+        if stands and (field < 2 or past.rows[j, 1] == row[1]) and (field < 3 or past.rows[j, 2] == row[2]):
+            expected[k] = past.rows[j, field]
 
 
 @numba.njit(cache=True, nogil=True)
@@ -290,13 +209,13 @@ def _in_contexts(past, field, row, position, expected, records):  # type: ignore
         h = state.keys[c]
         if h == 0:
             continue
-        slot = np.int64(h & np.uint64(_SLOTS - 1))
+        slot = np.int64(h & np.uint64(SLOTS - 1))
         check = h >> np.uint64(32)
         state.used[field, c], state.checks[field, c] = slot, check
         record = state.hits[field, LAGS + MATCHES + c] & 3
         entry = state.slots[slot]
         if entry != 0 and entry >> np.uint64(32) == check:
-            symbol = np.int64((entry >> np.uint64(8)) & np.uint64(0xFFFF)) - _SYMBOL_ZERO + state.bases[c]
+            symbol = np.int64((entry >> np.uint64(8)) & np.uint64(0xFFFF)) - SYMBOL_ZERO + state.bases[c]
             if 0 <= symbol < SIZES[field]:
                 expected[LAGS + MATCHES + c] = symbol
             run = np.int64(entry & np.uint64(255))
@@ -326,7 +245,7 @@ def _contexts(past, field, row, position, expected):  # type: ignore[no-untyped-
         keys[7] = _facts(0, 7, position, last_part, bar)
         return
     together = row[0] == 0
-    with_part = last_part if together else np.int64(_NO_PART)
+    with_part = last_part if together else np.int64(NO_PART)
     with_pitch = last_pitch if together else np.int64(0)
     struck = now if together else np.int64(1)
     earlier = np.int64(1) if together else now
@@ -371,7 +290,7 @@ def _contexts(past, field, row, position, expected):  # type: ignore[no-untyped-
 
 @numba.njit(cache=True, nogil=True)
 def hints(past, part, drum, onset, given, anchors, tallies):  # type: ignore[no-untyped-def]
-    """Write ``anchors`` (5,) and ``tallies`` (5, 12) for the pitch of a row of ``part`` that starts at step ``onset``."""
+    """Write ``anchors`` (5,) and ``tallies`` (5, 12) for the pitch of a row of ``part`` at step ``onset``."""
     state = past.state[0]
     for k in range(ANCHORS):
         anchors[k] = NOTHING
@@ -420,7 +339,7 @@ def look_ahead(past, onset, given):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def add(past, row, onset, place, drum, expected):  # type: ignore[no-untyped-def]
-    """The row is decided: it stands at step ``onset`` and ``place`` (position, bar, bar length); ``expected`` (6, 15)."""
+    """The row is decided. ``place`` is its position, bar and bar length; ``expected`` (6, 15) what was expected."""
     state = past.state[0]
     count = state.count
     part, pitch = np.int64(row[1]), np.int64(row[2])
@@ -435,7 +354,7 @@ def add(past, row, onset, place, drum, expected):  # type: ignore[no-untyped-def
         for c in range(CONTEXTS):
             if state.used[field, c] >= 0:
                 base = own if field == 2 and 1 <= c <= 2 else 0
-                _confirm(state.slots, state.used[field, c], state.checks[field, c], row[field] - base + _SYMBOL_ZERO)
+                _confirm(state.slots, state.used[field, c], state.checks[field, c], row[field] - base + SYMBOL_ZERO)
     for c in range(6):
         past.rows[count, c] = row[c]
     past.onset[count] = onset
@@ -504,7 +423,7 @@ def _follow(past, m, row):  # type: ignore[no-untyped-def]
     for i in range(count - size, count):
         h = _mix(h, (past.rows[i, 0] * 16 + past.rows[i, 1]) * 128 + past.rows[i, 2])
     past.hashes[m, count] = h
-    slot = np.int64(h & np.uint64(_MATCH_SLOTS - 1))
+    slot = np.int64(h & np.uint64(MATCH_SLOTS - 1))
     if state.match_at[m] < 0:
         found = state.match_slots[m, slot]
         if found >= 0 and past.hashes[m, found] == h:

@@ -64,8 +64,15 @@ class Inputs(NamedTuple):
     def span(self, start: int, count: int) -> Inputs:
         """At most ``count`` scored rows from ``start`` on, with the row before them."""
         whole, told = slice(start, start + count + 1), slice(start, start + count)
-        hints = (table[told] for table in self[4:])
-        return Inputs(self.rows[whole], self.places[whole], self.programs, self.levels[whole], *hints)
+        return self._replace(
+            rows=self.rows[whole],
+            places=self.places[whole],
+            levels=self.levels[whole],
+            expected=self.expected[told],
+            records=self.records[told],
+            anchors=self.anchors[told],
+            tallies=self.tallies[told],
+        )
 
 
 def song_inputs(codec: NoteStepCodec, song: Song) -> Inputs:
@@ -113,7 +120,7 @@ def row_inputs(
 def given_rows(
     known: NDArray[np.int64], onsets: NDArray[np.int64], drums: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """(G, 7) step, part, pitch, duration, velocity, microtiming, is drum of the rows that are given; (G,) which they are.
+    """(G, 7) step, part, pitch, duration, velocity, microtiming, is drum of rows that are given; (G,) which they are.
 
     ``known`` (R, 6) holds the rows of a song as a canvas gives them: -1 in each field that is open, and in all fields
     of rows that are no notes or not given.

@@ -135,7 +135,8 @@ def blank_canvas(
 ) -> Canvas:
     """Everything open: ``bars`` bars for ``parts``, by default the line-up, tempo and meter of a song that was learned.
 
-    Each part keeps to the range in which its instrument usually played. ``without`` forbids instruments to the line-up.
+    Each part keeps to the range in which its instrument usually played. Where the line-up is left to chance, bars are as
+    full as those of the song that it comes from: a leaning, not a rule. ``without`` forbids instruments to the line-up.
     Several meters take turns, one for each bar: (7/8, 7/8, 4/4).
 
     Raises:
@@ -146,7 +147,7 @@ def blank_canvas(
     check_bars(bars)
     if bpm is not None:
         check_bpm(bpm)
-    learned = line_up(bundle, rng, without if parts is None else ())
+    asked, learned = parts, line_up(bundle, rng, without if parts is None else ())
     parts = learned["parts"] if parts is None else parts
     check_parts(bundle, parts)
     _check_forbidden(parts, without)
@@ -154,9 +155,19 @@ def blank_canvas(
     bpm = bpm or learned["bpm"]
     song = Song(parts=tuple(parts), tempos=np.array([(0, bpm)], TEMPO), meters=meters, length=length)
     song = song.replace(parts=slot_order(song))
-    constraints = Constraints(key, usual_ranges(bundle, song.parts), polyphony_of(song, polyphony))
     first_bar = int(rng.choice((0, 4, 8, 16)))
+    levels = (
+        {} if asked is not None or not learned["density"] else {"density": _form(learned["density"], first_bar, bars)}
+    )
+    constraints = Constraints(key, usual_ranges(bundle, song.parts), polyphony_of(song, polyphony), levels=levels)
     return Canvas(song, 0, tuple(range(len(song.parts))), constraints, first_bar)
+
+
+def _form(density: Sequence[int], first_bar: int, bars: int) -> tuple[int | None, ...]:
+    """How full each bar shall be, from the same place in a learned song on; past its end as from that place again."""
+    start = first_bar if len(density) >= first_bar + 4 else 0
+    learned = density[start:]
+    return tuple(learned[bar % len(learned)] for bar in range(bars))
 
 
 def continuation_canvas(song: Song, bars: int, *, key: Key | None = None, polyphony: int | None = None) -> Canvas:

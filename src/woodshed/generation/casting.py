@@ -114,7 +114,8 @@ def part_of(program: int, name: str = "") -> Part:
 
 
 def line_up(bundle: Bundle, rng: np.random.Generator, without: Sequence[Part] = ()) -> dict[str, Any]:
-    """The line-up of one learned song: ``parts`` that play in at least a quarter of its bars, ``bpm`` and ``meter``.
+    """The line-up of one learned song: ``parts`` that play in at least a quarter of its bars, ``bpm``, ``meter``, and the
+    level of ``density`` of each of its bars.
 
     Instruments of ``without`` are left out.
 
@@ -136,7 +137,7 @@ def line_up(bundle: Bundle, rng: np.random.Generator, without: Sequence[Part] = 
     song = songs[int(rng.integers(len(songs)))]
     names = style.get("instruments", {})
     parts = [part_of(program, names.get(str(program), {}).get("name", "")) for program in _players(song, forbidden)]
-    return {"parts": parts, "bpm": float(song["bpm"]), "meter": song["meter"]}
+    return {"parts": parts, "bpm": float(song["bpm"]), "meter": song["meter"], "density": song.get("density", [])}
 
 
 def _players(song: dict[str, Any], forbidden: set[int]) -> list[int]:

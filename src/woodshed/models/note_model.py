@@ -6,9 +6,9 @@ References:
     from Hsiao et al. in giving each head the fields decided before it, so that the product of the heads is the
     exact joint likelihood of a note, and in scoring parts by what instrument they hold. Each head sees which symbols
     fifteen pointers into the song's own past expect, and how reliable each was of late, and adds to their logits. For
-    pitches it may also add to intervals from some anchors and to pitch classes that were heard or are given ahead, so that
-    what it learns in one key holds in all. What a canvas gives ahead is shown as one more pointer, as tallies, and as what
-    each part is: open or fixed.
+    pitches it may also add to intervals from some anchors and to pitch classes that were heard or are given ahead, so
+    that what it learns in one key holds in all. What a canvas gives ahead is shown as one more pointer, as tallies, and
+    as what each part is: open or fixed.
 
 Shape letters: B songs, T rows (notes), D width, H head width, V ids of a field, P parts, E pointers.
 """
@@ -35,8 +35,8 @@ SIZE_LIMITS = {"width": 4096, "layers": 64, "head_width": 4096}
 """No size may be larger: a damaged config must not ask for all memory."""
 LAST_SHIFT = 191
 """Rows with a larger time shift (rests and the end) hold no note: their other fields cost nothing."""
-SLOWEST_GATE = 6.0
-"""Bias of the slowest channel's keep gate: it remembers some 400 rows."""
+FASTEST_GATE, SLOWEST_GATE = -1.0, 6.0
+"""Bias of the keep gates of the first and the last channel: they remember one row, and some 400."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class Scan(torch.autograd.Function):
         return states
 
     @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, Tensor, None]:
         keep, states, start = ctx.saved_tensors
         of_new = torch.empty_like(slope)
         later = slope[:, -1]
@@ -138,7 +138,7 @@ class NoteModel(nn.Module):
     after them, `losses` their cost in nats.
 
     >>> sum(p.numel() for p in NoteModel(NoteModelConfig()).parameters())
-    2800000
+    3004791
     """
 
     name: ClassVar[str] = "note-model"
@@ -184,13 +184,11 @@ class NoteModel(nn.Module):
                 nn.init.normal_(module.weight, std=scale * module.in_features**-0.5)
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
-            if isinstance(module, Layer):
-                keep = torch.linspace(-1, SLOWEST_GATE, self.config.width)
-                module.gates.register_buffer("_keep", keep, persistent=False)
         with torch.no_grad():
-            for layer in self.body:
-                layer.gates.bias[: self.config.width] = layer.gates._keep  # type: ignore[union-attr,index]
-                del layer.gates._keep  # type: ignore[union-attr]
+            for module in self.modules():
+                if isinstance(module, Layer):
+                    keep = torch.linspace(FASTEST_GATE, SLOWEST_GATE, self.config.width)
+                    module.gates.bias[: self.config.width].copy_(keep)
 
     def start(self, batch: int) -> list[Tensor]:
         """The state of the body before the first row: for each layer (B, D)."""

@@ -1,19 +1,19 @@
 """Which notes of a training song are shown ahead, so that one model learns every canvas.
 
-=========== =========================================================================================================
+=========== ====================================================================================================
 canvas      what is open
-=========== =========================================================================================================
+=========== ====================================================================================================
 ``plain``   everything: the song is written from left to right
 ``parts``   one part or several; the others are given
 ``bars``    stretches of 1-8 bars of some parts or all; between them everything is given
 ``beats``   the notes of random beats of random parts
 ``feel``    velocity, microtiming or both, of some parts or all
 ``pitches`` the pitch of every note of some parts, and sometimes its duration
-=========== =========================================================================================================
+=========== ====================================================================================================
 
 Source:
-    Thickstun et al. 2023 (Anticipatory Music Transformer) for showing fixed events ahead of time while training on random
-    infilling; we show them as features of each row instead of as tokens among the others.
+    Thickstun et al. 2023 (Anticipatory Music Transformer) for showing fixed events ahead of time while training on
+    random infilling; we show them as features of each row instead of as tokens among the others.
 """
 
 from __future__ import annotations

@@ -135,8 +135,8 @@ class Windows:
 
     A walk starts at a random bar line of a song (songs weigh as many rows as they have), transposed and varied as a
     whole. Some start as if the song began there: their first input is START at that bar's number, and
-    nothing is expected of them yet, so that a model learns to begin anywhere. The others know the rows before. A part of
-    the walks is a canvas, of which some is given ahead.
+    nothing is expected of them yet, so that a model learns to begin anywhere. The others know the rows before. A part
+    of the walks is a canvas, of which some is given ahead.
     """
 
     def __init__(

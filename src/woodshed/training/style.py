@@ -10,10 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from woodshed.codecs import NoteStepCodec
-from woodshed.codecs.note_step import DRUM_PROGRAM
+from woodshed.codecs.levels import CONTROLS, levels
+from woodshed.codecs.note_step import DRUM_PROGRAM, VELOCITY_STEP
 from woodshed.music import Song, part_name
+from woodshed.music.units import ticks_to_steps
 
 ARRANGEMENTS_KEPT = 64
+BARS_KEPT = 128
 
 
 def describe_style(codec: NoteStepCodec, songs: Sequence[Song]) -> dict[str, Any]:
@@ -90,4 +93,15 @@ def _arrangement(codec: NoteStepCodec, song: Song) -> dict[str, Any]:
         "bpm": round(song.bpm, 3),
         "meter": str(song.meter),
         "presence": [round(float(share), 3) for share in plays.mean(1)],
+        "density": _density(codec, song),
     }
+
+
+def _density(codec: NoteStepCodec, song: Song) -> list[int]:
+    """The level of density of each bar: how full a song of this style is, and when."""
+    notes, programs = song.notes, codec.programs(song)
+    part, pitch = notes["part"].astype(np.int64), notes["pitch"].astype(np.int64)
+    velocity = (notes["velocity"].astype(np.int64) - 1) // VELOCITY_STEP
+    lines, drums = codec.bar_lines(song), programs[:, 0] == DRUM_PROGRAM
+    found = levels(ticks_to_steps(notes["onset"]), part, pitch, velocity, drums, lines)
+    return [int(level) for level in found[:BARS_KEPT, CONTROLS.index("density")]]

@@ -1,0 +1,119 @@
+"""The memory of one song in the making, which `past` reads and writes: arrays and one record of fixed size."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from woodshed.codecs.note_step import FIELDS, MAX_PARTS
+
+LAGS, MATCHES, CONTEXTS = 3, 3, 8
+GIVEN = LAGS + MATCHES + CONTEXTS
+POINTERS = GIVEN + 1
+RECORDS = 16
+MATCHED_ROWS = (3, 6, 16)
+NOTHING = -1
+ANCHORS = 5
+"""Last pitch of the part, the one before, last pitch of any pitched part, lowest that sounds, next that is given."""
+TALLIES = 5
+"""The last 32 rows, the last 256 rows, what sounds, what is given in the beat ahead, in the bar ahead."""
+SHORT, LONG = 32, 256
+NEAR, FAR = 12, 48
+MOST_SOUNDING = 128
+RUNS = np.array([1, 2, 3, 4, 6, 9, 17, 33, 65, 129, 513, 2049])
+LENGTHS = np.array([1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128, 256, 512, 1025])
+SLOTS = 1 << 17
+MATCH_SLOTS = 1 << 13
+LAST_POSITION = 191
+SYMBOL_ZERO = 1024
+NO_PART = MAX_PARTS
+STATE = np.dtype(
+    [
+        ("count", np.int64),  # rows that are remembered
+        ("heard", np.int64),  # rows so far
+        ("sounds", np.int64),  # how many lines of ``sounding`` are used
+        ("place", np.int64, 3),  # of the last row: position in its bar, number of the bar, length of the bar
+        ("lag_at", np.int64, LAGS),
+        ("match_at", np.int64, MATCHES),
+        ("match_length", np.int64, MATCHES),
+        ("hits", np.int64, (len(FIELDS), POINTERS)),  # the last 4 outcomes as bits
+        ("runs", np.int64, (len(FIELDS), POINTERS)),  # how often right on end
+        ("used", np.int64, (len(FIELDS), CONTEXTS)),  # the slot of each context of the row in the making, -1 none
+        ("checks", np.uint64, (len(FIELDS), CONTEXTS)),
+        ("keys", np.uint64, CONTEXTS),
+        ("bases", np.int64, CONTEXTS),
+        ("own", np.int64, (MAX_PARTS, 10)),  # of each part: last 4 pitches, 2 durations, 2 velocities, 2 microtimings
+        ("struck", np.int64, 2),  # hash of what was struck in this step so far, and in the one before
+        ("sounding", np.int64, (MOST_SOUNDING, 2)),  # pitch and end of pitched notes that may still sound
+        ("classes", np.int64, LONG),  # pitch class of the latest rows, a ring
+        ("tally", np.int64, (2, 12)),
+        ("last_pitch", np.int64),  # of any pitched part
+        (
+            "ahead_at",
+            np.int64,
+            4,
+        ),  # next given row; those in ``ahead_tally`` begin here, end here (near) and here (far)
+        ("ahead_tally", np.int64, (2, 12)),
+        ("match_slots", np.int32, (MATCHES, MATCH_SLOTS)),
+        ("slots", np.uint64, SLOTS),  # contexts: 32 bits of check, 16 of symbol + 1024, 8 of run; 0 is empty
+    ]
+)
+"""The memory of fixed size: one record, so that compiled code passes one pointer."""
+_EMPTY = ("match_at", "match_slots", "used", "own", "classes", "last_pitch")
+
+
+class Past(NamedTuple):
+    """The memory of one song in the making. Every array changes in place."""
+
+    state: NDArray[np.void]
+    """(1,) of `STATE`"""
+    rows: NDArray[np.int32]
+    """(capacity, 6)"""
+    onset: NDArray[np.int64]
+    """(capacity,) steps"""
+    hashes: NDArray[np.uint64]
+    """(3, capacity + 1) what was before each row, for the matches."""
+
+
+def new_past(capacity: int) -> Past:
+    """An empty memory with room for so many rows."""
+    past = Past(
+        np.zeros(1, STATE),
+        np.zeros((capacity, len(FIELDS)), np.int32),
+        np.zeros(capacity, np.int64),
+        np.zeros((MATCHES, capacity + 1), np.uint64),
+    )
+    for name in _EMPTY:
+        past.state[name] = NOTHING
+    return past
+
+
+def forget_all(past: Past) -> None:
+    """Make the memory that of a song that has not begun."""
+    past.state[:] = np.zeros((), STATE)
+    for name in _EMPTY:
+        past.state[name] = NOTHING
+
+
+def copy_past(past: Past) -> Past:
+    """Another with the same memory, that goes its own way from here."""
+    return Past(past.state.copy(), past.rows.copy(), past.onset.copy(), past.hashes.copy())
+
+
+def forget(past: Past, keep: int) -> None:
+    """Once twice as many rows are remembered, only the last ``keep`` are left, so that a song without end needs no more
+    room than that."""
+    state = past.state[0]
+    gone = int(state["count"]) - keep
+    if gone < keep:
+        return
+    for table in (past.rows, past.onset):
+        table[:keep] = table[gone : gone + keep].copy()
+    past.hashes[:, : keep + 1] = past.hashes[:, gone : gone + keep + 1].copy()
+    state["count"] = keep
+    state["lag_at"] = np.maximum(state["lag_at"] - gone, 0)
+    for name in ("match_at", "match_slots"):
+        state[name] = np.maximum(state[name] - gone, NOTHING)
+    state["match_length"][state["match_at"] < 0] = 0

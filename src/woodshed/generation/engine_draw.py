@@ -1,0 +1,140 @@
+"""One symbol from its logits, compiled: whether to copy, temperature, top-k, top-p, min-p, and one uniform number."""
+
+from __future__ import annotations
+
+import math
+
+import numba
+import numpy as np
+
+from woodshed.codecs.past import LAGS, MATCHES
+from woodshed.generation.engine_tables import PITCH
+
+
+@numba.njit(cache=True, nogil=True)
+def _uniform(chance):  # type: ignore[no-untyped-def]
+    """A number in [0, 1), by SplitMix64 (Steele, Lea & Flood 2014)."""
+    chance[0] += np.uint64(0x9E3779B97F4A7C15)
+    x = chance[0]
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    x ^= x >> np.uint64(31)
+    return np.float64(x >> np.uint64(11)) / 9007199254740992.0
+
+
+@numba.njit(cache=True, nogil=True)
+def draw(logits, mask, size, expected, field, sampling, temperatures, chance, nats):  # type: ignore[no-untyped-def]
+    """One of the symbols below ``size`` that ``mask`` allows, as `filters.draw_one`; -1 if it allows none.
+
+    ``sampling``: top-k, top-p, min-p, repetition.
+    """
+    highest = -np.inf
+    total = 0.0
+    allowed = 0
+    for i in range(size):
+        highest = max(highest, logits[i]) if mask[i] else highest
+    for i in range(size):
+        if mask[i]:
+            allowed += 1
+            total += math.exp(logits[i] - highest)
+    if allowed == 0:
+        return np.int64(-1)
+    symbols = np.empty(allowed, np.int64)
+    scores = np.empty(allowed, np.float64)
+    n = 0
+    for i in range(size):
+        if mask[i]:
+            symbols[n] = i
+            scores[n] = logits[i]
+            n += 1
+    temperature = temperatures[field]
+    best = 0
+    for i in range(allowed):
+        if scores[i] > scores[best]:
+            best = i
+    chosen = best
+    if temperature > 0 and allowed > 1:
+        if field <= PITCH:
+            scores, symbols = _copy_or_change(symbols, scores, expected, temperature, sampling[3], chance)
+        highest_kept = scores[0]
+        for i in range(len(scores)):
+            highest_kept = max(highest_kept, scores[i])
+        chosen = _pick(scores, highest_kept, temperature, sampling, chance)
+    nats[0] += math.log(total) + highest - logits[symbols[chosen]]
+    return symbols[chosen]
+
+
+@numba.njit(cache=True, nogil=True)
+def _copy_or_change(symbols, scores, expected, temperature, repetition, chance):  # type: ignore[no-untyped-def]
+    """Decide first whether the next symbol is one that the song's own past expects (lags and matches), with the
+    probability that the model gives that: the scores and symbols of the chosen kind are left.
+
+    Filters that cut unlikely symbols away would otherwise cut away change, which is rare at each note and certain in
+    the end: a loop would never be left. ``repetition`` multiplies the odds of copying: by its cube root below 1, as
+    three fields are decided so, and by exp(2 (repetition - 1)) above.
+    """
+    is_copy = np.zeros(len(symbols), np.bool_)
+    highest = scores[0]
+    for i in range(len(symbols)):
+        highest = max(highest, scores[i])
+        for k in range(LAGS + MATCHES):
+            is_copy[i] = is_copy[i] or expected[k] == symbols[i]
+    copies, total, copied = 0, 0.0, 0.0
+    for i in range(len(symbols)):
+        weight = math.exp((scores[i] - highest) / max(temperature, 1.0))
+        total += weight
+        if is_copy[i]:
+            copies += 1
+            copied += weight
+    if copies == 0 or copies == len(symbols):
+        return scores, symbols
+    odds = repetition ** (1 / 3) if repetition < 1 else math.exp(2 * (repetition - 1))
+    copied *= odds
+    kept = _uniform(chance) * (copied + total - copied / odds if odds > 0 else 1.0) < copied
+    return scores[is_copy == kept], symbols[is_copy == kept]
+
+
+@numba.njit(cache=True, nogil=True)
+def _pick(scores, highest, temperature, sampling, chance):  # type: ignore[no-untyped-def]
+    """Index of one score, drawn after top-k, top-p and min-p."""
+    count = len(scores)
+    weights = np.empty(count, np.float64)
+    total = 0.0
+    for i in range(count):
+        weights[i] = math.exp(max((scores[i] - highest) / temperature, -700.0))
+        total += weights[i]
+    if sampling[0] > 0 or sampling[1] < 1 or sampling[2] > 0:
+        order = np.argsort(-weights, kind="mergesort")
+        kept = count
+        if 0 < sampling[0] < kept:
+            least = weights[order[int(sampling[0]) - 1]]
+            kept = int(sampling[0])
+            while kept < count and weights[order[kept]] == least:
+                kept += 1
+        held = 0.0
+        for i in range(kept):
+            held += weights[order[i]]
+        reached, last = 0.0, kept
+        for i in range(kept):
+            reached += weights[order[i]]
+            if reached > sampling[1] * held:
+                last = i + 1
+                break
+        kept = last
+        while kept > 1 and weights[order[kept - 1]] < sampling[2]:
+            kept -= 1
+        total = 0.0
+        for i in range(kept):
+            total += weights[order[i]]
+        ticket = _uniform(chance) * total
+        for i in range(kept):
+            ticket -= weights[order[i]]
+            if ticket < 0:
+                return order[i]
+        return order[kept - 1]
+    ticket = _uniform(chance) * total
+    for i in range(count):
+        ticket -= weights[i]
+        if ticket < 0:
+            return i
+    return count - 1

@@ -1,0 +1,238 @@
+"""What the compiled player reads and writes: a model's weights laid out for one row, a plan, one song in the making."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from woodshed.codecs.note_step import DRUM_PROGRAM, MAX_PARTS, SIZES
+from woodshed.codecs.past import Past, copy_past, new_past
+from woodshed.codecs.study import OPEN
+
+Floats = NDArray[np.float32]
+FIELDS = len(SIZES)
+PART, PITCH = 1, 2
+OCCURRENCES = 8
+START = 194
+
+
+class Weights(NamedTuple):
+    """A `NoteModel` for one row. D width, H head width, L layers."""
+
+    row_in: tuple[Floats, ...]
+    """Tables (ids, D) of shift, pitch or drum, duration, velocity, microtiming."""
+    place_in: tuple[Floats, ...]
+    """Tables of position, position in the beat, bar number, bar length."""
+    part_in: tuple[Floats, ...]
+    """Tables of program, occurrence, openness."""
+    gates: Floats
+    """(L, 4 D, D)"""
+    gate_bias: Floats
+    output: Floats
+    """(L, D, D)"""
+    head_in: Floats
+    """(6 H, D)"""
+    head_bias: Floats
+    then: tuple[Floats, ...]
+    """Tables of shift, position, position in the beat, bar number (5 H), pitch (3 H), duration (2 H), velocity (H)."""
+    part_then: tuple[Floats, ...]
+    open_then: Floats
+    level_then: Floats
+    next_level_then: Floats
+    part_key: tuple[Floats, ...]
+    expected: Floats
+    """(ids of all fields, H) what the pointers expect, and their records; ``expected_at`` says where a field begins."""
+    expected_at: NDArray[np.int64]
+    record_trust: Floats
+    """(6, 15, 16)"""
+    says: Floats
+    """(H, columns of all fields): trust in the pointers, logits; of the pitch also intervals and tallies."""
+    says_bias: Floats
+    says_at: NDArray[np.int64]
+    """(7,) where the columns of each field begin."""
+
+    @property
+    def hidden(self) -> int:
+        """H"""
+        return int(self.says.shape[0])
+
+
+def weights_of(tensors: Mapping[str, NDArray[Any]]) -> Weights:
+    """The weights in the tensors of a bundle, by the names that `NoteModel` gives them."""
+    t = {name: np.ascontiguousarray(array, np.float32) for name, array in tensors.items()}
+    layers = len({name.split(".")[1] for name in t if name.startswith("body.")})
+
+    def tables(name: str, count: int) -> tuple[Floats, ...]:
+        return tuple(t[f"{name}.{i}.weight"] for i in range(count))
+
+    says, bias = [], []
+    for field in range(FIELDS):
+        parts = [f"trust.{field}"]
+        if field != PART:
+            parts.append(f"head_out.{field - (field > PART)}")
+        if field == PITCH:
+            parts += ["interval", "tally"]
+        says.append(np.concatenate([t[f"{name}.weight"] for name in parts]))
+        bias.append(np.concatenate([t[f"{name}.bias"] for name in parts]))
+    expected = tables("expected_then", FIELDS)
+    return Weights(
+        row_in=tables("row_in", 5),
+        place_in=tables("place_in", 4),
+        part_in=tables("part_in", 3),
+        gates=np.stack([t[f"body.{i}.gates.weight"] * t[f"body.{i}.norm.weight"] for i in range(layers)]),
+        gate_bias=np.stack([t[f"body.{i}.gates.bias"] for i in range(layers)]),
+        output=np.stack([t[f"body.{i}.output.weight"] for i in range(layers)]),
+        head_in=t["head_in.weight"] * t["norm.weight"],
+        head_bias=t["head_in.bias"],
+        then=(
+            t["shift_then.weight"],
+            *tables("place_then", 3),
+            *(t[f"{name}_then.weight"] for name in ("pitch", "duration", "velocity")),
+        ),
+        part_then=tables("part_then", 3),
+        open_then=t["open_then.weight"],
+        level_then=t["level_then.weight"],
+        next_level_then=t["next_level_then.weight"],
+        part_key=tables("part_key", 3),
+        expected=np.concatenate(expected),
+        expected_at=np.cumsum([0, *(len(table) for table in expected)]),
+        record_trust=t["record_trust"],
+        says=np.ascontiguousarray(np.concatenate(says).T),
+        says_bias=np.concatenate(bias),
+        says_at=np.cumsum([0, *(len(part) for part in says)]),
+    )
+
+
+class Scene(NamedTuple):
+    """A plan as the loop reads it. Steps count from ``first_step``; the arrays by step end where the plan does."""
+
+    drums: NDArray[np.bool_]
+    """(16,)"""
+    part_in: Floats
+    """(16, D)"""
+    part_then: Floats
+    """(16, 4 H)"""
+    part_key: Floats
+    """(16, H)"""
+    hidden: Floats
+    """(6 H,) bias of the heads in this canvas."""
+    lines: NDArray[np.int64]
+    """(bars + 1,) bar lines, absolute steps"""
+    levels: NDArray[np.int64]
+    """(bars + 2, 4)"""
+    given: NDArray[np.int64]
+    """(G, 7) step, part, pitch, duration, velocity, microtiming, is drum; -1 open"""
+    open_parts: NDArray[np.uint16]
+    next_open: NDArray[np.int64]
+    """(steps + 1,) the next step at which a part is open, itself included; the end where there is none."""
+    harmony: NDArray[np.int16]
+    playable: NDArray[np.bool_]
+    favoured: Floats
+    polyphony: NDArray[np.int64]
+    numbers: NDArray[np.int64]
+    """(4,) number of the first bar as a model counts; parts; first step of the arrays by step; end."""
+
+
+class Stream(NamedTuple):
+    """One song in the making."""
+
+    past: Past
+    state: Floats
+    """(L, D)"""
+    hidden: Floats
+    """(6 H,) what is known after the last row."""
+    row: NDArray[np.int64]
+    """(6,) the last row, START at first."""
+    at: NDArray[np.int64]
+    """(4,): step of the last row; whether ``hidden`` is that of the last row; rows so far; rows kept."""
+    started: NDArray[np.int64]
+    """(16,) notes of each part that start on the last row's step."""
+    kept: NDArray[np.int64]
+    """(room, 7) step, part, pitch, duration, velocity, microtiming, and 0 for new rows, 1 + which for given ones that
+    were open in some field."""
+    chance: NDArray[np.uint64]
+    """(1,) state of the generator."""
+    nats: NDArray[np.float64]
+    """(2,) nats of what was drawn, before the filters; how many rows were drawn."""
+
+
+def new_stream(weights: Weights, room: int, capacity: int, seed: int) -> Stream:
+    """An empty song with room for so many new rows, and for so many rows in its memory."""
+    layers, width = weights.gate_bias.shape[0], weights.output.shape[1]
+    row = np.zeros(FIELDS, np.int64)
+    row[0] = START
+    return Stream(
+        past=new_past(capacity),
+        state=np.zeros((layers, width), np.float32),
+        hidden=np.zeros(len(weights.head_bias), np.float32),
+        row=row,
+        at=np.zeros(4, np.int64),
+        started=np.zeros(MAX_PARTS, np.int64),
+        kept=np.zeros((room, 7), np.int64),
+        chance=np.array([seed * 2 + 1], np.uint64),
+        nats=np.zeros(2),
+    )
+
+
+def copy_stream(stream: Stream, seed: int) -> Stream:
+    """Another with the same past and other chance."""
+    arrays: dict[str, Any] = {name: array.copy() for name, array in stream._asdict().items() if name != "past"}
+    other = Stream(**{**arrays, "past": copy_past(stream.past)})
+    other.chance[0] = np.uint64(seed * 2 + 1)
+    return other
+
+
+def scene_of(
+    weights: Weights,
+    programs: NDArray[np.int64],
+    openness: NDArray[np.int64],
+    lines: NDArray[np.int64],
+    levels: NDArray[np.int8],
+    first_bar: int,
+    parts: int,
+    given: NDArray[np.int64],
+    open_parts: NDArray[np.uint16],
+    harmony: NDArray[np.int16],
+    playable: NDArray[np.bool_],
+    favoured: Floats,
+    polyphony: NDArray[np.int64],
+    end: int,
+    first_step: int = 0,
+) -> Scene:
+    """Lay a plan out for the loop."""
+    columns = programs[:, 0], np.minimum(programs[:, 1], OCCURRENCES - 1), openness
+
+    def whole(tables: tuple[Floats, ...]) -> Floats:
+        summed: Floats = np.sum([table[ids] for table, ids in zip(tables, columns, strict=True)], axis=0)
+        return summed
+
+    is_open = openness == OPEN
+    hidden = weights.head_bias.copy()
+    if is_open.any():
+        hidden = hidden + weights.open_then[programs[is_open, 0]].mean(0)
+    drums = programs[:, 0] == DRUM_PROGRAM
+    known = np.concatenate((given, drums[given[:, 1]][:, None]), axis=1) if len(given) else np.zeros((0, 7), np.int64)
+    steps = np.arange(len(open_parts) + 1)
+    steps[:-1][open_parts == 0] = len(open_parts)
+    next_open = np.minimum.accumulate(steps[::-1])[::-1] + first_step
+    padded = np.concatenate((levels.astype(np.int64), np.full((2, levels.shape[1]), -1, np.int64)))
+    return Scene(
+        drums,
+        whole(weights.part_in),
+        whole(weights.part_then),
+        whole(weights.part_key),
+        hidden,
+        lines.astype(np.int64),
+        padded,
+        np.ascontiguousarray(known, np.int64),
+        open_parts,
+        next_open,
+        harmony,
+        playable,
+        favoured.astype(np.float32),
+        polyphony.astype(np.int64),
+        np.array([first_bar, parts, first_step, end]),
+    )
