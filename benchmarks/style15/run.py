@@ -119,7 +119,8 @@ def our_parameters() -> tuple[int, int]:
     """All parameters of our model, and those outside its embedding tables."""
     from torch import nn
 
-    from woodshed.models.note_model import NoteModel, NoteModelConfig
+    from woodshed.models.note_model import NoteModel
+from woodshed.models.note_sizes import NoteModelConfig
     from woodshed.recipes.recipe import load_recipe
 
     model = NoteModel(NoteModelConfig(**load_recipe("band").model))

@@ -11,7 +11,8 @@ import torch
 from woodshed.bundle import Bundle, load_bundle, save_bundle
 from woodshed.codecs import NoteStepCodec
 from woodshed.errors import BundleError, BundleTooNew, FileError
-from woodshed.models.note_model import NoteModel, NoteModelConfig
+from woodshed.models.note_model import NoteModel
+from woodshed.models.note_sizes import NoteModelConfig
 
 
 @pytest.fixture

@@ -17,7 +17,8 @@ from woodshed.generation.engine import FINISHED, Stream, new_stream, play_rows, 
 from woodshed.generation.fill import ALL_ROWS, lay_out
 from woodshed.generation.filters import Sampling, numbers_of
 from woodshed.generation.plan import Plan, make_plan
-from woodshed.models.note_model import Inputs, NoteModel, NoteModelConfig
+from woodshed.models.note_model import Inputs, NoteModel
+from woodshed.models.note_sizes import NoteModelConfig
 from woodshed.music import Part, Song
 
 CODEC = NoteStepCodec()

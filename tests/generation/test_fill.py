@@ -16,7 +16,8 @@ from woodshed.generation.canvas import Canvas, Constraints, blank_canvas, contin
 from woodshed.generation.fill import fill
 from woodshed.generation.finish import shorten
 from woodshed.generation.filters import Sampling
-from woodshed.models.note_model import NoteModel, NoteModelConfig
+from woodshed.models.note_model import NoteModel
+from woodshed.models.note_sizes import NoteModelConfig
 from woodshed.music import CONTROL, NOTE, TEMPO, Key, Marker, Meter, Part, Song, parse_part
 
 BAND = [parse_part("drums"), Part("Bass", 33), Part("Guitar", 30)]

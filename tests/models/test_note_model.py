@@ -11,8 +11,9 @@ from woodshed.codecs import NoteStepCodec
 from woodshed.codecs.note_step import DRUM_PROGRAM, SIZES
 from woodshed.codecs.past import ANCHORS, POINTERS, RECORDS, TALLIES
 from woodshed.codecs.study import song_inputs
-from woodshed.models import note_model
-from woodshed.models.note_model import Inputs, NoteModel, NoteModelConfig, Scan
+from woodshed.models import note_sizes
+from woodshed.models.note_model import Inputs, NoteModel, Scan
+from woodshed.models.note_sizes import NoteModelConfig, shapes_of
 from woodshed.music import Song
 
 CODEC = NoteStepCodec()
@@ -35,10 +36,17 @@ def _losses(model: NoteModel, inputs: Inputs) -> Tensor:
 
 
 def test_the_sizes_are_those_of_the_codec() -> None:
-    assert note_model.FIELD_SIZES == SIZES
-    assert (note_model.POINTERS, note_model.RECORDS) == (POINTERS, RECORDS)
-    assert (note_model.ANCHORS, note_model.TALLIES) == (ANCHORS, TALLIES)
-    assert note_model.DRUM_PROGRAM == DRUM_PROGRAM
+    assert note_sizes.FIELD_SIZES == SIZES
+    assert (note_sizes.POINTERS, note_sizes.RECORDS) == (POINTERS, RECORDS)
+    assert (note_sizes.ANCHORS, note_sizes.TALLIES) == (ANCHORS, TALLIES)
+    assert note_sizes.DRUM_PROGRAM == DRUM_PROGRAM
+
+
+@pytest.mark.parametrize("layers", [1, 3])
+def test_the_shapes_of_all_tensors_are_known_without_torch(layers: int) -> None:
+    config = NoteModelConfig(width=24, layers=layers, head_width=16)
+    built = {name: tuple(tensor.shape) for name, tensor in NoteModel(config).state_dict().items()}
+    assert shapes_of(config) == built
 
 
 def test_rows_to_come_change_nothing(model: NoteModel, band_song: Song) -> None:

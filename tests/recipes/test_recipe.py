@@ -15,7 +15,7 @@ from woodshed.models.chord_melody import ChordMelodyConfig
 from woodshed.models.event_rnn import EventRNNConfig
 from woodshed.models.markov import MarkovConfig
 from woodshed.models.music_vae import MusicVAEConfig
-from woodshed.models.note_model import NoteModelConfig
+from woodshed.models.note_sizes import NoteModelConfig
 from woodshed.models.piano_roll import PianoRollConfig
 from woodshed.models.pitch_step_duration import PitchStepDurationConfig
 from woodshed.models.window_rnn import DeepRockConfig, ShredConfig

@@ -15,7 +15,8 @@ from woodshed.bundle import Bundle, load_bundle
 from woodshed.codecs import NoteStepCodec
 from woodshed.codecs.note_step import DURATION, END, PITCH, TIME_SHIFT
 from woodshed.errors import BundleError, CorpusError, OutOfRange
-from woodshed.models.note_model import NoteModel, NoteModelConfig
+from woodshed.models.note_model import NoteModel
+from woodshed.models.note_sizes import NoteModelConfig
 from woodshed.music import Part, Song
 from woodshed.training.checkpoints import Progress, latest_checkpoint, load_checkpoint, save_checkpoint
 from woodshed.training.examples import Augmentation, Windows, encode_examples, stretch

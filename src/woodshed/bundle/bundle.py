@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from woodshed.bundle.card import card_text
+from woodshed.bundle.stored import StoredModel, read_stored
 from woodshed.bundle.style import check_style
 from woodshed.codecs import codec_from_config
 from woodshed.errors import BundleError, BundleTooNew, FileError
@@ -163,17 +164,12 @@ def load_bundle(folder: Path | str) -> Bundle:
 
 def _load_model(folder: Path, config: dict[str, Any]) -> Any:
     from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    from woodshed.models import build_model
 
     path = folder / MODEL_FILE
     try:
-        model = build_model(config)
-    except ValueError as error:
+        return read_stored(path, config) if config.get("name") == StoredModel.name else _load_module(path, config)
+    except _Strange as error:
         raise BundleError(f"{folder / CONFIG_FILE}: {error}; the config is damaged, or from a newer Woodshed") from None
-    try:
-        model.load_state_dict(load_file(path))
     except FileNotFoundError:
         raise BundleError(f"{folder} has no {MODEL_FILE}; the copy is incomplete, copy the whole folder") from None
     except SafetensorError as error:
@@ -181,4 +177,20 @@ def _load_model(folder: Path, config: dict[str, Any]) -> Any:
     except (RuntimeError, TypeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise BundleError(f"{path} does not fit {CONFIG_FILE} ({reason}); copy or train the bundle again") from None
+
+
+class _Strange(ValueError):
+    """A config that names no model that there is."""
+
+
+def _load_module(path: Path, config: dict[str, Any]) -> Any:
+    from safetensors.torch import load_file
+
+    from woodshed.models import build_model
+
+    try:
+        model = build_model(config)
+    except ValueError as error:
+        raise _Strange(str(error)) from None
+    model.load_state_dict(load_file(path))
     return model.eval()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from woodshed.bundle.bundle import Bundle
+from woodshed.bundle.stored import StoredModel
 from woodshed.codecs import EventCodec, NoteStepCodec
 from woodshed.errors import BundleError
 from woodshed.words import listed
@@ -40,13 +41,23 @@ def kind_of(bundle: Bundle) -> str:
 
 def note_model(bundle: Bundle) -> tuple[NoteModel, NoteStepCodec]:
     """The model and codec of a bundle of notes; like all of these, raises `BundleError` if it is of another kind."""
-    return _only(NOTES, bundle)
+    model, codec = _only(NOTES, bundle)
+    return (model.module if isinstance(model, StoredModel) else model), codec
 
 
 def note_weights(bundle: Bundle) -> dict[str, NDArray[Any]]:
-    """The tensors of a bundle of notes, by name, as numpy arrays."""
-    model, _ = note_model(bundle)
+    """The tensors of a bundle of notes, by name, as numpy arrays: of one from disk without torch."""
+    model, _ = _only(NOTES, bundle)
+    if isinstance(model, StoredModel):
+        return dict(model.tensors)
     return {name: tensor.detach().cpu().float().numpy() for name, tensor in model.state_dict().items()}
+
+
+def note_codec(bundle: Bundle) -> NoteStepCodec:
+    """The codec of a bundle of notes."""
+    codec: NoteStepCodec
+    _, codec = _only(NOTES, bundle)
+    return codec
 
 
 def event_model(bundle: Bundle) -> tuple[Any, EventCodec]:

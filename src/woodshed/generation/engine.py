@@ -228,7 +228,7 @@ def play_rows(weights, scene, stream, sampling, temperatures, most, stop_at):  #
                     for pitch in range(128):
                         logits[pitch] += scene.favoured[state_of, pitch % 12]
                 new[2] = draw(logits, mask, 128, expected[2], 2, sampling, temperatures, stream.chance, stream.nats)
-            is_given = to_given and (known < 0 or new[2] == known)
+            is_given = bool(to_given and (known < 0 or new[2] == known))
             tell(weights, scene, 2, new, place, hidden)
             for field in range(3, 6):
                 expect(past, field, new, place[0], last_place[2], given, expected[field], records[field])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from woodshed.bundle import Bundle, note_model
+from woodshed.bundle import Bundle, note_codec
 from woodshed.codecs import SIZES, NoteStepCodec
 from woodshed.codecs.note_step import LONGEST_DURATION, MAX_PARTS, MICROTIMING, MICROTIMING_STEP, VELOCITY_STEP
 from woodshed.errors import InfeasibleCanvas, LimitExceeded, OutOfRange
@@ -80,7 +80,7 @@ def make_plan(bundle: Bundle, canvas: Canvas) -> Plan:
         OutOfRange, UnknownName: for a constraint that is none.
         LimitExceeded: for a song of more than `MOST_STEPS` steps.
     """
-    _, codec = note_model(bundle)
+    codec = note_codec(bundle)
     song, constraints = canvas.song, canvas.constraints
     if song.length > MOST_STEPS * STEP_TICKS:
         raise LimitExceeded(

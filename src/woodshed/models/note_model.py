@@ -15,52 +15,37 @@ Shape letters: B songs, T rows (notes), D width, H head width, V ids of a field,
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-FIELD_SIZES = (195, 16, 128, 384, 32, 32)
-PROGRAMS, NO_PROGRAM, DRUM_PROGRAM = 130, 129, 128
-OCCURRENCES, OPENNESS = 8, 3
-OPEN = 1
-POINTERS, RECORDS = 15, 16
-ANCHORS, INTERVALS, TALLIES = 5, 24, 5
-POSITIONS, BEATS, BAR_NUMBERS = 192, 12, 16
-LEVELS, CONTROLS = 13, 4
-"""Twelve levels of each control, and none."""
-SIZE_LIMITS = {"width": 4096, "layers": 64, "head_width": 4096}
-"""No size may be larger: a damaged config must not ask for all memory."""
-LAST_SHIFT = 191
-"""Rows with a larger time shift (rests and the end) hold no note: their other fields cost nothing."""
+from woodshed.models.note_sizes import (
+    ANCHORS,
+    BAR_NUMBERS,
+    BEATS,
+    CONTROLS,
+    DRUM_PROGRAM,
+    FIELD_SIZES,
+    INTERVALS,
+    LEVELS,
+    NO_PROGRAM,
+    OCCURRENCES,
+    OPEN,
+    OPENNESS,
+    POINTERS,
+    POSITIONS,
+    PROGRAMS,
+    RECORDS,
+    TALLIES,
+    NoteModelConfig,
+)
+
 FASTEST_GATE, SLOWEST_GATE = -1.0, 6.0
 """Bias of the keep gates of the first and the last channel: they remember one row, and some 400."""
-
-
-@dataclass(frozen=True)
-class NoteModelConfig:
-    """Sizes of a `NoteModel`."""
-
-    width: int = 128
-    """D, the residual stream and the state of each layer."""
-    layers: int = 2
-    head_width: int = 128
-    """H, the hidden layer that each field's head has."""
-    dropout: float = 0.25
-
-    def __post_init__(self) -> None:
-        for name, limit in SIZE_LIMITS.items():
-            value = getattr(self, name)
-            if type(value) is not int or not 1 <= value <= limit:
-                raise ValueError(f"model {name} {value!r} is outside 1-{limit}; {type(self).__dict__[name]} is usual")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"model dropout {self.dropout} is outside 0 to below 1; 0.25 is usual")
-
-    def as_dict(self) -> dict[str, Any]:
-        """The sizes as JSON."""
-        return asdict(self)
+LAST_SHIFT = 191
+"""Rows with a larger time shift (rests and the end) hold no note: their other fields cost nothing."""
 
 
 class Inputs(NamedTuple):
