@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import Annotated, Optional
 
@@ -23,11 +25,15 @@ Threads = Annotated[
 
 
 def use_threads(threads: int | None) -> None:
-    """Tell torch how many threads it may use."""
-    if threads is not None:
+    """Tell torch how many threads it may use; if it is not there yet, through the environment, which it reads first."""
+    if threads is None:
+        return
+    if "torch" in sys.modules:
         import torch
 
         torch.set_num_threads(threads)
+    else:
+        os.environ["OMP_NUM_THREADS"] = str(threads)
 
 
 PlayingThreads = Annotated[
