@@ -15,8 +15,8 @@ import typer
 from woodshed.cli.app import VERBS, build_app
 
 NAMED_IN_THE_DESIGN = {
-    "demo", "doctor", "corpus", "data", "recipes", "train", "generate", "continue", "harmonise", "vary", "interpolate",
-    "radio", "evaluate", "render",
+    "demo", "doctor", "corpus", "data", "recipes", "train", "generate", "continue", "infill", "accompany", "solo",
+    "harmonise", "vary", "humanise", "interpolate", "radio", "evaluate", "render",
 }  # fmt: skip
 HEAVY = {"numpy", "torch", "scipy", "matplotlib", "symusic", "pyarrow", "music21", "soundfile", "httpx", "rich"}
 

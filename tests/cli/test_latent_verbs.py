@@ -165,6 +165,14 @@ def test_messages_and_pictures_name_files_as_many_loops_have_one_title(
 def test_a_bundle_without_a_latent_space_names_recipes_that_have_one(
     refuses: Callable[..., str], tiny_bundle: Path, loops: list[Path], tmp_path: Path
 ) -> None:
-    for arguments in (("vary", tiny_bundle, loops[0]), ("interpolate", tiny_bundle, *loops[:2])):
-        assert "vae-drums-2bar" in refuses(1, *arguments, "-o", tmp_path / "x.mid")
-    assert "--attribute" in refuses(2, "generate", tiny_bundle, "--attribute", "density=1", "-o", tmp_path / "x.mid")
+    out = ("-o", tmp_path / "x.mid")
+    assert "vae-drums-2bar" in refuses(1, "interpolate", tiny_bundle, *loops[:2], *out)
+    for arguments in (("generate", tiny_bundle), ("vary", tiny_bundle, loops[0])):
+        assert "--attribute" in refuses(2, *arguments, "--attribute", "density=1", *out)
+
+
+def test_what_only_a_band_can_vary_is_refused(
+    refuses: Callable[..., str], drums: Path, loops: list[Path], tmp_path: Path
+) -> None:
+    for words, told in ((("--what", "pitches"), "--what"), (("--grid", "1/8"), "--grid"), (("--key", "C"), "--key")):
+        assert told in refuses(2, "vary", drums, loops[0], *words, "-o", tmp_path / "x.mid")

@@ -89,7 +89,7 @@ def files(tmp_path: Path) -> Path:
         (2, "generate", "pitch-step-duration", ["--tempo", 0], ["tempo 0 is outside 10-1000"]),
         (1, "continue", "shred", ["drums.mid"], ["only drums", "with a pitched part", "such as band or pianoroll"]),
         (1, "continue", "pitch-step-duration", ["drums.mid"], ["only drums", "with a pitched part", "such as band"]),
-        (1, "harmonise", "lookback-rnn", ["tune.mid"], ["cannot harmonise", "recipes that can: chorale"]),
+        (1, "harmonise", "lookback-rnn", ["tune.mid"], ["cannot harmonise", "recipes that can: band, chorale"]),
         (1, "continue", "chorale", ["tune.mid"], ["cannot continue", "recipes that can:", "lookback-rnn"]),
         (1, "generate", "chorale", ["--primer", "tune.mid"], ["cannot continue", "recipes that can:"]),
         (2, "generate", "chorale", ["--beam", 2], ["--beam and --branch-factor", "not for chorale"]),

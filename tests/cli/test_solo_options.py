@@ -62,7 +62,7 @@ def test_what_cannot_be_is_said_in_one_line_and_files_stay(refuses: Run, tiny_bu
     write_midi(Song(parts=(Part(),), length=1920), drums)
     out.write_bytes(b"mine")
     common = ("-o", out, "--force")
-    assert "plays no solo over a backing" in refuses(1, "generate", tiny_bundle, "--over", backing, *common)
+    assert "leave out --primer" in refuses(2, "solo", tiny_bundle, backing, "--primer", backing, *common)
     assert "name that music with --over" in refuses(2, "generate", tiny_bundle, "--at-bar", 2, *common)
     assert "--primer-melody or --over" in refuses(
         2, "generate", tiny_bundle, "--over", backing, "--primer-melody", "[60]", *common

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from woodshed.generation.canvas import Canvas, Opening
+from woodshed.generation.canvas import Canvas, Constraints, Opening
 from woodshed.generation.choose import Faults, _expected_density, best_of, faults, open_notes, ranked
 from woodshed.music import Part, Song
 
@@ -122,3 +122,15 @@ def test_only_what_was_open_is_judged() -> None:
     assert faults(play(), opened, STYLE) == Faults()
     silent = play().replace(notes=play().notes[play().notes["part"] == 0])
     assert faults(silent, opened, STYLE).silent == 1.0  # though its drums play
+
+
+def test_answers_nearer_to_the_levels_that_are_asked_for_are_better() -> None:
+    asked = Constraints(levels={"density": (2, None, None, None)})  # 2-3 notes in the first bar
+    blank = Canvas(Song(parts=tuple(PARTS), length=BARS * 1920), 0, (0, 1), asked)
+    full = play()
+    kept = (full.notes["onset"] >= 1920) | (full.notes["onset"] % 960 == 0) & (full.notes["part"] == 0)
+    sparse = full.replace(notes=full.notes[kept])
+    assert faults(full, blank, STYLE).unasked == 5  # level 7: sixteen notes
+    assert faults(sparse, blank, STYLE).unasked == 0
+    assert best_of([full, sparse], blank, STYLE) == 1
+    assert best_of([full, sparse], canvas(), STYLE) == 0

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -12,10 +10,12 @@ from woodshed.errors import BundleError, CodecError, InfeasibleCanvas, OutOfRang
 from woodshed.formats import read_midi, write_midi
 from woodshed.generation.filters import Sampling
 from woodshed.music import KEY, Key, Meter, Part, Song
+from woodshed.recipes.band_solo import LEAD
 from woodshed.recipes.clip import Clip
 from woodshed.recipes.material import Material
-from woodshed.recipes.over import LEAD, Over, play_over, semitones
+from woodshed.recipes.over import Over, play_over, semitones
 from woodshed.recipes.recipe import load_recipe
+from woodshed.recipes.rules import parse_rules
 from woodshed.recipes.runs import train_recipe
 from woodshed.recipes.wish import Wish, parse_wish
 
@@ -191,11 +191,18 @@ def test_what_cannot_be_is_refused(
         over(bundles["shred"], place, wish)
 
 
-def test_a_band_plays_no_solo_over_music(tiny_bundle: Path) -> None:
-    from woodshed.bundle import load_bundle
+def test_a_choir_plays_no_solo_over_music() -> None:
+    from woodshed.codecs.chorale import ChoraleCodec
 
-    with pytest.raises(BundleError, match=r"recipe band\) plays no solo over a backing; recipes that do: shred"):
-        over(load_bundle(tiny_bundle))
+    with pytest.raises(
+        BundleError, match=r"recipe chorale\) plays no solo over a backing; recipes that do: band, shred"
+    ):
+        over(Bundle(None, ChoraleCodec(), recipe="chorale"))
+
+
+def test_what_only_a_canvas_obeys_is_refused_for_a_line(bundles: dict[str, Bundle]) -> None:
+    with pytest.raises(UsageError, match="--grid is for bundles of recipe band, not for shred"):
+        over(bundles["shred"], wish=Wish(rules=parse_rules(grid="1/8")))
 
 
 @pytest.mark.parametrize(

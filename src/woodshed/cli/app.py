@@ -16,8 +16,8 @@ from woodshed.errors import WoodshedError
 from woodshed.version import __version__
 
 VERBS = (
-    "demo", "doctor", "corpus", "data", "recipes", "train", "generate", "continue", "harmonise", "vary", "interpolate",
-    "radio", "evaluate", "render",
+    "demo", "doctor", "corpus", "data", "recipes", "train", "generate", "continue", "infill", "accompany", "solo",
+    "harmonise", "vary", "humanise", "interpolate", "radio", "evaluate", "render",
 )  # fmt: skip
 """In the order in which a newcomer meets them. Each is a module ``woodshed.cli.VERB`` (``continue_`` for the one
 that is a Python keyword) with a function ``command``, or a group of commands ``app``."""

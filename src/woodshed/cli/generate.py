@@ -4,34 +4,36 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from woodshed.cli import playing
-from woodshed.cli.options import BundleArgument, DrawnSeed, Force, Json, PlayingThreads, use_threads
+from woodshed.cli.options import BundleArgument
 from woodshed.cli.talk import Talk
 from woodshed.errors import UsageError
 
+if TYPE_CHECKING:
+    from woodshed.bundle import Bundle
+    from woodshed.generation.filters import Sampling
+    from woodshed.recipes.files import Told
 
+
+@playing.options
 def command(
     bundle: BundleArgument,
-    output: playing.Output,
+    making: playing.Making,
     bars: Annotated[
         int | None,
         typer.Option("--bars", metavar="N", help="How many new bars, 1-4096; 8, or to the end of --over's music."),
     ] = None,
+    *,
+    asked: playing.Asked,
+    freedom: playing.Freedom,
     parts: playing.Parts = None,
-    key: playing.InKey = None,
+    without: playing.Without = None,
     tempo: playing.Tempo = None,
     meter: playing.InMeter = None,
-    temperature: playing.Temperature = None,
-    top_p: playing.TopP = None,
-    top_k: playing.TopK = None,
-    min_p: playing.MinP = None,
-    repetition: playing.Repetition = None,
-    polyphony: playing.Polyphony = None,
-    ranges: playing.Ranges = None,
     steps: playing.Steps = None,
     attribute: playing.Attribute = None,
     beam: playing.BeamSize = 1,
@@ -42,20 +44,18 @@ def command(
         Path | None, typer.Option("--primer", metavar="FILE", help="Go on from this music, as `continue` does.")
     ] = None,
     primer_melody: playing.PrimerMelody = None,
+    like: Annotated[
+        Path | None,
+        typer.Option(
+            "--like", metavar="FILE", help="In the style of this music, heard first; only what is new is kept."
+        ),
+    ] = None,
     over: Annotated[
         Path | None,
-        typer.Option("--over", metavar="FILE", help="Play a solo over this music, in its key, on its bars; keep both."),
+        typer.Option("--over", metavar="FILE", help="Play a solo over this music, as `solo` does; keep both."),
     ] = None,
     at_bar: Annotated[
         int | None, typer.Option("--at-bar", metavar="N", help="Of --over: the bar in which the solo begins; 1.")
-    ] = None,
-    chords: Annotated[
-        str | None,
-        typer.Option("--chords", metavar="TEXT", help="Play over these: 'Am F C G', one a bar, or 'Am F | C G'."),
-    ] = None,
-    chords_from: Annotated[
-        Path | None,
-        typer.Option("--chords-from", metavar="FILE", help="Play over the chords written, or found, in this music."),
     ] = None,
     binarise: Annotated[
         str | None,
@@ -64,63 +64,50 @@ def command(
     threshold: Annotated[
         float | None, typer.Option("--threshold", metavar="P", help="Of --binarise threshold: the least chance, 0-1.")
     ] = None,
-    count: playing.Count = 1,
-    candidates: playing.Candidates = 6,
-    seed: DrawnSeed = None,
-    audio: playing.Audio = None,
-    picture: playing.Picture = None,
-    threads: PlayingThreads = 1,
-    force: Force = False,
-    as_json: Json = False,
 ) -> None:
     """Play something new in the style that a bundle has learned. Without wishes it chooses for itself."""
-    from woodshed.bundle import load_bundle
-    from woodshed.bundle.bundle import read_config
     from woodshed.recipes import clip, files, play
+    from woodshed.recipes import like as likes
     from woodshed.recipes import wish as wishes
 
-    talk = Talk(as_json)
-    if primer is not None and primer_melody is not None:
-        raise UsageError("give either --primer or --primer-melody, not both")
+    talk, output = Talk(making.as_json), making.output
+    if sum(given is not None for given in (primer, primer_melody, like)) > 1:
+        raise UsageError("give one of --primer, --primer-melody and --like")
     if over is None and at_bar is not None:
         raise UsageError("--at-bar says where a solo over other music begins; name that music with --over")
     if over is not None and output.resolve() == over.resolve():
         raise UsageError(f"{output} is the music that is played over, which stays as it is; choose another --output")
-    if over is not None and primer_melody is not None:
-        raise UsageError("give either --primer-melody or --over, not both")
+    if over is not None and (primer_melody is not None or like is not None):
+        raise UsageError(f"give either {'--like' if like else '--primer-melody'} or --over, not both")
     wish = wishes.parse_wish(
         bars,
         parts=parts,
-        key=key,
+        key=asked.key,
         tempo=tempo,
         meter=meter,
-        polyphony=polyphony,
-        ranges=ranges or (),
+        polyphony=asked.polyphony,
+        ranges=asked.ranges or (),
         steps=steps,
         attributes=attribute or (),
         beam=beam,
         branch_factor=branch_factor,
         parallels=parallels,
+        rules=asked.rules(without, meter),
     )
-    wish = wishes.over_chords(wish, chords, chords_from, bars is not None)
+    wish = wishes.over_chords(wish, asked.chords, asked.chords_from, bars is not None)
     wish = replace(wish, binariser=binarise, threshold=threshold, mode=mode)
-    warmth = {} if temperature is None else wishes.parse_temperature(temperature)
-    read_config(bundle)
-    use_threads(threads)
-    chosen = seed if seed is not None else clip.draw_seed()
-    order = playing.Order(output, count, audio, picture, force)
 
-    def make(tell: files.Told) -> list[clip.Clip]:
-        loaded = load_bundle(bundle)
-        sampling = clip.default_sampling(loaded, **warmth, top_p=top_p, top_k=top_k, min_p=min_p, repetition=repetition)
+    def make(loaded: Bundle, sampling: Sampling, seed: int, tell: Told) -> list[clip.Clip]:
+        draw = {"seed": seed, "count": making.count, "candidates": making.candidates}
         if over is not None:
             from woodshed.recipes.over import Over, play_over
 
             place = Over(files.read_song(over), over.name, 1 if at_bar is None else at_bar, bars)
-            heard = None if primer is None else files.read_song(primer).replace(title=primer.name)
-            return play_over(
-                loaded, place, wish, sampling, heard, seed=chosen, count=count, candidates=candidates, on_step=tell
-            )
+            heard = None if primer is None else playing.read_music(primer)[0]
+            return play_over(loaded, place, wish, sampling, heard, **draw, on_step=tell)
+        if like is not None:
+            heard, _ = playing.read_music(like)
+            return likes.play_like(loaded, heard, wish, sampling, **draw, on_step=tell)
         if primer is not None or primer_melody is not None:
             song, rest = (
                 (files.read_song(primer), wish)
@@ -128,12 +115,10 @@ def command(
                 else play.melody_primer(loaded, primer_melody or "", wish)
             )
             named = song if primer is None else song.replace(title=primer.name)  # so that messages name the file
-            found = play.continue_song(
-                loaded, named, rest, sampling, seed=chosen, count=count, candidates=candidates, on_step=tell
-            )
+            found = play.continue_song(loaded, named, rest, sampling, **draw, on_step=tell)
             return clip.retitled(found, song.title)
         for line in play.stand_ins(loaded, wish):
             talk.note(f"note: {line}")
-        return play.generate(loaded, wish, sampling, seed=chosen, count=count, candidates=candidates, on_step=tell)
+        return play.generate(loaded, wish, sampling, **draw, on_step=tell)
 
-    playing.deliver(talk, order, make)
+    making.play(bundle, freedom, make)

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from woodshed.cli import playing
-from woodshed.cli.options import BundleArgument, DrawnSeed, Force, Json, PlayingThreads, use_threads
-from woodshed.cli.talk import Talk
+from woodshed.cli.options import BundleArgument, DrawnSeed, Force, Json, PlayingThreads
+
+if TYPE_CHECKING:
+    from woodshed.bundle import Bundle
+    from woodshed.generation.filters import Sampling
+    from woodshed.recipes.clip import Clip
+    from woodshed.recipes.files import Told
 
 
+@playing.options
 def command(
     bundle: BundleArgument,
     music: Annotated[
@@ -23,6 +29,8 @@ def command(
         ),
     ],
     output: playing.Output,
+    asked: playing.Asked,
+    freedom: playing.Freedom,
     voices: Annotated[
         str,
         typer.Option(
@@ -38,10 +46,11 @@ def command(
     tempo: Annotated[
         float | None, typer.Option("--tempo", metavar="BPM", help="Quarter notes per minute of a typed melody.")
     ] = None,
-    temperature: playing.Temperature = None,
-    top_p: playing.TopP = None,
-    top_k: playing.TopK = None,
-    min_p: playing.MinP = None,
+    parts: Annotated[
+        str | None,
+        typer.Option("--parts", metavar="NAMES", help="Of a band: who sings the new voices, such as 'violin, cello'."),
+    ] = None,
+    bars: playing.TheseBars = None,
     parallels: playing.Parallels = None,
     count: playing.Count = 1,
     candidates: Annotated[
@@ -57,28 +66,25 @@ def command(
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Find the voices that are missing: soprano, alto, tenor and bass around those that you give."""
-    from woodshed.bundle import load_bundle
-    from woodshed.bundle.bundle import read_config
-    from woodshed.recipes import chorales, clip, files
-    from woodshed.recipes import wish as wishes
+    """Find the voices that are missing: a choir's around those that you give, or a band's beside them."""
+    from woodshed.recipes import canvases, chorales
+    from woodshed.recipes.rules import parse_bars
+    from woodshed.recipes.verbs import check_verb, sings
 
-    talk = Talk(as_json)
     names = chorales.parse_voices(voices)
-    warmth = {} if temperature is None else wishes.parse_temperature(temperature)
-    read_config(bundle)
-    use_threads(threads)
+    wish = asked.wish(parts)
+    span = None if bars is None else parse_bars(bars)
     song = chorales.read_given(music, meter, tempo)
     named = song if chorales.is_typed(music) else song.replace(title=Path(music).name)  # so that messages name the file
-    chosen = seed if seed is not None else clip.draw_seed()
 
-    def make(tell: files.Told) -> list[clip.Clip]:
-        loaded = load_bundle(bundle)
-        sampling = clip.default_sampling(loaded, **warmth, top_p=top_p, top_k=top_k, min_p=min_p)
-        found = chorales.harmonise_song(
-            loaded, named, names, sampling,
-            parallels=parallels, seed=chosen, count=count, candidates=candidates, on_step=tell,
-        )  # fmt: skip
-        return clip.retitled(found, song.title)
+    def make(loaded: Bundle, sampling: Sampling, drawn: int, tell: Told) -> list[Clip]:
+        check_verb(loaded, "harmonise")
+        draw = {"seed": drawn, "count": count, "candidates": candidates}
+        if not sings(loaded):
+            canvases.refuse_choir(loaded, voices != "soprano", parallels is not None)
+            return canvases.add_voices(loaded, named, wish, sampling, bars=span, on_step=tell, **draw)
+        canvases.refuse_canvas(loaded, "harmonise", wish, bars=bars, repetition=freedom.repetition)
+        return chorales.harmonise_song(loaded, named, names, sampling, parallels=parallels, on_step=tell, **draw)
 
-    playing.deliver(talk, playing.Order(output, count, audio, picture, force), make)
+    making = playing.Making(output, count, candidates, seed, audio, picture, threads, force, as_json)
+    making.play(bundle, freedom, make, song.title)

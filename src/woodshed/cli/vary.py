@@ -2,54 +2,59 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from woodshed.cli import playing
-from woodshed.cli.options import BundleArgument, DrawnSeed, Force, Json, PlayingThreads, use_threads
-from woodshed.cli.talk import Talk
+from woodshed.cli.options import BundleArgument
+
+if TYPE_CHECKING:
+    from woodshed.bundle import Bundle
+    from woodshed.generation.filters import Sampling
+    from woodshed.recipes.clip import Clip
+    from woodshed.recipes.files import Told
 
 
+@playing.options
 def command(
     bundle: BundleArgument,
-    music: Annotated[
-        Path, typer.Argument(readable=False, metavar="CLIP", help="MIDI or MusicXML of some bars of 4/4 to vary.")
-    ],
-    output: playing.Output,
+    music: playing.MusicArgument,
+    making: playing.Making,
+    asked: playing.Asked,
+    freedom: playing.Freedom,
     by: Annotated[
-        float, typer.Option("--by", metavar="B", help="How much of it is new: 0 is the clip itself, 1 keeps nothing.")
+        float,
+        typer.Option("--by", "--share", metavar="B", help="How much of it is new: 0 is the clip itself, 1 is all new."),
     ] = 0.3,
+    what: Annotated[
+        str,
+        typer.Option(
+            "--what", metavar="WHAT", help="Of a band: what is new, notes, pitches, durations, velocities or timing."
+        ),
+    ] = "notes",
+    parts: playing.TheseParts = None,
     attribute: playing.Attribute = None,
-    temperature: playing.Temperature = None,
-    count: playing.Count = 1,
-    seed: DrawnSeed = None,
-    audio: playing.Audio = None,
-    picture: playing.Picture = None,
-    threads: PlayingThreads = 1,
-    force: Force = False,
-    as_json: Json = False,
 ) -> None:
-    """Play a clip in another way: from near the place that it has in a latent space (the vae recipes)."""
-    from woodshed.bundle import load_bundle
-    from woodshed.bundle.bundle import read_config
-    from woodshed.recipes import clip, files, latents
+    """Play a clip in another way: a share of a band's notes anew, or from near its place in a latent space."""
+    from woodshed.bundle import LATENT, kind_of
+    from woodshed.recipes import canvases, latents
     from woodshed.recipes import wish as wishes
+    from woodshed.recipes.clip import default_sampling
 
-    talk = Talk(as_json)
-    asked = wishes.parse_attributes(attribute or ())
-    warmth = None if temperature is None else wishes.parse_temperature(temperature)
-    read_config(bundle)
-    use_threads(threads)
-    song = files.read_song(music)
-    named = song.replace(title=music.name)  # so that messages name the file
-    chosen = seed if seed is not None else clip.draw_seed()
+    wish = asked.wish()
+    attributes = wishes.parse_attributes(attribute or ())
+    song, title = playing.read_music(music)
 
-    def make(tell: files.Told) -> list[clip.Clip]:
-        loaded = load_bundle(bundle)
-        sampling = None if warmth is None else clip.default_sampling(loaded, **warmth)
-        varied = latents.vary_song(loaded, named, by, asked, sampling, seed=chosen, count=count, on_step=tell)
-        return clip.retitled(varied, song.title)
+    def make(loaded: Bundle, sampling: Sampling, seed: int, tell: Told) -> list[Clip]:
+        if kind_of(loaded) != LATENT:
+            wishes.refuse_attributes(loaded.recipe, attributes)
+            return canvases.vary(
+                loaded, song, wish, sampling, by=by, what=what, parts=parts,
+                seed=seed, count=making.count, candidates=making.candidates, on_step=tell,
+            )  # fmt: skip
+        canvases.refuse_canvas(loaded, "vary", wish, what=None if what == "notes" else what, parts=parts)
+        chosen = None if sampling == default_sampling(loaded) else sampling
+        return latents.vary_song(loaded, song, by, attributes, chosen, seed=seed, count=making.count, on_step=tell)
 
-    playing.deliver(talk, playing.Order(output, count, audio, picture, force), make)
+    making.play(bundle, freedom, make, title)

@@ -11,7 +11,9 @@ silent     4      share of the open parts without a note
 empty      4      share of the open bars in which no note sounds
 drone      2      share of the pitched notes that lie in runs of one pitch longer than 32
 stuck      1      by how much more than 3/4 of the bars repeat the bar before to the note, drums aside, x 4
-density    1      octaves (factors of two) by which notes per bar differ from the style's, less half of one
+density    1      octaves (factors of two) by which notes per bar differ from the style's, less half of one; 0 where
+                  a density is asked for
+unasked    0.5    levels by which the bars differ from those that are asked for, on average
 ========== ====== ==========================================================================
 
 The weights are ours: a silent part is worse than a dull one.
@@ -32,8 +34,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from woodshed.codecs.note_step import DRUM_PROGRAM
+from woodshed.codecs.levels import AS_IT_COMES, levels
+from woodshed.codecs.note_step import DRUM_PROGRAM, VELOCITY_STEP
 from woodshed.generation.canvas import Canvas, nearest_program
+from woodshed.generation.constraints import asked_levels
 from woodshed.music import Song
 from woodshed.music.meter import bar_of
 from woodshed.music.units import ticks_to_steps
@@ -55,11 +59,14 @@ class Faults:
     drone: float = 0.0
     stuck: float = 0.0
     density: float = 0.0
+    unasked: float = 0.0
 
     @property
     def total(self) -> float:
         """The weighted sum."""
-        return 4 * self.silent + 4 * self.empty + 2 * self.drone + self.stuck + self.density
+        return (
+            4 * self.silent + 4 * self.empty + 2 * self.drone + self.stuck + self.density + 0.5 * self.unasked
+        )  # fmt: skip
 
 
 def best_of(songs: Sequence[Song], canvas: Canvas, style: Mapping[str, Any]) -> int:
@@ -134,6 +141,7 @@ def faults(song: Song, canvas: Canvas, style: Mapping[str, Any]) -> Faults:
     silent = len(set(canvas.open_parts) - set(notes["part"].tolist())) / max(len(canvas.open_parts), 1)
     if not len(notes) or len(lines) < 2:
         return Faults(silent=silent, empty=1.0)
+    asked = canvas.constraints.levels
     drums = np.array([part.is_drum for part in song.parts], bool)
     pitched = notes[~drums[notes["part"]]]
     return Faults(
@@ -141,8 +149,28 @@ def faults(song: Song, canvas: Canvas, style: Mapping[str, Any]) -> Faults:
         empty=_empty(song, lines),
         drone=_drone(pitched),
         stuck=max(_repeated_bars(pitched, lines) - REPEATED_BARS, 0.0) * 4,
-        density=_density(len(notes) / _open_bars(canvas, lines), _expected_density(song, canvas, style)),
+        density=0.0
+        if "density" in asked
+        else _density(len(notes) / _open_bars(canvas, lines), _expected_density(song, canvas, style)),
+        unasked=_unasked(song, canvas) if asked else 0.0,
     )
+
+
+def open_levels(song: Song, canvas: Canvas) -> NDArray[np.int8]:
+    """(bars, 4) the level of each control in each bar of what was open, -1 for none."""
+    notes = open_notes(song, canvas)
+    onset, part, pitch, velocity = (notes[name].astype(np.int64) for name in ("onset", "part", "pitch", "velocity"))
+    drums = np.array([part.is_drum for part in song.parts], bool)
+    lines = ticks_to_steps(song.bar_lines())
+    return levels(ticks_to_steps(onset), part, pitch, (velocity - 1) // VELOCITY_STEP, drums, lines)
+
+
+def _unasked(song: Song, canvas: Canvas) -> float:
+    """Levels by which the bars differ from those asked for, on average; a bar without notes has level 0."""
+    found = np.maximum(open_levels(song, canvas).astype(np.int64), 0)
+    asked = asked_levels(canvas.constraints.levels, len(found)).astype(np.int64)
+    away = np.abs(found - asked)[asked != AS_IT_COMES]
+    return float(away.mean()) if len(away) else 0.0
 
 
 def _open_bars(canvas: Canvas, lines: NDArray[np.int64]) -> float:

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 
 from woodshed.bundle import Bundle
-from woodshed.codecs.levels import CONTROLS, levels
-from woodshed.codecs.note_step import MAX_PARTS, VELOCITY_STEP
+from woodshed.codecs.levels import CONTROLS
+from woodshed.codecs.note_step import MAX_PARTS
 from woodshed.generation.canvas import Canvas
-from woodshed.generation.choose import open_notes, ranked
+from woodshed.generation.choose import open_levels, ranked
 from woodshed.generation.fill import answers
 from woodshed.generation.filters import Sampling
 from woodshed.music import Song, part_name
-from woodshed.music.units import DEFAULT_BPM, ticks_to_steps
+from woodshed.music.units import DEFAULT_BPM
 from woodshed.recipes.asked import open_bars
 from woodshed.recipes.clip import LARGEST_SEED, MOST_CANDIDATES, Clip, settings_of
 from woodshed.recipes.files import MOST_CLIPS, Told, check_range
@@ -133,11 +133,7 @@ def _measured(drawn: _Drawn) -> dict[str, Any]:
     asked = drawn.canvas.constraints.levels
     if not asked:
         return {}
-    song, notes = drawn.song, open_notes(drawn.song, drawn.canvas)
-    drums = np.array([part.is_drum for part in song.parts], bool)
-    onset, part, pitch, velocity = (notes[name].astype(np.int64) for name in ("onset", "part", "pitch", "velocity"))
-    lines = ticks_to_steps(song.bar_lines())
-    found = levels(ticks_to_steps(onset), part, pitch, (velocity - 1) // VELOCITY_STEP, drums, lines)
+    found = open_levels(drawn.song, drawn.canvas)
     first, last = open_bars(drawn.canvas)
     return {
         "levels": {

@@ -16,6 +16,7 @@ from woodshed.bundle.kinds import note_model
 from woodshed.errors import InfeasibleCanvas, OutOfRange, UsageError
 from woodshed.generation.canvas import Canvas, Opening
 from woodshed.generation.filters import Sampling
+from woodshed.generation.finish import shorten
 from woodshed.generation.openings import (
     STEP_TICKS,
     VARIED,
@@ -34,6 +35,7 @@ from woodshed.recipes.asked import parts_called, span_of, with_wish
 from woodshed.recipes.bands import Build, Telling, heard_as, names_of, play_canvas
 from woodshed.recipes.clip import CANDIDATES, Clip
 from woodshed.recipes.files import Told
+from woodshed.recipes.rules import refuse_rules
 from woodshed.recipes.verbs import check_verb
 from woodshed.recipes.wish import Wish, keep_frame
 from woodshed.words import listed
@@ -166,7 +168,9 @@ def add_voices(
         raise UsageError("name the voices to be found with --parts, such as --parts 'alto, tenor'; drums are no voice")
     canvas = _voices_canvas(bundle, song, wish.parts, span_of(song, bars))
     wish = replace(wish, polyphony=wish.polyphony or 1)
-    return _fill("harmonise", bundle, song, wish, sampling, canvas, {}, span_of(song, bars), draw)
+    clips = _fill("harmonise", bundle, song, wish, sampling, canvas, {}, span_of(song, bars), draw)
+    most = wish.polyphony or 1
+    return [replace(clip, song=_together(clip.song, song, canvas.open_parts, most)) for clip in clips]
 
 
 def vary(
@@ -206,6 +210,27 @@ def vary(
         return with_wish(vary_canvas(song, by, rng, chosen, what), wish)
 
     return _fill("vary", bundle, song, wish, sampling, build, settings, None, draw)
+
+
+def refuse_canvas(bundle: Bundle, verb: str, wish: Wish, **others: object) -> None:
+    """Raise `UsageError` if anything is asked for that a bundle of another kind cannot obey when it does ``verb``.
+
+    ``others`` are options by name, None where they are not given.
+    """
+    refuse_rules(wish.rules, bundle.recipe)
+    own = {
+        "key": wish.key, "chords": wish.chords, "chords-from": wish.sheet, "polyphony": wish.polyphony,
+        "range": wish.ranges or None, "parts": wish.parts, **others,
+    }  # fmt: skip
+    if named := [name for name, value in own.items() if value is not None]:
+        raise UsageError(f"{bundle.recipe} cannot {verb} with --{named[0]}; that is for recipe band: leave it out")
+
+
+def refuse_choir(bundle: Bundle, voices: bool, parallels: bool) -> None:
+    """Raise `UsageError` if voices or parallels of a choir are asked of another bundle."""
+    if voices or parallels:
+        named = "--voices" if voices else "--parallels"
+        raise UsageError(f"{named} is for recipe chorale; {bundle.recipe} finds voices for --parts, such as 'violin'")
 
 
 def _unchanged(
@@ -269,6 +294,18 @@ def _voices_canvas(bundle: Bundle, song: Song, parts: Sequence[Part], bars: tupl
         )
     openings = tuple(Opening(part, tick, min(tick + STEP_TICKS, end)) for part in canvas.open_parts for tick in ticks)
     return replace(canvas, openings=openings)
+
+
+def _together(answer: Song, given: Song, voices: Sequence[int], most: int) -> Song:
+    """The answer with each new note just when the first given one of its step starts."""
+    tune = pitched_notes(given.notes, given.parts)
+    steps, first = np.unique(ticks_to_steps(tune["onset"]), return_index=True)
+    notes = answer.notes.copy()
+    new = np.isin(notes["part"], voices)
+    at = np.searchsorted(steps * STEP_TICKS, notes["onset"][new], side="right") - 1
+    notes["onset"][new] = tune["onset"][first[at]]
+    sung = [shorten(notes[notes["part"] == voice], most) for voice in voices]
+    return answer.with_notes(np.concatenate((notes[~new], *sung)))
 
 
 def _check(bundle: Bundle, verb: str, wish: Wish) -> None:

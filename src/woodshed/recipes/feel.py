@@ -14,7 +14,7 @@ from woodshed.generation.fill import fill
 from woodshed.generation.filters import Sampling
 from woodshed.generation.openings import STEP_TICKS, humanise_canvas
 from woodshed.music import Song
-from woodshed.music.units import ticks_to_steps
+from woodshed.music.units import TICKS_PER_QUARTER, ticks_to_steps
 from woodshed.recipes.asked import parts_called, span_of
 from woodshed.recipes.bands import heard_as
 from woodshed.recipes.canvases import Bars
@@ -27,6 +27,8 @@ from woodshed.words import counted
 WHAT = {"velocity": VELOCITY, "timing": TIMING}
 """What can be made human -> its bit of `Canvas.open_fields`."""
 MOST_STRENGTH = 1.5
+REACH = TICKS_PER_QUARTER // 8 - 1
+"""Ticks from its step that a note is moved at most."""
 STEADY_DRAWS = 15
 """Of a steady hand, so many draws are taken, and of each note the middle one."""
 
@@ -45,7 +47,7 @@ def humanise(
     count: int = 1,
     on_step: Told | None = None,
 ) -> list[Clip]:
-    """The song with another touch: which notes there are, on which step of the grid (12 to the quarter), stays.
+    """The song with another touch: which notes there are, and at which places of the grid, stays.
 
     ``strength`` goes from the song as it is, 0, to the touch that was drawn, 1, and beyond, to 1.5. ``steady`` plays
     what is most to be expected instead of one draw. A note that would now ring into the next of its pitch stops there;
@@ -99,7 +101,8 @@ def humanise(
 def blended(song: Song, drawn: Sequence[Song], strength: float) -> Song:
     """The song, ``strength`` of the way to the median of some songs that differ from it in touch alone.
 
-    No note leaves its step of the grid, and none is made to ring into the next of its pitch.
+    No note is moved to half a sixteenth or more from its step of the grid (12 to the quarter), where a musician would
+    write it at another place, and none is made to ring into the next of its pitch.
     """
     order = _order(song)
     old = song.notes[order]
@@ -110,7 +113,7 @@ def blended(song: Song, drawn: Sequence[Song], strength: float) -> Song:
     )
     grid = ticks_to_steps(old["onset"]) * STEP_TICKS
     moved = onset != old["onset"]
-    onset = np.where(moved, np.clip(onset, np.maximum(grid - STEP_TICKS // 2, 0), grid + STEP_TICKS // 2 - 1), onset)
+    onset = np.where(moved, np.clip(onset, np.maximum(grid - REACH, 0), grid + REACH), onset)
     notes = old.copy()
     notes["onset"] = np.minimum(onset, np.maximum(song.length - 1, old["onset"]))
     notes["velocity"] = np.where(velocity == old["velocity"], old["velocity"], np.clip(velocity, 1, 127))
@@ -124,10 +127,9 @@ def _towards(old: NDArray[np.integer], new: NDArray[np.floating], strength: floa
 
 
 def _order(song: Song) -> NDArray[np.int64]:
-    """An order of the notes that their touch does not change: part, pitch, step, duration; then the onset."""
+    """An order of the notes that their touch does not change: the notes of a part's pitch, one after another."""
     notes = song.notes
-    step = ticks_to_steps(notes["onset"])
-    return np.lexsort((notes["onset"], notes["duration"], step, notes["pitch"], notes["part"]))
+    return np.lexsort((notes["duration"], notes["onset"], notes["pitch"], notes["part"]))
 
 
 def _parted(old: NDArray[np.void], new: NDArray[np.void]) -> NDArray[np.int64]:

@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from woodshed.bundle import EVENTS, WINDOWS, Bundle, event_model, kind_of, window_model
+from woodshed.bundle import EVENTS, NOTES, WINDOWS, Bundle, event_model, kind_of, window_model
 from woodshed.codecs.melody import FIRST_PITCH, MelodyCodec
 from woodshed.codecs.pitch_step_duration import PitchStepDurationCodec
 from woodshed.errors import BundleError, InfeasibleCanvas, OutOfRange, UsageError
+from woodshed.generation.beam import Beam
 from woodshed.generation.canvas import Canvas, melody_program, until
 from woodshed.generation.events import Line, play_events
 from woodshed.generation.filters import Sampling
@@ -26,15 +27,15 @@ from woodshed.music import TEMPO, TICKS_PER_QUARTER, Key, Marker, Part, Song
 from woodshed.music.general_midi import family
 from woodshed.music.key_finding import find_key
 from woodshed.music.melodies import STEP_TICKS, into_range
+from woodshed.recipes.band_solo import BASS, LEAD, play_band_solo
 from woodshed.recipes.clip import Clip, key_name, make_clips
 from woodshed.recipes.files import Told
 from woodshed.recipes.lines import to_key
+from woodshed.recipes.rules import refuse_rules
 from woodshed.recipes.solos import Passage, passage_of, passages_in, play_request, refuse_beam
 from woodshed.recipes.wish import Wish, only_range
 from woodshed.words import counted
 
-LEAD, BASS = (52, 88), (28, 60)
-"""Lowest and highest pitch of a solo that no range is asked for: E3 to E6 of a guitar, E1 to C4 of a bass."""
 OUTSIDE = 0.1
 """Odds of what is outside a key that was found: passing notes stay possible. Outside a key that is named nothing is."""
 MARK = "solo in {key}; goes on from {what}"
@@ -180,13 +181,24 @@ def play_over(
         InfeasibleCanvas: for a backing without notes, or a key and range that leave nothing.
         OutOfRange, UnknownName, UsageError: for wishes that cannot be fulfilled.
     """
+    if kind_of(bundle) == NOTES:
+        _check_frame(wish)
+        if primer is not None or wish.mode is not None or wish.beam != Beam():
+            raise UsageError("a band's solo begins from the backing; leave out --primer, --mode, --beam")
+        _, _, bars = over.span()
+        span = over.at_bar, over.at_bar + bars - 1
+        return play_band_solo(
+            bundle, over.backing, over.name, span, wish, sampling,
+            seed=seed, count=count, candidates=candidates, on_step=on_step,
+        )  # fmt: skip
     prepare = {WINDOWS: _window_solos, EVENTS: _line_solos}.get(kind_of(bundle))
     if prepare is None or (kind_of(bundle) == EVENTS and not isinstance(bundle.codec, MelodyCodec)):
         raise BundleError(
             f"{bundle.folder or 'the bundle'} (recipe {bundle.recipe}) plays no solo over a backing; recipes that do: "
-            "shred, deeprock, pitch-step-duration, markov and those that end in -rnn"
+            "band, shred, deeprock, pitch-step-duration, markov and those that end in -rnn"
         )
     _check(wish)
+    refuse_rules(wish.rules, bundle.recipe)
     place, bars = _place(bundle, over, wish)
     draw = prepare(bundle, over, place, wish, sampling, primer)
     drawn: list[dict[str, Any]] = []
@@ -207,10 +219,16 @@ _Draw = Callable[[np.random.Generator, int, Told | None], tuple[list[Song], dict
 """Given chance, how many and whom to tell: solos, and what there is to say of them."""
 
 
-def _check(wish: Wish) -> None:
+def _check_frame(wish: Wish) -> None:
     own = {"--tempo": wish.bpm, "--meter": wish.meter}
     if named := [name for name, value in own.items() if value is not None]:
         raise UsageError(f"a solo keeps to the backing's own tempo and meter; leave out {' and '.join(named)}")
+    if wish.parts is not None and (len(wish.parts) != 1 or wish.parts[0].is_drum):
+        raise UsageError("a solo is one pitched part; name one with --parts, or leave that out")
+
+
+def _check(wish: Wish) -> None:
+    _check_frame(wish)
     if wish.steps is not None or wish.polyphony is not None:
         raise UsageError("--steps and --polyphony do not go with --over; --bars says how long the solo is")
     others = {
@@ -219,8 +237,6 @@ def _check(wish: Wish) -> None:
     }  # fmt: skip
     if named := [name for name, value in others.items() if value is not None]:
         raise UsageError(f"{' and '.join(named)} and --over do not go together; leave one of them out")
-    if wish.parts is not None and (len(wish.parts) != 1 or wish.parts[0].is_drum):
-        raise UsageError("a solo is one pitched part; name one with --parts, or leave that out")
 
 
 def _place(bundle: Bundle, over: Over, wish: Wish) -> tuple[_Place, int]:

@@ -31,7 +31,7 @@ from woodshed.recipes.clip import CANDIDATES, Clip, default_sampling, with_key
 from woodshed.recipes.files import Told
 from woodshed.recipes.rules import refuse_rules
 from woodshed.recipes.verbs import check_verb, sings
-from woodshed.recipes.wish import Wish, keep_frame
+from woodshed.recipes.wish import Wish, keep_frame, refuse_attributes
 
 
 def generate(
@@ -175,11 +175,8 @@ def _no_chorale_wishes(bundle: Bundle, wish: Wish) -> None:
 
 def _no_latent_wishes(bundle: Bundle, wish: Wish) -> None:
     """What only a recipe with a latent space can do is refused for the others."""
-    if wish.attributes and kind_of(bundle) != LATENT:
-        raise UsageError(
-            f"--attribute is for recipes with a latent space, such as vae-melody-2bar, not for {bundle.recipe}; leave "
-            "it out"
-        )
+    if kind_of(bundle) != LATENT:
+        refuse_attributes(bundle.recipe, wish.attributes)
 
 
 def _no_roll_wishes(bundle: Bundle, wish: Wish) -> None:

@@ -57,7 +57,7 @@ class Curve:
             OutOfRange: for a level for each bar, if these are more or fewer bars.
         """
         if self.bends:
-            marks = np.linspace(0, bars - 1, len(self.points))
+            marks = np.linspace(0, max(bars - 1, 1), len(self.points))
             levels = np.interp(np.arange(bars), marks, [float(point or 0) for point in self.points])
             return tuple(np.rint(levels).astype(int).tolist())
         if len(self.points) == 1:

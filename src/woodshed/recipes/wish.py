@@ -221,3 +221,11 @@ def parse_attributes(texts: Sequence[str]) -> dict[str, float]:
             raise OutOfRange(f"attribute {text!r}: give a number from -{most} to {most}, such as {name.strip()}=+1")
         asked[name.strip()] = amount
     return asked
+
+
+def refuse_attributes(recipe: str, attributes: Mapping[str, float]) -> None:
+    """Raise `UsageError` if attributes are asked of a bundle without a latent space."""
+    if attributes:
+        raise UsageError(
+            f"--attribute is for recipes with a latent space, such as vae-melody-2bar, not for {recipe}; leave it out"
+        )
