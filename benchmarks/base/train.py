@@ -30,7 +30,13 @@ TIMES = {"freedoom": 4, "freedoom-history": 3, "free-music": 4, "easyrpg": 4, "b
 """How often the songs of a set count: band music is a fifth of the notes, and what the recipe is for. Others count once."""
 JOINED_NOTES = 400
 """Short takes of one drummer follow each other in one song until it has so many notes."""
-SETTINGS = ("training.batch=16", "training.averaging=0.999", "training.evaluations=12", "training.learning_rate=0.003")
+SETTINGS = (
+    "training.batch=16",
+    "training.averaging=0.999",
+    "training.evaluations=12",
+    "training.learning_rate=0.002",
+    "training.precision=bfloat16",
+)
 MEASURED_SONGS = 40
 """Development songs that are measured while training, evenly spread; all are measured at the end."""
 

@@ -109,7 +109,8 @@ class Layer(nn.Module):
 
     def forward(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """x (B, T, D), state (B, D) -> both after T rows."""
-        keep, value, let_in, let_out = self.gates(self.norm(x)).chunk(4, -1)
+        # In float32 even under autocast: a gate that keeps 0.998 of a state would round to 1 or 0.996.
+        keep, value, let_in, let_out = self.gates(self.norm(x)).float().chunk(4, -1)
         keep = torch.sigmoid(keep)
         states = Scan.apply(keep, (1 - keep) * torch.sigmoid(let_in) * value, state)  # type: ignore[no-untyped-call]
         heard = self.output(states * F.silu(let_out))
@@ -188,7 +189,7 @@ class NoteModel(nn.Module):
         x = self._embed(inputs.rows[:, :-1], inputs.places[:, :-1], inputs.programs)
         after = []
         for layer, before in zip(self.body, state or self.start(len(x)), strict=True):
-            x, last = layer(x, before.to(x.dtype))
+            x, last = layer(x, before.float())
             after.append(last)
         return self.norm(x), after
 
