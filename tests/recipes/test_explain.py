@@ -108,7 +108,7 @@ def test_a_chain_says_that_it_is_counted() -> None:
 
 
 def test_like_layers_share_a_row_and_shared_weights_count_once() -> None:
-    model = build_model(load_config("note-transformer"))
+    model = build_model(load_config("note-model"))
     rows = layers_of(model, lambda: None)
     assert sum(row.parameters for row in rows) == sum(weight.numel() for weight in model.parameters())
     assert any(row.times > 1 and ".*" in row.name for row in rows)
@@ -116,7 +116,7 @@ def test_like_layers_share_a_row_and_shared_weights_count_once() -> None:
 
 
 def load_config(name: str) -> dict[str, object]:
-    return {"name": name, "width": 16, "layers": 3, "heads": 2, "head_width": 8, "window": 32, "dropout": 0.0}
+    return {"name": name, "width": 16, "layers": 3, "head_width": 8, "dropout": 0.0}
 
 
 def test_nothing_is_written_and_nothing_trained(tmp_path: Path) -> None:

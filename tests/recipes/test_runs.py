@@ -59,7 +59,7 @@ def test_a_bundle_without_its_run_is_not_replaced_by_resuming(tmp_path: Path) ->
     assert (out / "model.safetensors").read_bytes() == before
 
 
-@pytest.mark.parametrize("change", ["model.width=1000000", "model.layers=0", "model.heads=5", "model.dropout=2.0"])
+@pytest.mark.parametrize("change", ["model.width=1000000", "model.layers=0", "model.head_width=0", "model.dropout=2.0"])
 def test_settings_that_no_model_can_have_are_refused(tmp_path: Path, change: str) -> None:
     with pytest.raises(OutOfRange, match="model"):
         train_recipe(load_recipe("band", [*TINY, change]), Material([song(1)]), tmp_path / "out", steps=1, device="cpu")

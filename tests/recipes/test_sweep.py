@@ -44,14 +44,14 @@ def test_a_value_with_which_nothing_is_learned_is_told_and_the_others_are_tried(
 ) -> None:
     recipe = load_recipe("band", TINY)
     warnings: list[str] = []
-    sweep = Sweep.parse("model.heads=5,2", recipe)
+    sweep = Sweep.parse("model.layers=0,1", recipe)
     listener = Listener(on_warning=warnings.append)
     tried = run_sweep(recipe, sweep, music_folder, tmp_path / "b", steps=2, device="cpu", listener=listener)
     assert tried[0].outcome is None
     assert tried[1].best < float("inf")
-    assert any(line.startswith("model.heads = 5: ") for line in warnings)
-    with pytest.raises(OutOfRange, match="heads"):
-        run_sweep(recipe, Sweep.parse("model.heads=5,7", recipe), music_folder, tmp_path / "c", steps=2, device="cpu")
+    assert any(line.startswith("model.layers = 0: ") for line in warnings)
+    with pytest.raises(OutOfRange, match="layers"):
+        run_sweep(recipe, Sweep.parse("model.layers=0,65", recipe), music_folder, tmp_path / "c", steps=2, device="cpu")
 
 
 @pytest.mark.parametrize(
