@@ -172,9 +172,9 @@ class NoteModel(nn.Module):
                     nn.init.zeros_(module.bias)
         with torch.no_grad():
             for module in self.modules():
-                if isinstance(module, Layer):
-                    keep = torch.linspace(FASTEST_GATE, SLOWEST_GATE, self.config.width)
-                    module.gates.bias[: self.config.width].copy_(keep)
+                gates: Any = getattr(module, "gates", None)
+                if gates is not None:
+                    gates.bias[: self.config.width].copy_(torch.linspace(FASTEST_GATE, SLOWEST_GATE, self.config.width))
 
     def start(self, batch: int) -> list[Tensor]:
         """The state of the body before the first row: for each layer (B, D)."""
