@@ -28,6 +28,7 @@ from woodshed.training.loop import Event
 
 TIMES = {"freedoom": 4, "freedoom-history": 3, "free-music": 4, "easyrpg": 4, "blasphemer": 4, "groove": 2}
 """How often the songs of a set count: band music is a fifth of the notes, and what the recipe is for. Others count once."""
+BAND = ("freedoom", "freedoom-history", "blasphemer", "free-music", "easyrpg")
 JOINED_NOTES = 400
 """Short takes of one drummer follow each other in one song until it has so many notes."""
 SETTINGS = (
@@ -90,17 +91,21 @@ def tell(event: Event) -> None:
 
 
 def weighted(songs: Iterable[tuple[str, Song]]) -> list[Song]:
-    """Each song as often as its set counts; short takes joined."""
+    """Each song as often as its set counts, band music first, so that a line-up left to chance is a band; short takes
+    joined."""
+    songs = sorted(songs, key=lambda pair: list(BAND).index(pair[0]) if pair[0] in BAND else len(BAND))
     drums: dict[tuple[str, int, int], list[Song]] = defaultdict(list)
     found: list[Song] = []
+    again: list[Song] = []
     for name, song in songs:
         if name == "groove":
             drums[song.title.split(" ")[0], song.meter.numerator, song.meter.denominator].append(song)
         else:
-            found += [song] * TIMES.get(name, 1)
+            found.append(song)
+            again += [song] * (TIMES.get(name, 1) - 1)
     for takes in drums.values():
-        found += joined(takes) * TIMES["groove"]
-    return found
+        again += joined(takes) * TIMES["groove"]
+    return found + again
 
 
 def joined(takes: list[Song]) -> list[Song]:
