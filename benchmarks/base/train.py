@@ -27,7 +27,7 @@ from woodshed.recipes.runs import Listener, train_recipe
 from woodshed.training.loop import Event
 
 TIMES = {"freedoom": 4, "freedoom-history": 3, "free-music": 4, "easyrpg": 4, "blasphemer": 4, "groove": 2}
-"""How often the songs of a set count: band music is a fifth of the notes, and what the recipe is for. Others count once."""
+"""How often the songs of a set count (others once): band music is a fifth of the notes, and what the recipe is for."""
 BAND = ("freedoom", "freedoom-history", "blasphemer", "free-music", "easyrpg")
 JOINED_NOTES = 400
 """Short takes of one drummer follow each other in one song until it has so many notes."""
