@@ -255,6 +255,6 @@ def test_ctrl_c_while_playing_leaves_no_file(
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("woodshed.recipes.play.fill", stop)
+    monkeypatch.setattr("woodshed.recipes.bands.answers", stop)
     assert "interrupted" in refuses(1, "generate", tiny_bundle, "-o", tmp_path / "x.mid")
     assert not list(tmp_path.iterdir())

@@ -16,16 +16,20 @@ from woodshed.bundle import Bundle, load_bundle
 from woodshed.codecs.melody import MelodyCodec
 from woodshed.errors import BundleError, InfeasibleCanvas, OutOfRange, UnknownName, UsageError
 from woodshed.formats import read_midi, write_midi
+from woodshed.generation.canvas import Opening
 from woodshed.generation.filters import Sampling
+from woodshed.generation.openings import infill_canvas
 from woodshed.music import Chord, Key, Part, Song
 from woodshed.music.chord_sheet import parse_chords
 from woodshed.music.units import ticks_to_steps
 from woodshed.recipes import canvases, feel, play
+from woodshed.recipes.asked import with_wish
 from woodshed.recipes.band_solo import ground_of
 from woodshed.recipes.clip import Clip, default_sampling
 from woodshed.recipes.like import play_like
 from woodshed.recipes.over import Over, play_over
 from woodshed.recipes.rules import parse_rules
+from woodshed.recipes.window import BARS_AFTER, BARS_BEFORE, window_of
 from woodshed.recipes.wish import Wish, parse_wish
 
 BAR = 1920
@@ -346,6 +350,39 @@ def test_sixty_parts_are_heard_as_sixteen_come_back_whole_and_it_is_said(bundle:
     clip = canvases.accompany(bundle, song, parse_wish(8, parts="drums"), WILD, seed=1, candidates=2)[0]
     assert rows(clip.song, lambda notes: notes["part"] < 60) == rows(song)
     assert "60 parts sound, more than 16" in clip.remark
+
+
+def test_sixty_parts_are_all_made_human_and_the_busiest_go_on(bundle: Bundle) -> None:
+    song = crowd(60)
+    touched = feel.humanise(bundle, song, WILD, seed=1)[0].song
+    changed = set(rows(song)) - set(rows(touched))
+    assert len({row[0] for row in changed}) > 40
+    longer = play.continue_song(bundle, song, Wish(bars=1), WILD, seed=1, candidates=2)[0]
+    assert rows(longer.song, lambda notes: notes["onset"] < BAR) == rows(song)
+    assert "no more play anew" in longer.remark
+
+
+def test_bars_far_from_what_is_open_are_not_even_heard(bundle: Bundle, band_song: Song) -> None:
+    again = np.concatenate([band_song.notes] * 100)
+    again["onset"] += np.repeat(np.arange(100, dtype=np.int32) * 4 * BAR, len(band_song))
+    song = Song.make(again, band_song.parts, tempos=[(0, 140.0)], meters=[(0, 4, 4)])
+    wish = replace(parse_wish(1, rules=parse_rules(levels={"density": "low..high"})), chords=parse_chords("Em C"))
+    canvas = with_wish(infill_canvas(song, (301, 304), [1]), wish)
+    window = window_of(canvas)
+    assert (window.start, window.canvas.song.bars) == (44 * BAR, 4 + BARS_BEFORE + BARS_AFTER)
+    assert window.canvas.spans == (Opening(1, 256 * BAR, 260 * BAR),)
+    assert window.canvas.first_bar == canvas.first_bar + 44
+    assert window.canvas.constraints.levels["density"][256:260] == (3, 5, 7, 9)
+    assert window.canvas.constraints.chords["onset"].tolist() == [256 * BAR, 257 * BAR, 258 * BAR, 259 * BAR]
+    assert window.put_back(window.canvas.song) == canvas.song
+    assert window_of(infill_canvas(band_song, (1, 2), [1])).put_back(band_song) == band_song
+    clip = canvases.infill(bundle, song, wish, WILD, bars=(301, 304), parts="bass", seed=1, candidates=2)[0]
+
+    def fixed(notes: NDArray[Any]) -> NDArray[Any]:
+        return (notes["part"] != 1) | (notes["onset"] < 300 * BAR) | (notes["onset"] >= 304 * BAR)
+
+    assert rows(clip.song, fixed) == rows(song, fixed)
+    assert clip.song.length == song.length
 
 
 def test_three_hours_are_read(bundle: Bundle, band_song: Song) -> None:

@@ -30,6 +30,8 @@ from woodshed.words import counted
 LEAD, BASS = (52, 88), (28, 60)
 """Lowest and highest pitch of a solo that no range is asked for: E3 to E6 of a guitar, E1 to C4 of a bass."""
 PHRASE_BARS = 4
+FORM_TOLD = 16
+"""Sections of a backing that are told."""
 BREATHS = (0.25, 0.375, 0.5, 0.75)
 """Shares of a phrase's last bar in which no note starts: one of them, by chance."""
 RINGING = 0.5
@@ -105,7 +107,8 @@ def play_band_solo(
         markers = tuple(sorted((*song.markers, *ends), key=lambda marker: marker.onset))
         return song.with_notes(notes).replace(markers=markers)
 
-    form = " ".join(section.name for section in ground.form)
+    names = [section.name for section in ground.form]
+    form = " ".join(names[:FORM_TOLD]) + (" ..." if len(names) > FORM_TOLD else "")
     how = "as asked" if ground.asked else "found"
     lines = backing.bar_lines()
     told = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from woodshed.music.units import DEFAULT_BPM
 from woodshed.recipes.asked import open_bars
 from woodshed.recipes.clip import LARGEST_SEED, MOST_CANDIDATES, Clip, settings_of
 from woodshed.recipes.files import MOST_CLIPS, Told, check_range
+from woodshed.recipes.window import window_of
 from woodshed.recipes.wish import Wish
 
 SET = 32
@@ -96,12 +97,22 @@ def play_canvas(
     return clips
 
 
+def busiest(canvas: Canvas) -> Canvas:
+    """The canvas with no more open parts than a bundle can play: those with the most notes."""
+    if len(canvas.open_parts) <= MAX_PARTS:
+        return canvas
+    counts = np.bincount(canvas.song.notes["part"], minlength=len(canvas.song.parts))
+    kept = set(sorted(canvas.open_parts, key=lambda part: -counts[part])[:MAX_PARTS])
+    return replace(canvas, openings=tuple(span for span in canvas.spans if span.part in kept))
+
+
 def heard_as(song: Song) -> list[str]:
     """What a bundle does not hear of given music as it is, one line each: too many parts, a tempo never stated."""
     lines = []
     sounding = len(np.unique(song.notes["part"]))
     if sounding > MAX_PARTS:
-        lines.append(f"{sounding} parts sound, more than {MAX_PARTS}: those that are most alike are heard as one")
+        alike = "those that are most alike are heard as one, and no more play anew"
+        lines.append(f"{sounding} parts sound, more than {MAX_PARTS}: {alike}")
     if not len(song.tempos):
         lines.append(f"no tempo is stated, so {DEFAULT_BPM:g} BPM is taken")
     return lines
@@ -124,8 +135,9 @@ def _draw(
         if on_step is not None:
             on_step((number + share) / count)
 
-    drawn = answers(bundle, canvas, sampling, rng, count=candidates, on_step=tell)
-    return [_Drawn(one.song, canvas, one.nats_per_note) for one in drawn]
+    window = window_of(canvas)
+    drawn = answers(bundle, window.canvas, sampling, rng, count=candidates, on_step=tell)
+    return [_Drawn(window.put_back(one.song), canvas, one.nats_per_note) for one in drawn]
 
 
 def _measured(drawn: _Drawn) -> dict[str, Any]:

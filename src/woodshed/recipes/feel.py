@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from woodshed.bundle import Bundle, note_model
+from woodshed.codecs.note_step import MAX_PARTS
 from woodshed.errors import InfeasibleCanvas, OutOfRange
 from woodshed.generation.canvas import TIMING, VELOCITY
 from woodshed.generation.fill import fill
 from woodshed.generation.filters import Sampling
-from woodshed.generation.openings import STEP_TICKS, humanise_canvas
+from woodshed.generation.openings import STEP_TICKS, bar_span, humanise_canvas
 from woodshed.music import Song
 from woodshed.music.units import TICKS_PER_QUARTER, ticks_to_steps
 from woodshed.recipes.asked import parts_called, span_of
@@ -70,7 +71,8 @@ def humanise(
     if not len(song):
         raise InfeasibleCanvas(f"{song.title or 'the song'} has no notes to make human; give music that has")
     chosen = None if parts is None else parts_called(song, parts)
-    canvas = humanise_canvas(song, chosen, span_of(song, bars), sum({WHAT[name] for name in what}))
+    fields, span = sum({WHAT[name] for name in what}), span_of(song, bars)
+    groups = _groups(song, chosen, span)
     draws = STEADY_DRAWS if steady else 1
     told = {
         "of": song.title or None, "what": list(what), "strength": strength, "steady": steady or None, "count": count,
@@ -78,16 +80,15 @@ def humanise(
     }  # fmt: skip
     wish, clips = Wish(bars=song.bars), []
     for number in range(count):
+        made, rng = song, np.random.default_rng([seed, number])
+        for turn, group in enumerate(groups if strength > 0 else ()):
 
-        def tell(share: float, number: int = number) -> None:
-            if on_step is not None:
-                on_step((number + share) / count)
+            def tell(share: float, done: float = number + turn / len(groups)) -> None:
+                if on_step is not None:
+                    on_step((done + share / len(groups)) / count)
 
-        made = song
-        if strength > 0:
-            rng = np.random.default_rng([seed, number])
-            drawn = fill(bundle, canvas, sampling, rng, count=draws, on_step=tell)
-            made = blended(song, drawn, strength)
+            canvas = humanise_canvas(made, group, span, fields)
+            made = blended(made, fill(bundle, canvas, sampling, rng, count=draws, on_step=tell), strength)
         settings = settings_of("humanise", bundle, wish, sampling, seed, number, draws)
         settings |= {name: value for name, value in told.items() if value is not None}
         changed = _changed(song, made)
@@ -119,6 +120,15 @@ def blended(song: Song, drawn: Sequence[Song], strength: float) -> Song:
     notes["velocity"] = np.where(velocity == old["velocity"], old["velocity"], np.clip(velocity, 1, 127))
     notes["duration"] = _parted(old, notes)
     return song.with_notes(notes)
+
+
+def _groups(song: Song, parts: Sequence[int] | None, bars: tuple[int, int] | None) -> list[list[int]]:
+    """The parts that sound there, at most as many together as a bundle plays."""
+    begin, end = bar_span(song, bars or (1, song.bars))
+    inside = (song.notes["onset"] >= begin) & (song.notes["onset"] < end)
+    there = np.unique(song.notes["part"][inside]).tolist()
+    meant = [part for part in there if parts is None or part in parts] or list(parts or there)
+    return [meant[at : at + MAX_PARTS] for at in range(0, len(meant), MAX_PARTS)]
 
 
 def _towards(old: NDArray[np.integer], new: NDArray[np.floating], strength: float) -> NDArray[np.int64]:

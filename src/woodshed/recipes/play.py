@@ -26,7 +26,7 @@ from woodshed.generation.filters import Sampling
 from woodshed.music import Meter, Song, melody_song, parse_melody, part_name
 from woodshed.music.units import DEFAULT_BPM
 from woodshed.recipes.asked import generated, with_wish
-from woodshed.recipes.bands import play_canvas
+from woodshed.recipes.bands import Telling, busiest, heard_as, play_canvas
 from woodshed.recipes.clip import CANDIDATES, Clip, default_sampling, with_key
 from woodshed.recipes.files import Told
 from woodshed.recipes.rules import refuse_rules
@@ -141,11 +141,12 @@ def continue_song(
     _no_line_wishes(bundle, wish)
 
     def build(_: np.random.Generator) -> Canvas:
-        return with_wish(continuation_canvas(song, wish.bars), wish)
+        return with_wish(busiest(continuation_canvas(song, wish.bars)), wish)
 
     return play_canvas(
-        "continue", bundle, wish, sampling, build, seed=seed, count=count, candidates=candidates, on_step=on_step
-    )
+        "continue", bundle, wish, sampling, build,
+        seed=seed, count=count, candidates=candidates, on_step=on_step, told=Telling(remarks=tuple(heard_as(song))),
+    )  # fmt: skip
 
 
 def _no_canvas_wishes(bundle: Bundle, wish: Wish) -> None:
