@@ -16,7 +16,7 @@ from woodshed.bundle import Bundle, load_bundle
 from woodshed.codecs.melody import MelodyCodec
 from woodshed.errors import BundleError, InfeasibleCanvas, OutOfRange, UnknownName, UsageError
 from woodshed.formats import read_midi, write_midi
-from woodshed.generation.canvas import Opening
+from woodshed.generation.canvas import Canvas, Opening
 from woodshed.generation.filters import Sampling
 from woodshed.generation.openings import infill_canvas
 from woodshed.music import Chord, Key, Part, Song
@@ -24,7 +24,7 @@ from woodshed.music.chord_sheet import parse_chords
 from woodshed.music.units import ticks_to_steps
 from woodshed.recipes import canvases, feel, play
 from woodshed.recipes.asked import with_wish
-from woodshed.recipes.band_solo import ground_of
+from woodshed.recipes.band_solo import ground_of, lead_program, monotony
 from woodshed.recipes.clip import Clip, default_sampling
 from woodshed.recipes.like import play_like
 from woodshed.recipes.over import Over, play_over
@@ -299,6 +299,19 @@ def test_a_solo_in_a_key_that_is_named_never_leaves_it(bundle: Bundle, band_song
         assert len(pitches)
 
 
+def test_who_plays_the_rhythm_does_not_play_the_solo_and_one_pitch_is_no_solo(band_song: Song) -> None:
+    facts = {"songs": 3, "notes": 90}
+    style = {"instruments": {"128": facts, "33": facts, "30": {"songs": 9, "notes": 900}, "80": facts, "89": facts}}
+    learned = Bundle(None, None, style=style)
+    assert lead_program(learned, band_song) == 80  # the backing has 30; 33 is a bass and 89 a pad
+    assert lead_program(learned, Song()) == 30
+    line = Song.make([(0, 240 * n, 240, 60, 90) for n in range(9)], [Part()])
+    scale = Song.make([(0, 240 * n, 240, 60 + n, 90) for n in range(9)], [Part()])
+    blank = Canvas(Song(parts=(Part(),), length=line.length), 0, (0,))
+    assert monotony(line, blank) > 2.6
+    assert monotony(scale, blank) == 0
+
+
 def test_a_backing_is_heard_for_what_it_is(band_song: Song) -> None:
     ground = ground_of(band_song, "back.mid", None)
     assert (str(ground.key), ground.asked) == ("E minor", False)
@@ -359,7 +372,7 @@ def test_sixty_parts_are_all_made_human_and_the_busiest_go_on(bundle: Bundle) ->
     assert len({row[0] for row in changed}) > 40
     longer = play.continue_song(bundle, song, Wish(bars=1), WILD, seed=1, candidates=2)[0]
     assert rows(longer.song, lambda notes: notes["onset"] < BAR) == rows(song)
-    assert "no more play anew" in longer.remark
+    assert "the 16 busiest of them go on" in longer.remark
 
 
 def test_bars_far_from_what_is_open_are_not_even_heard(bundle: Bundle, band_song: Song) -> None:

@@ -75,7 +75,12 @@ def best_of(songs: Sequence[Song], canvas: Canvas, style: Mapping[str, Any]) -> 
 
 
 def ranked(
-    songs: Sequence[Song], nats: Sequence[float], canvases: Sequence[Canvas], style: Mapping[str, Any], count: int
+    songs: Sequence[Song],
+    nats: Sequence[float],
+    canvases: Sequence[Canvas],
+    style: Mapping[str, Any],
+    count: int,
+    more_faults: Sequence[float] = (),
 ) -> list[int]:
     """The indices of ``count`` answers, each to its own canvas: likely ones that differ, with few faults.
 
@@ -83,9 +88,11 @@ def ranked(
     fewest faults is the first, and each next is a trade of likelihood for being unlike all before it, see `DIVERSITY`.
     One alone is `best_of`.
 
-    ``nats`` are those of each answer per note; fewer is likelier.
+    ``nats`` are those of each answer per note; fewer is likelier. ``more_faults`` of each, if any, are added to those
+    that are counted here.
     """
     total = np.array([round(faults(*pair, style).total, 9) for pair in zip(songs, canvases, strict=True)])
+    total += more_faults if len(more_faults) else 0.0
     if count == 1:
         return [int(total.argmin())]
     eligible = np.argsort(total, kind="stable")[: max(count, len(total) // 2)]

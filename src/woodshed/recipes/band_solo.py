@@ -10,8 +10,18 @@ from numpy.typing import NDArray
 
 from woodshed.bundle import Bundle
 from woodshed.codecs.chord_roll import with_chords
+from woodshed.codecs.note_step import DRUM_PROGRAM
 from woodshed.errors import CodecError, InfeasibleCanvas, UsageError
-from woodshed.generation.canvas import Canvas, Constraints, Opening, check_parts, melody_program, usual_ranges
+from woodshed.generation.canvas import (
+    Canvas,
+    Constraints,
+    Opening,
+    check_parts,
+    known_programs,
+    melody_program,
+    usual_ranges,
+)
+from woodshed.generation.choose import open_notes
 from woodshed.generation.filters import Sampling
 from woodshed.generation.openings import STEP_TICKS, accompany_canvas, bar_span
 from woodshed.music import Key, Marker, Part, Song
@@ -29,6 +39,8 @@ from woodshed.words import counted
 
 LEAD, BASS = (52, 88), (28, 60)
 """Lowest and highest pitch of a solo that no range is asked for: E3 to E6 of a guitar, E1 to C4 of a bass."""
+LEADING = ("guitar", "synth lead", "reed", "pipe", "brass", "strings", "organ", "piano", "ethnic")
+"""Families of General MIDI whose instruments play solos."""
 PHRASE_BARS = 4
 FORM_TOLD = 16
 """Sections of a backing that are told."""
@@ -76,7 +88,7 @@ def play_band_solo(
         UsageError: for drums alone without a key.
         InfeasibleCanvas: for constraints that contradict each other.
     """
-    part = wish.parts[0] if wish.parts else Part("Solo", min(melody_program(bundle), 127), role="lead")
+    part = wish.parts[0] if wish.parts else Part("Solo", lead_program(bundle, backing), role="lead")
     check_parts(bundle, (part,))
     ground = ground_of(backing, name, wish.key)
     low, high = register_of(bundle, wish, part)
@@ -119,7 +131,7 @@ def play_band_solo(
     telling = Telling(told, told, (f"solo in {where} in {ground.key} ({how}), form {form}", *heard_as(backing)))
     clips = play_canvas(
         "solo", bundle, replace(wish, bars=bars[1] - bars[0] + 1), sampling, build,
-        seed=seed, count=count, candidates=candidates, on_step=on_step, told=telling, finish=marked,
+        seed=seed, count=count, candidates=candidates, on_step=on_step, told=telling, finish=marked, judge=monotony,
     )  # fmt: skip
     return [_counted(clip, solo) for clip in clips]
 
@@ -134,6 +146,31 @@ def ground_of(backing: Song, name: str, key: Key | None) -> Ground:
     if key is None and drums[backing.notes["part"]].all():
         raise UsageError(f"{name} has only drums, so no key is found in it; name one, such as --key 'F minor'")
     return Ground(key or find_key(backing).key, key is not None, _chords_of(backing), find_form(backing))
+
+
+def lead_program(bundle: Bundle, backing: Song) -> int:
+    """The instrument that plays the solo, if none is named: of those learned that lead, the one in the most songs.
+
+    It is one that the backing has not, if there is such a one: who plays the rhythm does not also play the solo.
+    """
+    learned = bundle.style.get("instruments", {})
+    here = {part.program for part in backing.parts if not part.is_drum}
+    able = [program for program in known_programs(bundle) if program < DRUM_PROGRAM and family(program) in LEADING]
+
+    def suits(program: int) -> tuple[bool, int, int]:
+        facts = learned[str(program)]
+        return program not in here, facts.get("songs", 0), facts.get("notes", 0)
+
+    return max(sorted(able), key=suits, default=min(melody_program(bundle), DRUM_PROGRAM - 1))
+
+
+def monotony(song: Song, canvas: Canvas) -> float:
+    """What is wrong with a solo that stays on one pitch: by how much more than a third of its notes do, x 4."""
+    notes = open_notes(song, canvas)
+    if len(notes) < 2:
+        return 1.0
+    same = np.diff(notes["pitch"][np.argsort(notes["onset"], kind="stable")]) == 0
+    return 4 * max(float(same.mean()) - 1 / 3, 0.0)
 
 
 def register_of(bundle: Bundle, wish: Wish, part: Part) -> tuple[int, int]:

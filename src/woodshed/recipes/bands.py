@@ -58,11 +58,13 @@ def play_canvas(
     on_step: Told | None = None,
     told: Telling | None = None,
     finish: Callable[[Song, Canvas], Song] | None = None,
+    judge: Callable[[Song, Canvas], float] | None = None,
 ) -> list[Clip]:
     """``count`` clips of ``count * candidates`` answers: the first the likeliest of those with the fewest faults, each
     next a likely one that differs from all before it, see `ranked`. A single clip is the one with the fewest faults.
 
-    Each clip's candidates have a generator and a canvas of their own. ``finish`` makes what is kept of an answer.
+    Each clip's candidates have a generator and a canvas of their own. ``finish`` makes what is kept of an answer;
+    ``judge`` says how much more is wrong with one than `faults` does.
 
     Raises:
         OutOfRange: for numbers outside their range.
@@ -80,7 +82,9 @@ def play_canvas(
             for one in _draw(bundle, build, sampling, seed, number, count, candidates, on_step)
         ]
         songs, canvases = [one.song for one in pool], [one.canvas for one in pool]
-        best = ranked(songs, [one.nats for one in pool], canvases, bundle.style, min(len(numbers), len(pool)))
+        more = [] if judge is None else [judge(one.song, one.canvas) for one in pool]
+        nats = [one.nats for one in pool]
+        best = ranked(songs, nats, canvases, bundle.style, min(len(numbers), len(pool)), more)
         for number, index in zip(numbers, best, strict=False):
             kept = pool[index]
             settings = settings_of(verb, bundle, wish, sampling, seed, number, candidates)
@@ -111,7 +115,7 @@ def heard_as(song: Song) -> list[str]:
     lines = []
     sounding = len(np.unique(song.notes["part"]))
     if sounding > MAX_PARTS:
-        alike = "those that are most alike are heard as one, and no more play anew"
+        alike = "those that are most alike are heard as one"
         lines.append(f"{sounding} parts sound, more than {MAX_PARTS}: {alike}")
     if not len(song.tempos):
         lines.append(f"no tempo is stated, so {DEFAULT_BPM:g} BPM is taken")

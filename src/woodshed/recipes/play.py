@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from woodshed.bundle import EVENTS, LATENT, NOTES, ROLLS, WINDOWS, Bundle, kind_of
-from woodshed.codecs.note_step import program_name
+from woodshed.codecs.note_step import MAX_PARTS, program_name
 from woodshed.errors import UsageError
 from woodshed.generation.beam import Beam
 from woodshed.generation.canvas import (
@@ -140,12 +140,16 @@ def continue_song(
         return play_line(bundle, wish, sampling, song, seed=seed, count=count, candidates=candidates, on_step=on_step)
     _no_line_wishes(bundle, wish)
 
+    remarks = tuple(heard_as(song))
+    if len(np.unique(song.notes["part"])) > MAX_PARTS:
+        remarks = (*remarks, f"the {MAX_PARTS} busiest of them go on")
+
     def build(_: np.random.Generator) -> Canvas:
         return with_wish(busiest(continuation_canvas(song, wish.bars)), wish)
 
     return play_canvas(
         "continue", bundle, wish, sampling, build,
-        seed=seed, count=count, candidates=candidates, on_step=on_step, told=Telling(remarks=tuple(heard_as(song))),
+        seed=seed, count=count, candidates=candidates, on_step=on_step, told=Telling(remarks=remarks),
     )  # fmt: skip
 
 
