@@ -120,7 +120,7 @@ def our_parameters() -> tuple[int, int]:
     from torch import nn
 
     from woodshed.models.note_model import NoteModel
-from woodshed.models.note_sizes import NoteModelConfig
+    from woodshed.models.note_sizes import NoteModelConfig
     from woodshed.recipes.recipe import load_recipe
 
     model = NoteModel(NoteModelConfig(**load_recipe("band").model))

@@ -14,8 +14,8 @@ from woodshed.errors import InfeasibleCanvas, OutOfRange, UnknownName
 from woodshed.formats import read_midi, write_midi
 from woodshed.generation.canvas import Canvas, Constraints, blank_canvas, continuation_canvas
 from woodshed.generation.fill import fill
-from woodshed.generation.finish import shorten
 from woodshed.generation.filters import Sampling
+from woodshed.generation.finish import shorten
 from woodshed.models.note_model import NoteModel
 from woodshed.models.note_sizes import NoteModelConfig
 from woodshed.music import CONTROL, NOTE, TEMPO, Key, Marker, Meter, Part, Song, parse_part

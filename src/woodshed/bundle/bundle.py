@@ -19,6 +19,9 @@ FORMAT = 1
 """Version of the folder's layout; a bundle with a higher one is refused."""
 MODEL_FILE, CONFIG_FILE, CARD_FILE = "model.safetensors", "config.json", "README.md"
 LARGEST_CONFIG_BYTES = 4 << 20
+SHIPPED = Path(__file__).parent.parent / "weights"
+SHIPPED_NAMES = ("base",)
+"""Bundles that come with Woodshed, and may be named instead of a folder."""
 CAPABILITIES = {
     "note-step": ("generate", "continue", "infill", "accompany", "solo", "harmonise", "vary", "humanise"),
     **dict.fromkeys(("melody", "pitch-names", "pitch-step-duration"), ("generate", "continue", "solo")),
@@ -107,13 +110,20 @@ def write_atomically(path: Path, content: bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def read_config(folder: Path) -> dict[str, Any]:
+def bundle_folder(name: Path | str) -> Path:
+    """Where a bundle lies: ``base`` is the one that is shipped, unless there is a file or folder of that name here."""
+    path = Path(name)
+    return SHIPPED / path.name if str(name) in SHIPPED_NAMES and not path.exists() else path
+
+
+def read_config(folder: Path | str) -> dict[str, Any]:
     """A bundle's config.json, checked as far as that goes without the model. Loads no torch.
 
     Raises:
         BundleError: if the folder is no bundle or its config is damaged.
         BundleTooNew: if a newer Woodshed wrote it.
     """
+    folder = bundle_folder(folder)
     path = folder / CONFIG_FILE
     try:
         if path.stat().st_size > LARGEST_CONFIG_BYTES:
@@ -147,7 +157,7 @@ def load_bundle(folder: Path | str) -> Bundle:
         BundleError: if anything is missing, damaged, or does not fit together.
         BundleTooNew: if a newer Woodshed wrote it.
     """
-    folder = Path(folder)
+    folder = bundle_folder(folder)
     config = read_config(folder)
     sections = {name: config.get(name) for name in ("codec", "model", "style", "training")}
     for name, section in sections.items():

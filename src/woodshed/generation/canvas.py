@@ -135,9 +135,9 @@ def blank_canvas(
 ) -> Canvas:
     """Everything open: ``bars`` bars for ``parts``, by default the line-up, tempo and meter of a song that was learned.
 
-    Each part keeps to the range in which its instrument usually played. Where the line-up is left to chance, bars are as
-    full as those of the song that it comes from: a leaning, not a rule. ``without`` forbids instruments to the line-up.
-    Several meters take turns, one for each bar: (7/8, 7/8, 4/4).
+    Each part keeps to the range in which its instrument usually played. Where the line-up is left to chance, bars are
+    as full as those of the song that it comes from: a leaning, not a rule. ``without`` forbids instruments to the
+    line-up. Several meters take turns, one for each bar: (7/8, 7/8, 4/4).
 
     Raises:
         OutOfRange: if bars, tempo or polyphony are.

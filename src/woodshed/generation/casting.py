@@ -114,8 +114,8 @@ def part_of(program: int, name: str = "") -> Part:
 
 
 def line_up(bundle: Bundle, rng: np.random.Generator, without: Sequence[Part] = ()) -> dict[str, Any]:
-    """The line-up of one learned song: ``parts`` that play in at least a quarter of its bars, ``bpm``, ``meter``, and the
-    level of ``density`` of each of its bars.
+    """The line-up of one learned song: ``parts`` that play in at least a quarter of its bars, ``bpm``, ``meter``, and
+    the level of ``density`` of each of its bars.
 
     Instruments of ``without`` are left out.
 

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from woodshed.errors import InfeasibleCanvas, LimitExceeded
-from woodshed.generation.finish import shorten
 from woodshed.generation.filters import Sampling
+from woodshed.generation.finish import shorten
 from woodshed.generation.unheard import Standstill, Unheard, bar_cells, bar_hash
 from woodshed.music import NOTE, Part, Song
 

@@ -179,7 +179,8 @@ def load_base(recipe: Recipe, folder: Path) -> Bundle:
     base = load_bundle(folder)
     if base.recipe != recipe.name:
         raise BundleError(f"{folder} is of recipe {base.recipe}: {recipe.name} cannot begin from it; leave out --from")
-    if asked := [change for change in recipe.changed if change.split("=")[0].strip().startswith(("model.", "size")) and not change.startswith("model.dropout")]:
+    asked = [change for change in recipe.changed if change.split("=")[0].strip().startswith(("model.", "size"))]
+    if asked := [change for change in asked if not change.startswith("model.dropout")]:
         raise UsageError(f"--from brings its own model: {', '.join(asked)} would change nothing; leave out one of them")
     return base
 
