@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -177,3 +179,30 @@ def test_keys_hold_in_what_is_written(woodshed: Run, tiny_bundle: Path, given: P
     new = [row[3] % 12 for row in rows(read_midi(out), range(3, 4))]
     assert new
     assert set(new) <= set(Key.parse("C blues").pitch_classes)
+
+
+@pytest.mark.parametrize(
+    ("verb", "words"),
+    [
+        ("infill", ("--bars", "2", "--parts", "bass")),
+        ("accompany", ("--parts", "bass")),
+        ("solo", ()),
+        ("harmonise", ("--parts", "guitar")),
+        ("vary", ()),
+        ("humanise", ()),
+        ("continue", ()),
+        ("generate", ("--like",)),
+    ],
+)
+def test_no_verb_of_a_band_waits_for_torch(
+    tiny_bundle: Path, given: Path, tmp_path: Path, verb: str, words: tuple[str, ...]
+) -> None:
+    music = [*words, str(given)] if "--like" in words else [str(given), *words]
+    arguments = [verb, str(tiny_bundle), *music, "-o", str(tmp_path / "x.mid"), "--candidates", "1"]
+    if verb == "humanise":
+        arguments = arguments[:-2]
+    code = (
+        f"import sys; from woodshed.cli.app import run; assert run({arguments!r}) == 0; print('torch' in sys.modules)"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout.splitlines()[-1] == "False"

@@ -12,7 +12,7 @@ from typing import Literal, TypedDict, Unpack
 import numpy as np
 
 from woodshed.bundle import Bundle
-from woodshed.bundle.kinds import note_model
+from woodshed.bundle.kinds import note_codec
 from woodshed.errors import InfeasibleCanvas, OutOfRange, UsageError
 from woodshed.generation.canvas import Canvas, Opening
 from woodshed.generation.filters import Sampling
@@ -310,5 +310,5 @@ def _together(answer: Song, given: Song, voices: Sequence[int], most: int) -> So
 
 def _check(bundle: Bundle, verb: str, wish: Wish) -> None:
     check_verb(bundle, verb)
-    note_model(bundle)
+    note_codec(bundle)
     keep_frame(wish, "the song's")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from woodshed.bundle import Bundle, note_model
+from woodshed.bundle import Bundle, note_codec
 from woodshed.codecs.note_step import MAX_PARTS
 from woodshed.errors import InfeasibleCanvas, OutOfRange
 from woodshed.generation.canvas import TIMING, VELOCITY
@@ -61,7 +61,7 @@ def humanise(
         InfeasibleCanvas: if no note is there.
     """
     check_verb(bundle, "humanise")
-    note_model(bundle)
+    note_codec(bundle)
     check_range("seed", seed, 0, LARGEST_SEED)
     check_range("count", count, 1, MOST_CLIPS)
     if not 0 <= strength <= MOST_STRENGTH:

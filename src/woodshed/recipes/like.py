@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from woodshed.bundle import Bundle, note_model
+from woodshed.bundle import Bundle, note_codec
 from woodshed.errors import InfeasibleCanvas, OutOfRange, UnknownName, UsageError
 from woodshed.generation.canvas import Canvas, check_bars, check_bpm, check_parts, continuation_canvas, usual_ranges
 from woodshed.generation.filters import Sampling
@@ -47,7 +47,7 @@ def play_like(
         InfeasibleCanvas: if the model has no notes.
     """
     check_verb(bundle, "continue")
-    note_model(bundle)
+    note_codec(bundle)
     check_bars(wish.bars)
     if wish.bpm is not None:
         check_bpm(wish.bpm)
