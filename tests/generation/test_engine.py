@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -13,9 +15,11 @@ from woodshed.codecs.note_step import END, LONGEST_SHIFT, PITCH, START_ROW, TIME
 from woodshed.codecs.past import new_past
 from woodshed.codecs.study import ALL_OPEN, row_inputs, with_openness
 from woodshed.generation.canvas import Canvas
+from woodshed.generation.constraints import Constraints
 from woodshed.generation.engine import FINISHED, Stream, new_stream, play_rows, weights_of
-from woodshed.generation.fill import ALL_ROWS, lay_out
+from woodshed.generation.fill import ALL_ROWS, fill, lay_out
 from woodshed.generation.filters import Sampling, numbers_of
+from woodshed.generation.openings import pitches_canvas
 from woodshed.generation.plan import Plan, make_plan
 from woodshed.models.note_model import Inputs, NoteModel
 from woodshed.models.note_sizes import NoteModelConfig
@@ -102,3 +106,31 @@ def test_the_nats_of_what_was_drawn_are_those_of_the_torch_model() -> None:
         )
     # The last draw, which ended the canvas, is in the player's sum alone.
     assert stream.nats[0] == pytest.approx(total, rel=1e-3, abs=8)
+
+
+def test_chords_whose_pitches_are_open_find_room_in_any_range(band_song: Song) -> None:
+    """Four notes on one step, and only five pitches to choose from: each draw keeps them apart and inside."""
+    song = Song.make([(0, 480 * beat, 240, 60 + 4 * i, 80) for beat in range(8) for i in range(4)], (Part("Keys", 4),))
+    bundle = _bundle()
+    canvas = pitches_canvas(song, (1, 2), [0])
+    canvas = dataclasses.replace(canvas, constraints=Constraints(pitch_ranges={0: (60, 64)}))
+    for seed in range(30):
+        (played,) = fill(bundle, canvas, Sampling(temperature=1.5, top_p=1), np.random.default_rng(seed))
+        assert len(played) == 32
+        assert set(played.notes["pitch"].tolist()) <= set(range(60, 65))
+        pairs = list(zip(played.notes["onset"].tolist(), played.notes["pitch"].tolist(), strict=True))
+        assert len(set(pairs)) == 32
+
+
+def test_levels_push_harder_with_guidance() -> None:
+    """Without levels guidance changes nothing; with them it does."""
+    bundle = _bundle()
+    plan = _plan(bundle)
+    asked = dataclasses.replace(plan, levels=np.full((BARS, 4), 7, np.int8))
+    rows = [
+        _play(bundle, one, Sampling(temperature=1, guidance=strength)).kept.tobytes()
+        for one in (plan, asked)
+        for strength in (1.0, 4.0)
+    ]
+    assert rows[0] == rows[1]
+    assert rows[2] != rows[3]

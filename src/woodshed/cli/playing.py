@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import typer
 
 from woodshed.cli.options import DrawnSeed, Force, Json, PlayingThreads, use_threads
+from woodshed.cli.quick import load_compiler
 from woodshed.cli.talk import Talk
 
 if TYPE_CHECKING:
@@ -253,7 +254,8 @@ class Making:
         from woodshed.bundle.bundle import read_config
         from woodshed.recipes import clip
 
-        read_config(folder)
+        if read_config(folder).get("codec", {}).get("name") == "note-step":
+            load_compiler()
         use_threads(self.threads)
         seed = self.seed if self.seed is not None else clip.draw_seed()
 

@@ -83,6 +83,49 @@ def _may_start(scene, step, row, now, started, given_at, part):  # type: ignore[
     return _room(scene, scene.harmony[index], part, lowest, started[part] if together else 0)
 
 
+@numba.njit(cache=True, nogil=True, fastmath=True)
+def _guide(logits, free_logits, size, guidance):  # type: ignore[no-untyped-def]
+    """Go on, ``guidance`` times as far, from what is likely to what is likely with the levels that are asked."""
+    for i in range(size):
+        logits[i] = free_logits[i] + np.float32(guidance) * (logits[i] - free_logits[i])
+
+
+@numba.njit(cache=True, nogil=True)
+def _mask_open_pitch(scene, past, step, part, lowest, g, state_of, mask):  # type: ignore[no-untyped-def]
+    """The pitches that given note ``g``, whose pitch is open, may take: ascending, with room for those that follow in
+    its chord; if there is no room, any that no other note of the chord has."""
+    given = scene.given
+    after, highest = 0, 128
+    for other in range(g + 1, len(given)):
+        if given[other, 0] != step or given[other, 1] != part:
+            break
+        if given[other, 2] >= 0:
+            highest = given[other, 2]
+            break
+        after += 1
+    room = 0
+    some = False
+    for pitch in range(127, -1, -1):
+        fits = scene.playable[state_of, part, pitch] and lowest <= pitch < highest
+        mask[pitch] = fits and room >= after
+        some = some or mask[pitch]
+        room += fits
+    if some:
+        return
+    for pitch in range(128):
+        mask[pitch] = scene.playable[state_of, part, pitch]
+    for other in range(g + 1, len(given)):
+        if given[other, 0] != step or given[other, 1] != part:
+            break
+        if given[other, 2] >= 0:
+            mask[given[other, 2]] = False
+    for row in range(past.state[0].count - 1, -1, -1):
+        if past.onset[row] != step:
+            break
+        if past.rows[row, 1] == part and past.rows[row, 0] <= LONGEST_SHIFT:
+            mask[past.rows[row, 2]] = False
+
+
 @numba.njit(cache=True, nogil=True)
 def play_rows(weights, scene, stream, sampling, temperatures, most, stop_at):  # type: ignore[no-untyped-def]
     """Add at most ``most`` rows. Returns why it ended: `PLAYING` (``most`` rows were added), `FINISHED`, `AT_STOP` (the
@@ -100,6 +143,9 @@ def play_rows(weights, scene, stream, sampling, temperatures, most, stop_at):  #
         np.empty(LAST_SYMBOL, np.float32),
     )
     mask, hidden = np.empty(LAST_SYMBOL, np.bool_), np.empty_like(stream.hidden)
+    # What the heads would know if no level were asked of a bar: guidance goes on from there to what they know.
+    free_hidden, free_logits = np.empty_like(stream.hidden), np.empty(LAST_SYMBOL, np.float32)
+    guided = bool((scene.levels >= 0).any()) and sampling[4] != 1.0
     last_place, place, new = np.empty(3, np.int64), np.empty(3, np.int64), np.zeros(6, np.int64)
     numbered = np.empty(3, np.int64)
     parts, first_step, end = scene.numbers[1], scene.numbers[2], scene.numbers[3]
@@ -119,7 +165,9 @@ def play_rows(weights, scene, stream, sampling, temperatures, most, stop_at):  #
             at[1] = 1
             begin(past, last_place[2])
         hidden[:] = stream.hidden
-        ask(weights, scene, last_place[1], True, hidden)
+        free_hidden[:] = stream.hidden
+        ask(weights, scene, last_place[1], True, True, hidden)
+        ask(weights, scene, last_place[1], True, False, free_hidden)
         new[:] = 0
         # The time shift.
         expect(past, 0, new, last_place[0], last_place[2], given, expected[0], records[0])
@@ -160,6 +208,11 @@ def play_rows(weights, scene, stream, sampling, temperatures, most, stop_at):  #
             if mask[WAIT] and far < end and g >= len(given):
                 mask[WAIT] = True
             logits_of(weights, scene, 0, hidden, expected[0], records[0], anchors, tallies, z, said, logits)
+            if guided:
+                logits_of(
+                    weights, scene, 0, free_hidden, expected[0], records[0], anchors, tallies, z, said, free_logits
+                )
+                _guide(logits, free_logits, SIZES[0], sampling[4])
             new[0] = draw(logits, mask, SIZES[0], expected[0], 0, sampling, temperatures, stream.chance, stream.nats)
             if new[0] < 0:
                 return FINISHED
@@ -178,7 +231,10 @@ def play_rows(weights, scene, stream, sampling, temperatures, most, stop_at):  #
         is_given = False
         if is_note:
             tell(weights, scene, 0, new, place, hidden)
-            ask(weights, scene, place[1], False, hidden)
+            ask(weights, scene, place[1], False, True, hidden)
+            if guided:
+                tell(weights, scene, 0, new, place, free_hidden)
+                ask(weights, scene, place[1], False, False, free_hidden)
             look_ahead(past, step, given)
             at_given = g < len(given) and step == next_given
             # The part.
@@ -193,8 +249,15 @@ def play_rows(weights, scene, stream, sampling, temperatures, most, stop_at):  #
                     new[1] = part
             if choices > 1:
                 logits_of(weights, scene, 1, hidden, expected[1], records[1], anchors, tallies, z, said, logits)
+                if guided:
+                    logits_of(
+                        weights, scene, 1, free_hidden, expected[1], records[1], anchors, tallies, z, said, free_logits
+                    )
+                    _guide(logits, free_logits, SIZES[1], sampling[4])
                 new[1] = draw(logits, mask, parts, expected[1], 1, sampling, temperatures, stream.chance, stream.nats)
             tell(weights, scene, 1, new, place, hidden)
+            if guided:
+                tell(weights, scene, 1, new, place, free_hidden)
             # The pitch.
             part = new[1]
             expect(past, 2, new, place[0], last_place[2], given, expected[2], records[2])
@@ -207,15 +270,13 @@ def play_rows(weights, scene, stream, sampling, temperatures, most, stop_at):  #
             else:
                 state_of = scene.harmony[min(max(step - first_step, 0), len(scene.harmony) - 1)]
                 lowest = row[2] + 1 if new[0] == 0 and row[0] <= LONGEST_SHIFT and part == row[1] else np.int64(0)
-                some = False
-                for pitch in range(128):
-                    mask[pitch] = scene.playable[state_of, part, pitch] and pitch >= lowest
-                    if to_given and known >= 0 and pitch >= known:
-                        mask[pitch] = pitch == known
-                    some = some or mask[pitch]
-                if not some:  # a chord that is given without pitches has outgrown its range: what is next above
+                if to_given and known < 0:
+                    _mask_open_pitch(scene, past, step, part, lowest, g, state_of, mask)
+                else:
                     for pitch in range(128):
-                        mask[pitch] = pitch >= min(lowest, 127)
+                        mask[pitch] = scene.playable[state_of, part, pitch] and pitch >= lowest
+                        if to_given and pitch >= known:
+                            mask[pitch] = pitch == known
                 for k in range(TALLIES):
                     sum_of = np.float32(6)
                     for c in range(12):
@@ -224,12 +285,19 @@ def play_rows(weights, scene, stream, sampling, temperatures, most, stop_at):  #
                         share = math.log((counts[k, c] + np.float32(0.5)) / sum_of)
                         tallies[k, c] = np.float32(0) if scene.drums[part] else share
                 logits_of(weights, scene, 2, hidden, expected[2], records[2], anchors, tallies, z, said, logits)
+                if guided:
+                    logits_of(
+                        weights, scene, 2, free_hidden, expected[2], records[2], anchors, tallies, z, said, free_logits
+                    )
+                    _guide(logits, free_logits, SIZES[2], sampling[4])
                 if not scene.drums[part]:
                     for pitch in range(128):
                         logits[pitch] += scene.favoured[state_of, pitch % 12]
                 new[2] = draw(logits, mask, 128, expected[2], 2, sampling, temperatures, stream.chance, stream.nats)
             is_given = bool(to_given and (known < 0 or new[2] == known))
             tell(weights, scene, 2, new, place, hidden)
+            if guided:
+                tell(weights, scene, 2, new, place, free_hidden)
             for field in range(3, 6):
                 expect(past, field, new, place[0], last_place[2], given, expected[field], records[field])
                 if is_given and given[g, field] >= 0:
@@ -237,19 +305,13 @@ def play_rows(weights, scene, stream, sampling, temperatures, most, stop_at):  #
                 else:
                     for i in range(SIZES[field]):
                         mask[i] = True
-                    logits_of(
-                        weights,
-                        scene,
-                        field,
-                        hidden,
-                        expected[field],
-                        records[field],
-                        anchors,
-                        tallies,
-                        z,
-                        said,
-                        logits,
-                    )
+                    told, known_by = expected[field], records[field]
+                    logits_of(weights, scene, field, hidden, told, known_by, anchors, tallies, z, said, logits)
+                    if guided:
+                        logits_of(
+                            weights, scene, field, free_hidden, told, known_by, anchors, tallies, z, said, free_logits
+                        )
+                        _guide(logits, free_logits, SIZES[field], sampling[4])
                     new[field] = draw(
                         logits,
                         mask,
@@ -262,6 +324,8 @@ def play_rows(weights, scene, stream, sampling, temperatures, most, stop_at):  #
                         stream.nats,
                     )
                 tell(weights, scene, field, new, place, hidden)
+                if guided:
+                    tell(weights, scene, field, new, place, free_hidden)
         add(past, new, step, numbered, scene.drums[new[1]], expected)
         if step > now:
             started[:] = 0

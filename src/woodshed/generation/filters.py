@@ -38,7 +38,11 @@ class Sampling:
     repetition: float = 1.0
     """Odds of what the song's own past expects are multiplied by this: 0 never copies, 1 as learned, 0-10."""
 
+    guidance: float = 3.0
+    """How far levels that are asked of bars (density, register, syncopation, velocity) push: 1 as learned, 0-10."""
+
     def __post_init__(self) -> None:
+        _within("guidance", self.guidance, 0, 10)
         _within("temperature", self.temperature, 0, 5)
         for name, value in self.temperatures.items():
             if name not in FIELDS:
@@ -55,9 +59,10 @@ class Sampling:
 
 
 def numbers_of(sampling: Sampling) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """For compiled players: (4,) top-k, top-p, min-p, repetition; (6,) the temperature of each field."""
+    """For compiled players: (5,) top-k, top-p, min-p, repetition, guidance; (6,) the temperature of each field."""
     temperatures = np.array([sampling.temperature_of(field) for field in range(len(FIELDS))])
-    return np.array([sampling.top_k, sampling.top_p, sampling.min_p, sampling.repetition], np.float64), temperatures
+    numbers = sampling.top_k, sampling.top_p, sampling.min_p, sampling.repetition, sampling.guidance
+    return np.array(numbers, np.float64), temperatures
 
 
 def _within(name: str, value: float, low: float, high: float) -> None:
