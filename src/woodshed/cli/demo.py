@@ -41,7 +41,7 @@ def command(
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Hear what it does: practise real music for two minutes, then play four clips and write a report.
+    """Hear what it does: a band at once, then practise real music for two minutes, play four clips and write a report.
 
     It learns from Freedoom's band music if `woodshed data get freedoom` has been run, else from string quartets that
     are installed with it. The first Ctrl-C ends the practice early and goes on; the second one stops.
@@ -58,7 +58,9 @@ def command(
         training = Listener(
             on_event=steps_bar.practise, on_corpus=steps_bar.read, on_warning=lambda line: talk.note(f"note: {line}")
         )
-        listener = DemoListener(training, on_music=steps_bar.music, on_stage=steps_bar.play)
+        listener = DemoListener(
+            training, on_music=steps_bar.music, on_stage=steps_bar.play, on_opening=steps_bar.opening
+        )
         result = run_demo(output, options, force=force, listener=listener)
     _tell(talk, result)
 
@@ -76,6 +78,9 @@ class _Bars:
     def music(self, music: DemoMusic) -> None:
         songs, notes = len(music.material.songs), music.material.notes
         self.talk.note(f"learning from {counted(songs, 'song')}, {counted(notes, 'note')}: {music.name}")
+
+    def opening(self, path: Path) -> None:
+        self.talk.note(f"{path.with_suffix('')}: a band, before anything is learned")
 
     def practise(self, event: Event) -> None:
         if event.train_nats is not None:

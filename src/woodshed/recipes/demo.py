@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from woodshed.evaluation.metrics import Metrics, measure
 from woodshed.formats import write_midi
 from woodshed.music import Song
 from woodshed.recipes.clip import key_name
-from woodshed.recipes.demo_clips import CANDIDATES, CLIP_BARS, DemoClip, make_clips
+from woodshed.recipes.demo_clips import CANDIDATES, CLIP_BARS, DemoClip, make_clips, opening_clip
 from woodshed.recipes.demo_music import DemoMusic, distinct_titles, open_demo_music
 from woodshed.recipes.likeness import RealMusic
 from woodshed.recipes.recipe import load_recipe
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 BUNDLE, REPORT, FACTS = "style.shed", "report.html", "demo.json"
 MINUTES = 2.0
+OPENING_CANDIDATES = 8
 EVALUATIONS = 8
 SAMPLING = {"temperature": 1.05, "top_p": 0.95, "repetition": 0.5}
 """For the quartets, by the figures of what came out: after two minutes a model repeats itself more than they do. Bands
@@ -67,6 +69,8 @@ class DemoListener:
     """What it will learn from, before it does."""
     on_stage: Callable[[str, float], None] = lambda name, share: None
     """A clip in the making, and the share of it that is done, 0-1."""
+    on_opening: Callable[[Path], None] = lambda path: None
+    """The clip of the shipped weights is written, before anything is learned."""
     on_clip: Callable[[PlayedClip], None] = lambda clip: None
     """A clip is written."""
 
@@ -139,11 +143,14 @@ def run_demo(
     work = out / BUNDLE / "training"
     music = open_demo_music(options.corpus, work, seed=options.seed, progress=listener.training.on_corpus)
     listener.on_music(music)
+    opening = opening_clip(options.seed, candidates=min(options.candidates, OPENING_CANDIDATES), tell=listener.on_stage)
+    if opening is not None:
+        listener.on_opening(_write_clip(out, opening, "")[0][0])
     outcome = train_recipe(
         recipe, music.material, out / BUNDLE, minutes=minutes,
         steps=options.steps, seed=options.seed, device=options.device, force=True, listener=listener.training,
     )  # fmt: skip
-    played, real, without_sound = _play(out, options, music, outcome, listener)
+    played, real, without_sound = _play(out, options, music, outcome, opening, listener)
     result = DemoResult(out, music, outcome, tuple(played), without_sound, next_steps(out, music))
     _write_report(result, real)
     facts = json.dumps(result.as_dict(), indent=1, ensure_ascii=False, default=str)
@@ -181,7 +188,12 @@ def next_steps(out: Path, music: DemoMusic) -> tuple[str, ...]:
 
 
 def _play(
-    out: Path, options: DemoOptions, music: DemoMusic, outcome: Outcome, listener: DemoListener
+    out: Path,
+    options: DemoOptions,
+    music: DemoMusic,
+    outcome: Outcome,
+    opening: DemoClip | None,
+    listener: DemoListener,
 ) -> tuple[list[PlayedClip], RealMusic, str]:
     """Make and write all clips; also what they were judged by, and why there is no sound, if there is none."""
     from woodshed.generation.filters import Sampling
@@ -191,10 +203,11 @@ def _play(
     sampling = Sampling(**{**outcome.bundle.training.get("sampling", {}), **(SAMPLING if music.name == SOURCE else {})})
     played, silence = [], ""
     with _one_thread():
-        for clip in make_clips(
+        clips = make_clips(
             outcome.bundle, learned, held_out, real, sampling, options.seed,
             candidates=options.candidates, tell=listener.on_stage,
-        ):  # fmt: skip
+        )  # fmt: skip
+        for clip in chain([opening] if opening else [], clips):
             new = clip.song.slice(clip.new_from, clip.song.length)
             files, silence = _write_clip(out, clip, silence)
             played.append(PlayedClip(clip, files[0], measure(new), real.copies.check(new), tuple(files)))

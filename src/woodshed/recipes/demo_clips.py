@@ -8,15 +8,18 @@ from functools import partial
 
 import numpy as np
 
-from woodshed.bundle import Bundle
+from woodshed.bundle import Bundle, load_bundle
+from woodshed.bundle.bundle import bundle_folder
 from woodshed.generation.canvas import Canvas, Constraints, continuation_canvas
 from woodshed.generation.choose import faults
 from woodshed.generation.fill import fill
 from woodshed.generation.filters import Sampling
-from woodshed.music import PITCH_NAMES, Key, Marker, Part, Song
+from woodshed.music import PITCH_NAMES, Key, Marker, Part, Song, parse_part
 from woodshed.music.key_finding import find_key
 from woodshed.music.segments import pitched_notes
 from woodshed.recipes.likeness import RealMusic
+from woodshed.recipes.play import generate
+from woodshed.recipes.wish import Wish
 
 CANDIDATES = 32
 """Drawn for each clip, side by side; one is kept."""
@@ -32,6 +35,9 @@ SLOW, FAST = 76.0, 180.0
 MINOR_SCALES = ("harmonic minor", "minor", "melodic minor", "dorian", "phrygian")
 HARD_METERS = ("9/8", "12/8", "3/8", "2/2")
 MARK = "Woodshed plays from here"
+SHIPPED_BASE = "base"
+OPENING_BARS, OPENING_BPM = 16, 132.0
+OPENING_PARTS = ("drums", "bass", "overdriven guitar", "distortion guitar")
 
 Told = Callable[[str, float], None]
 """Told what is being made, and the share that is done, 0-1."""
@@ -55,6 +61,26 @@ class DemoClip:
     def highlight_bar(self) -> int | None:
         """The first new bar, from 1, of a continuation."""
         return int(np.searchsorted(self.song.bar_lines(), self.new_from)) + 1 if self.new_from else None
+
+
+def opening_clip(seed: int, *, candidates: int = CANDIDATES, tell: Told = lambda name, share: None) -> DemoClip | None:
+    """A band from the weights that are shipped, before anything is learned; None if there are none."""
+    folder = bundle_folder(SHIPPED_BASE)
+    if not folder.is_dir():
+        return None
+    rng = np.random.default_rng([seed, 0])
+    tonic = ("E", "A", "D", "F#", "B", "C")[int(rng.integers(6))]
+    wish = Wish(OPENING_BARS, tuple(map(parse_part, OPENING_PARTS)), Key.parse(f"{tonic} minor"), OPENING_BPM)
+    (clip,) = generate(
+        load_bundle(folder), wish, seed=seed, candidates=candidates, on_step=lambda share: tell("band", share)
+    )
+    note = (
+        f"Asked for {OPENING_BARS} bars of drums, bass and two guitars in {tonic} minor at {OPENING_BPM:.0f} BPM, of "
+        "the weights that come with Woodshed. What they learned is another matter (DATA.md beside them): what is copied is "
+        "counted in the music below."
+    )
+    title = f"Before practising: a band in {tonic} minor"
+    return DemoClip("band", title, note, clip.song.replace(title=""), dict(clip.settings))
 
 
 def make_clips(
