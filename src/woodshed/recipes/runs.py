@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 WORK_FOLDER = "training"
 SAMPLE_BARS = 4
+GENTLER = 1 / 3
+"""Of the learning rate, where a run begins from a bundle that has learned: at the full rate it would first forget."""
 
 
 def _ignore(*_: Any) -> None:
@@ -67,7 +69,8 @@ def train_recipe(
     """Train what ``recipe`` describes on a corpus, a folder of music or a `Material`; the bundle is at ``out``.
 
     It lasts ``minutes``, or ``steps`` if they are given, else as long as the recipe says. ``held_out`` names a folder
-    or corpus to measure the loss on. ``base`` names a bundle to begin from. ``resume`` goes on from the newest
+    or corpus to measure the loss on. ``base`` names a bundle to begin from, at a third of
+    the recipe's learning rate. ``resume`` goes on from the newest
     checkpoint in ``out``, if there is one. ``sample_every`` so many minutes of training a sample is written to
     ``out/training/samples``.
 
@@ -83,6 +86,8 @@ def train_recipe(
     out = Path(out)
     check_bundle_output(out, force=force, resume=resume)
     options = training_options(recipe, minutes=minutes, steps=steps, seed=seed, device=device)
+    if base is not None and not any(change.startswith("training.learning_rate") for change in recipe.changed):
+        options = replace(options, learning_rate=options.learning_rate * GENTLER)
     with no_leftovers(out):
         begun = None if base is None else load_base(recipe, base)
         material = material_of(recipe, source, out, held_out, resume, seed, listener)
