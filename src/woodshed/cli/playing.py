@@ -88,7 +88,7 @@ MinP = Annotated[
 ]
 Repetition = Annotated[
     float | None,
-    typer.Option("--repetition", metavar="R", help="Odds of playing what was played before; 1 as learned, 0-10."),
+    typer.Option("--repetition", metavar="R", help="How much it repeats itself: 0 never, 1 as learned, 2 loops; 0-10."),
 ]
 Polyphony = Annotated[
     int | None, typer.Option("--polyphony", metavar="N", help="At most N notes at once in each pitched part.")

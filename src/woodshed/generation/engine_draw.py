@@ -11,6 +11,11 @@ from woodshed.codecs.past import LAGS, MATCHES
 from woodshed.generation.engine_tables import PITCH
 
 
+AS_IN_THE_CORPUS = 0.4
+"""The odds of copying a whole note at repetition 1: with them clips repeat themselves as much as the learned songs do
+(`benchmarks/controls`)."""
+
+
 @numba.njit(cache=True, nogil=True)
 def _uniform(chance):  # type: ignore[no-untyped-def]
     """A number in [0, 1), by SplitMix64 (Steele, Lea & Flood 2014)."""
@@ -71,7 +76,8 @@ def _copy_or_change(symbols, scores, expected, temperature, repetition, chance):
 
     Filters that cut unlikely symbols away would otherwise cut away change, which is rare at each note and certain in
     the end: a loop would never be left. ``repetition`` multiplies the odds of copying: by its cube root below 1, as
-    three fields are decided so, and by exp(2 (repetition - 1)) above.
+    three fields are decided so, and by exp(2 (repetition - 1)) above; and by that of `AS_IN_THE_CORPUS` always, for a
+    model that hears itself is surer of a loop than it was of real music.
     """
     is_copy = np.zeros(len(symbols), np.bool_)
     highest = scores[0]
@@ -88,7 +94,7 @@ def _copy_or_change(symbols, scores, expected, temperature, repetition, chance):
             copied += weight
     if copies == 0 or copies == len(symbols):
         return scores, symbols
-    odds = repetition ** (1 / 3) if repetition < 1 else math.exp(2 * (repetition - 1))
+    odds = (AS_IN_THE_CORPUS * min(repetition, 1.0)) ** (1 / 3) * math.exp(2 * max(repetition - 1, 0.0))
     copied *= odds
     kept = _uniform(chance) * (copied + total - copied / odds if odds > 0 else 1.0) < copied
     return scores[is_copy == kept], symbols[is_copy == kept]

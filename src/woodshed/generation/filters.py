@@ -36,7 +36,8 @@ class Sampling:
     min_p: float = 0.0
     """Only symbols at least this share as likely as the likeliest, 0 to below 1."""
     repetition: float = 1.0
-    """Odds of what the song's own past expects are multiplied by this: 0 never copies, 1 as learned, 0-10."""
+    """How much of its own past a song copies: 0 nothing, 1 as much as the learned songs do, 2 loops; 0-10. Of one
+    sequence: what the odds of copying are multiplied by."""
 
     guidance: float = 3.0
     """How far levels that are asked of bars (density, register, syncopation, velocity) push: 1 as learned, 0-10."""

@@ -37,7 +37,7 @@ BUNDLE, REPORT, FACTS = "style.shed", "report.html", "demo.json"
 MINUTES = 2.0
 OPENING_CANDIDATES = 8
 EVALUATIONS = 8
-SAMPLING = {"temperature": 1.05, "top_p": 0.95, "repetition": 0.5}
+SAMPLING = {"temperature": 0.95, "top_p": 0.95, "repetition": 0.5}
 """For the quartets, by the figures of what came out: after two minutes a model repeats itself more than they do. Bands
 repeat themselves as much, so for other music the recipe's own sampling stands."""
 SAMPLE_RATE = 44100

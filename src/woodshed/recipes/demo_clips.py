@@ -76,8 +76,8 @@ def opening_clip(seed: int, *, candidates: int = CANDIDATES, tell: Told = lambda
     )
     note = (
         f"Asked for {OPENING_BARS} bars of drums, bass and two guitars in {tonic} minor at {OPENING_BPM:.0f} BPM, of "
-        "the weights that come with Woodshed. What they learned is another matter (DATA.md beside them): what is copied "
-        "is counted in the music below."
+        "the weights that come with Woodshed. What they learned is told in DATA.md beside them; what is copied is "
+        "counted in the music below."
     )
     title = f"Before practising: a band in {tonic} minor"
     return DemoClip("band", title, note, clip.song.replace(title=""), dict(clip.settings))
