@@ -10,7 +10,6 @@ import numpy as np
 from woodshed.codecs.past import LAGS, MATCHES
 from woodshed.generation.engine_tables import PITCH
 
-
 AS_IN_THE_CORPUS = 0.4
 """The odds of copying a whole note at repetition 1: with them clips repeat themselves as much as the learned songs do
 (`benchmarks/controls`)."""
