@@ -62,7 +62,7 @@ def main() -> None:
     )
     train_recipe(
         recipe, material, options.work / "run", minutes=options.minutes, seed=options.seed, device=options.device,
-        force=True, listener=Listener(on_event=tell, on_warning=print),
+        base=options.from_bundle, force=True, listener=Listener(on_event=tell, on_warning=print),
     )  # fmt: skip
     bundle = load_bundle(options.work / "run")
     pack(bundle, options.work / "base.shed", options.work / "card.md")
@@ -77,6 +77,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--dropout", type=float, default=0.1)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--from", dest="from_bundle", type=Path, help="a bundle to go on from")
     parser.add_argument("--set", nargs="*", default=[], help="more settings, as `woodshed train --set` takes them")
     return parser.parse_args()
 

@@ -59,7 +59,7 @@ class Inputs(NamedTuple):
     anchors: NDArray[np.int16]
     """(R, 5) pitches, -1 where there is none."""
     tallies: NDArray[np.float32]
-    """(R, 5, 12) log of the share of each pitch class, with half a note added to each; 0 for drums."""
+    """(R, 5, 12) of each pitch class, see `log_share`; 0 for drums."""
 
     def span(self, start: int, count: int) -> Inputs:
         """At most ``count`` scored rows from ``start`` on, with the row before them."""
@@ -167,9 +167,10 @@ def with_openness(programs: NDArray[np.int64], openness: int | NDArray[np.int64]
 
 
 def log_share(counts: NDArray[np.int16]) -> NDArray[np.float32]:
-    """Log of the share of each of the last axis' 12 counts, with half a note added to each."""
-    more = counts.astype(np.float32) + np.float32(0.5)
-    shares: NDArray[np.float32] = np.log(more / more.sum(-1, keepdims=True))
+    """Log of the share of each of the last axis' 12 counts, half a note added to each; less the mean of the twelve, so
+    that counts that are all alike say nothing at all."""
+    shares: NDArray[np.float32] = np.log(counts.astype(np.float32) + np.float32(0.5))
+    shares -= shares.mean(-1, keepdims=True)
     return shares
 
 

@@ -278,12 +278,12 @@ def play_rows(weights, scene, stream, sampling, temperatures, most, stop_at):  #
                         if to_given and pitch >= known:
                             mask[pitch] = pitch == known
                 for k in range(TALLIES):
-                    sum_of = np.float32(6)
+                    mean = 0.0
                     for c in range(12):
-                        sum_of += counts[k, c]
+                        tallies[k, c] = math.log(counts[k, c] + np.float32(0.5))
+                        mean += tallies[k, c] / 12
                     for c in range(12):
-                        share = math.log((counts[k, c] + np.float32(0.5)) / sum_of)
-                        tallies[k, c] = np.float32(0) if scene.drums[part] else share
+                        tallies[k, c] = np.float32(0) if scene.drums[part] else tallies[k, c] - np.float32(mean)
                 logits_of(weights, scene, 2, hidden, expected[2], records[2], anchors, tallies, z, said, logits)
                 if guided:
                     logits_of(

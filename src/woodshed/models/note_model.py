@@ -67,7 +67,7 @@ class Inputs(NamedTuple):
     anchors: Tensor
     """(B, T, 5): pitches from which an interval may be taken, -1 none."""
     tallies: Tensor
-    """(B, T, 5, 12) float32: log share of each pitch class; 0 for drums."""
+    """(B, T, 5, 12) float32: centred log share of each pitch class; 0 for drums."""
 
 
 class Scan(torch.autograd.Function):
@@ -256,7 +256,7 @@ class NoteModel(nn.Module):
             keys = sum(t(i) for t, i in zip(self.part_key, part_columns(inputs.programs), strict=True))
             logits = torch.einsum("bth,bph->btp", z, keys)
         else:
-            logits = self.head_out[field - (field > 1)](z)
+            logits = self.head_out[field - (field > 1)](z).float()
         if field == 2:
             logits = self._add_intervals(logits, z, inputs)
         trust = (self.trust[field](z) + self.record_trust[field][pointer, records]) * (expected >= 0)
@@ -272,7 +272,7 @@ class NoteModel(nn.Module):
         inside = (anchors[..., None] >= 0) & (pitch >= 0) & (pitch < logits.shape[-1])
         favour = (self.interval(z).view(pitch.shape) * inside).flatten(-2).to(logits.dtype)
         logits = logits.scatter_add(-1, pitch.clamp(0, logits.shape[-1] - 1).flatten(-2), favour)
-        heard = torch.einsum("btk,btkc->btc", self.tally(z), inputs.tallies.to(z.dtype))
+        heard = torch.einsum("btk,btkc->btc", self.tally(z).float(), inputs.tallies)
         return logits + heard[..., torch.arange(logits.shape[-1], device=z.device) % 12]
 
     def losses(self, inputs: Inputs, state: list[Tensor] | None = None) -> tuple[Tensor, list[Tensor]]:
