@@ -8,18 +8,15 @@ import pytest
 from woodshed.errors import OutOfRange, UnknownName
 from woodshed.generation.filters import (
     Sampling,
-    choose,
     draw,
     keep_min_p,
     keep_top_k,
     keep_top_p,
     probabilities,
     warm,
-    weigh_expected,
 )
 
 LOGITS = np.log(np.array([[0.5, 0.3, 0.15, 0.05]]))
-NONE = np.full((1, 5), -1)
 
 
 def _left(logits: np.ndarray) -> list[int]:
@@ -52,25 +49,16 @@ def test_temperature_zero_leaves_the_likeliest_and_one_changes_nothing() -> None
     assert probabilities(warm(LOGITS, 2))[0, 0] < 0.5
 
 
-def test_repetition_scales_the_odds_of_what_is_expected_once_per_symbol() -> None:
-    expected = np.array([[1, 1, -1, 3, -1]])
-    odds = np.exp(weigh_expected(LOGITS, expected, 2.0))
-    assert odds[0] == pytest.approx([0.5, 0.6, 0.15, 0.1])
-    assert _left(weigh_expected(LOGITS, expected, 0.0)) == [0, 2]
-    assert np.array_equal(weigh_expected(LOGITS, expected, 1.0), LOGITS)
-
-
 def test_no_filter_takes_the_last_possible_symbol_away() -> None:
     only = np.array([[-np.inf, 0.0, -np.inf]])
     sampling = Sampling(temperature=0.5, top_k=1, top_p=0.01, min_p=0.9, repetition=0)
-    chosen = choose(only, np.array([[1, -1, -1, -1, -1]]), 0, sampling, np.random.default_rng(0))
-    assert chosen.tolist() == [1]
+    assert draw(only, sampling, 0.5, np.random.default_rng(0)).tolist() == [1]
 
 
 def test_draws_follow_the_probabilities_and_never_touch_the_impossible() -> None:
     logits = np.repeat(np.append(LOGITS, [[-np.inf]], axis=1), 4000, 0)
     sampling = Sampling(temperature=1, top_p=1)
-    drawn = choose(logits, np.full((4000, 5), -1), 2, sampling, np.random.default_rng(1))
+    drawn = draw(logits, sampling, 1.0, np.random.default_rng(1))
     assert np.bincount(drawn, minlength=5) / 4000 == pytest.approx([0.5, 0.3, 0.15, 0.05, 0], abs=0.03)
     assert (drawn < 4).all()
 

@@ -28,9 +28,10 @@ def _uniform(chance):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def draw(logits, mask, size, expected, field, sampling, temperatures, chance, nats):  # type: ignore[no-untyped-def]
-    """One of the symbols below ``size`` that ``mask`` allows, as `filters.draw_one`; -1 if it allows none.
+    """One of the symbols below ``size`` that ``mask`` allows, as `filters.draw`; -1 if it allows none.
 
-    ``sampling``: top-k, top-p, min-p, repetition.
+    ``sampling`` and ``temperatures``: see `filters.numbers_of`. ``nats[0]`` grows by what the symbol costs before any
+    filter, among those that are allowed.
     """
     highest = -np.inf
     total = 0.0

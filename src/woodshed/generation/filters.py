@@ -1,14 +1,13 @@
 """Sampling as a list of small pure functions on log-probabilities.
 
 Each takes logits (B, V), with minus infinity where a symbol is impossible, and returns new ones; none makes
-the last possible symbol impossible. `choose` applies them in this order: expectations, temperature, top-k,
-top-p, min-p; then it draws.
+the last possible symbol impossible. `draw` applies them in this order: temperature, top-k, top-p, min-p; then it draws.
+`engine_draw` does the same for one row in compiled code, and decides about copying before.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,18 +70,6 @@ def _within(name: str, value: float, low: float, high: float) -> None:
         raise OutOfRange(f"{name} {value:g} is outside {low:g}-{high:g}; leave it out for the default")
 
 
-def weigh_expected(logits: Logits, expected: NDArray[np.int64], repetition: float) -> Logits:
-    """Multiply by ``repetition`` the odds of each symbol that a pointer expects; ``expected`` (B, E), -1 none."""
-    if repetition == 1:
-        return logits
-    named = np.zeros((logits.shape[0], logits.shape[1] + 1), bool)
-    named[np.arange(len(logits))[:, None], expected] = True  # -1 falls on the extra last column
-    named = named[:, :-1]
-    free = (np.isfinite(logits) & ~named).any(1, keepdims=True)
-    with np.errstate(divide="ignore"):
-        return np.where(named & (free | (repetition > 0)), logits + np.log(repetition), logits)
-
-
 def warm(logits: Logits, temperature: float) -> Logits:
     """Divide by the temperature; 0 leaves only the likeliest symbol."""
     if temperature == 1:
@@ -132,50 +119,6 @@ def probabilities(logits: Logits) -> Logits:
     weights = np.exp(logits - logits.max(-1, keepdims=True))
     shares: Logits = weights / weights.sum(-1, keepdims=True)
     return shares
-
-
-def choose(
-    logits: Logits, expected: NDArray[np.int64], field_index: int, sampling: Sampling, rng: np.random.Generator
-) -> NDArray[np.int64]:
-    """(B,) one symbol each: all filters in order, then one uniform number per row from ``rng``."""
-    logits = weigh_expected(logits, expected, sampling.repetition)
-    return draw(logits, sampling, sampling.temperature_of(field_index), rng)
-
-
-def draw_one(
-    logits: NDArray[Any],
-    mask: NDArray[np.bool_],
-    expected: NDArray[np.int64],
-    field_index: int,
-    sampling: Sampling,
-    rng: np.random.Generator,
-) -> int:
-    """What `choose` draws, for one row (V,) of which only ``mask`` may be drawn: the filters see those symbols alone,
-    the likeliest first."""
-    symbols = np.flatnonzero(mask)
-    among: Logits = logits[symbols].astype(np.float64)
-    if sampling.repetition != 1:
-        named = np.isin(symbols, expected)
-        if sampling.repetition > 0 or not named.all():
-            with np.errstate(divide="ignore"):
-                among = np.where(named, among + np.log(sampling.repetition), among)
-    temperature = sampling.temperature_of(field_index)
-    if not temperature:
-        return int(symbols[among.argmax()])
-    order = np.argsort(-among, kind="stable")
-    with np.errstate(over="ignore", under="ignore"):
-        chances = np.exp((among[order] - among[order[0]]) / temperature)
-    kept = len(order)
-    if 0 < sampling.top_k < kept:
-        kept = int(np.searchsorted(-chances, -chances[sampling.top_k - 1], side="right"))
-    sums = np.cumsum(chances[:kept])
-    if sampling.top_p < 1:
-        kept = int(np.searchsorted(sums, sampling.top_p * sums[-1])) + 1
-    if sampling.min_p > 0:
-        kept = min(kept, int(np.searchsorted(-chances, -sampling.min_p, side="right")))
-    kept = max(min(kept, len(sums)), 1)
-    place = int(np.searchsorted(sums[:kept], rng.random() * sums[kept - 1], side="right"))
-    return int(symbols[order[min(place, kept - 1)]])
 
 
 def draw(logits: Logits, sampling: Sampling, temperature: float, rng: np.random.Generator) -> NDArray[np.int64]:
