@@ -11,12 +11,13 @@ import csv
 import shutil
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from woodshed.bundle import Bundle, load_bundle
+from woodshed.bundle import Bundle, load_bundle, save_bundle
 from woodshed.bundle.bundle import CARD_FILE, CONFIG_FILE, MODEL_FILE
 from woodshed.bundle.likelihood import song_nats
 from woodshed.corpus import Corpus
@@ -64,7 +65,8 @@ def main() -> None:
         recipe, material, options.work / "run", minutes=options.minutes, seed=options.seed, device=options.device,
         base=options.from_bundle, force=True, listener=Listener(on_event=tell, on_warning=print),
     )  # fmt: skip
-    bundle = load_bundle(options.work / "run")
+    bundle = told_truly(load_bundle(options.work / "run"), sides["train"])
+    save_bundle(bundle, options.work / "run")
     pack(bundle, options.work / "base.shed", options.work / "card.md")
     measure(load_bundle(options.work / "base.shed"), sides["held_out"], options.work / "sets.csv")
 
@@ -123,6 +125,17 @@ def joined(takes: list[Song]) -> list[Song]:
             found.append(frame.with_notes(np.concatenate(notes)))
             notes, at = [], 0
     return found
+
+
+def told_truly(bundle: Bundle, learned: list[tuple[str, Song]]) -> Bundle:
+    """The bundle with its songs counted once each, and the licence files of the sets that were learned."""
+    sets = {name for name, _ in learned}
+    training = dict(bundle.training)
+    first = training.pop("base", {})  # an earlier part of the same run
+    training["minutes"] += first.get("minutes", 0)
+    training["songs"], training["notes"] = len(learned), sum(len(song) for _, song in learned)
+    training["licences"] = [name for name in training["licences"] if name.split("/")[0] in sets]
+    return replace(bundle, training=training)
 
 
 def pack(bundle: Bundle, folder: Path, card: Path) -> None:

@@ -22,7 +22,7 @@ from woodshed.recipes.likeness import RealMusic, consonance, ends_at_home
 from woodshed.recipes.runs import Listener
 from woodshed.rendering import sound
 
-NAMES = ("clip-1", "clip-2", "clip-3", "continuation")
+NAMES = ("band", "clip-1", "clip-2", "clip-3", "continuation")
 TINY = ("size=tiny", "training.length=64", "training.batch=2")
 
 
@@ -72,7 +72,7 @@ def test_everything_is_written(demo: DemoResult) -> None:
 
 def test_clips_have_just_the_bars_that_were_asked_for(demo: DemoResult) -> None:
     assert [read_midi(demo.folder / f"clip-{number}.mid").bars for number in (1, 2, 3)] == [8, 8, 8]
-    primer = demo.clips[3].clip.new_from // 1920
+    primer = demo.clips[4].clip.new_from // 1920
     assert primer in (4, 8)
     assert read_midi(demo.folder / "continuation.mid").bars == primer + 16
 
@@ -86,7 +86,7 @@ def test_the_files_parse_back_and_tell_how_they_were_made(demo: DemoResult) -> N
 
 
 def test_the_primer_comes_back_bit_for_bit_and_a_marker_says_where_it_ends(demo: DemoResult, music: Path) -> None:
-    clip = demo.clips[3].clip
+    clip = demo.clips[4].clip
     source = next(song for song in demo.music.material.held_out if song.title in clip.title)
     song = read_midi(demo.folder / "continuation.mid")
     old = song.notes[song.notes["onset"] < clip.new_from]
@@ -107,9 +107,9 @@ def test_the_report_needs_no_other_file_and_no_network(demo: DemoResult) -> None
 
 
 def test_figures_of_a_continuation_are_of_its_new_bars_alone(demo: DemoResult) -> None:
-    assert [played.metrics.bars for played in demo.clips] == [8, 8, 8, 16]
+    assert [played.metrics.bars for played in demo.clips] == [16, 8, 8, 8, 16]
     facts = json.loads((demo.folder / "demo.json").read_text("utf-8"))
-    assert [clip["metrics"]["bars"] for clip in facts["clips"]] == [8, 8, 8, 16]
+    assert [clip["metrics"]["bars"] for clip in facts["clips"]] == [16, 8, 8, 8, 16]
     assert facts["training"]["steps"] == 2
 
 
@@ -138,7 +138,7 @@ def test_ctrl_c_while_it_practises_ends_that_and_goes_on(music: Path, tmp_path: 
         patch.setattr(sound, "render_audio", half_a_second)
         result = run_demo(tmp_path / "out", options, listener=DemoListener(Listener(on_event=press)))
     assert result.outcome.reason == "interrupted"
-    assert len(result.clips) == 4
+    assert len(result.clips) == len(NAMES)
     assert result.report.exists()
 
 
