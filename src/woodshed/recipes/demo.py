@@ -144,6 +144,7 @@ def run_demo(
     music = open_demo_music(options.corpus, work, seed=options.seed, progress=listener.training.on_corpus)
     listener.on_music(music)
     opening = opening_clip(options.seed, candidates=min(options.candidates, OPENING_CANDIDATES), tell=listener.on_stage)
+    out.mkdir(parents=True, exist_ok=True)
     if opening is not None:
         listener.on_opening(_write_clip(out, opening, "")[0][0])
     outcome = train_recipe(
