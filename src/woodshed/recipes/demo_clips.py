@@ -14,7 +14,7 @@ from woodshed.generation.canvas import Canvas, Constraints, continuation_canvas
 from woodshed.generation.choose import faults
 from woodshed.generation.fill import fill
 from woodshed.generation.filters import Sampling
-from woodshed.music import PITCH_NAMES, Key, Marker, Part, Song, parse_part
+from woodshed.music import PITCH_NAMES, Key, Marker, Meter, Part, Song, parse_part
 from woodshed.music.key_finding import find_key
 from woodshed.music.segments import pitched_notes
 from woodshed.recipes.likeness import RealMusic
@@ -70,7 +70,9 @@ def opening_clip(seed: int, *, candidates: int = CANDIDATES, tell: Told = lambda
         return None
     rng = np.random.default_rng([seed, 0])
     tonic = ("E", "A", "D", "F#", "B", "C")[int(rng.integers(6))]
-    wish = Wish(OPENING_BARS, tuple(map(parse_part, OPENING_PARTS)), Key.parse(f"{tonic} minor"), OPENING_BPM)
+    wish = Wish(
+        OPENING_BARS, tuple(map(parse_part, OPENING_PARTS)), Key.parse(f"{tonic} minor"), OPENING_BPM, Meter(4, 4)
+    )
     (clip,) = generate(
         load_bundle(folder), wish, seed=seed, candidates=candidates, on_step=lambda share: tell("band", share)
     )
