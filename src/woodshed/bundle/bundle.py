@@ -55,6 +55,14 @@ class Bundle:
     folder: Path | None = None
 
     @property
+    def name(self) -> str:
+        """What its folder is called; of a blend, all of theirs with their shares; else the recipe."""
+        if self.folder is not None:
+            return self.folder.resolve().name
+        blended = self.training.get("blend", ())
+        return ",".join(f"{one['bundle']}:{one['share']:.4g}" for one in blended) or self.recipe
+
+    @property
     def capabilities(self) -> tuple[str, ...]:
         """The verbs that this bundle can answer."""
         return capabilities_of(self.codec.name)

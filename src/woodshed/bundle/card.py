@@ -29,14 +29,11 @@ def card_text(config: dict[str, Any], verbs: Sequence[str] = ("generate", "conti
         ("Learned from", f"{_pieces(training)}, {training.get('notes', '?')} notes"),
         *_passages(training.get("passages")),
         *_combinations(training.get("four_note_combinations")),
-        *_heritage(training.get("base")),
+        *(_blended(training.get("blend")) or _heritage(training.get("base"))),
         ("Source", training.get("source", "not recorded")),
         ("Licence files found beside the music", licences),
         ("Held-out loss", f"{measured}, {counted(training.get('held_out_songs', 0), called)} kept aside"),
-        (
-            "Trained",
-            f"{training.get('date', '?')}, {training.get('minutes', 0):.1f} minutes on {training.get('device', '?')}",
-        ),
+        ("Trained", _when(training)),
         ("Parameters", f"{training.get('parameters', '?'):,}" if training.get("parameters") else "?"),
         ("Tempo of the music", f"{style.get('bpm', 120):.0f} quarter notes per minute"),
         ("Made with", f"Woodshed {config['woodshed_version']}"),
@@ -61,6 +58,13 @@ only as free to share as the files above. To cite: "Woodshed {config["woodshed_v
 """
 
 
+def _when(training: dict[str, Any]) -> str:
+    """``2026-11-22, 5.0 minutes on cpu``"""
+    if "blend" in training:
+        return "not itself: its weights are the mean of those of others"
+    return f"{training.get('date', '?')}, {training.get('minutes', 0):.1f} minutes on {training.get('device', '?')}"
+
+
 def _pieces(training: dict[str, Any]) -> str:
     """``15 songs``"""
     number = training.get("songs")
@@ -71,11 +75,25 @@ def _heritage(base: Any) -> list[tuple[str, str]]:
     """A row for each bundle that stands behind this one, nearest first."""
     rows: list[tuple[str, str]] = []
     while isinstance(base, dict) and len(rows) < 8:
-        licences = ", ".join(map(str, base.get("licences") or ())) or "none found"
-        learned = f"{_pieces(base)}, {base.get('notes', '?')} notes of {base.get('source', '?')}"
-        rows.append(("Begun from", f"{base.get('bundle', '?')}: {learned}; licence files: {licences}"))
+        rows.append(("Begun from", f"{base.get('bundle', '?')}: {_learned(base)}"))
         base = base.get("base")
     return rows
+
+
+def _blended(parts: Any) -> list[tuple[str, str]]:
+    """A row for each bundle that was blended into this one, and for each that stands behind it."""
+    rows: list[tuple[str, str]] = []
+    for part in parts if isinstance(parts, list) else ():
+        rows.append((f"{part['share']:.0%} of it", f"{part.get('bundle', '?')}: {_learned(part)}"))
+        rows += _heritage(part.get("base"))
+    return rows
+
+
+def _learned(record: dict[str, Any]) -> str:
+    """What a bundle behind this one learned from, and by which licences."""
+    licences = ", ".join(map(str, record.get("licences") or ())) or "none found"
+    learned = f"{_pieces(record)}, {record.get('notes', '?')} notes of {record.get('source', '?')}"
+    return f"{learned}; licence files: {licences}"
 
 
 def _passages(passages: Any) -> list[tuple[str, str]]:

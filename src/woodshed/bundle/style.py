@@ -48,6 +48,8 @@ def _is_arrangement(song: Any) -> bool:
         return False
     if not _is_list(song.get("density", []), lambda level: type(level) is int and 0 <= level <= 11):
         return False
+    if not _is_number(song.get("share", 1.0), 1e-12, 1):
+        return False
     return len(programs) == len(presence) > 0 and _is_tempo(song.get("bpm")) and _is_meter(song.get("meter"))
 
 

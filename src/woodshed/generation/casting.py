@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from woodshed.bundle import Bundle
+from woodshed.bundle.blended_style import song_shares
 from woodshed.codecs.note_step import DRUM_PROGRAM, MAX_PARTS, program_name
 from woodshed.errors import InfeasibleCanvas, OutOfRange, UnknownName
 from woodshed.music import Part, Song, part_name
@@ -134,10 +135,17 @@ def line_up(bundle: Bundle, rng: np.random.Generator, without: Sequence[Part] = 
         raise InfeasibleCanvas(
             f"without {names} nobody is left of any song that was learned; forbid fewer, or name parts"
         )
-    song = songs[int(rng.integers(len(songs)))]
+    song = songs[_drawn(song_shares(songs), rng)]
     names = style.get("instruments", {})
     parts = [part_of(program, names.get(str(program), {}).get("name", "")) for program in _players(song, forbidden)]
     return {"parts": parts, "bpm": float(song["bpm"]), "meter": song["meter"], "density": song.get("density", [])}
+
+
+def _drawn(shares: Sequence[float], rng: np.random.Generator) -> int:
+    """An index, each as often as its share of all says."""
+    if len(set(shares)) == 1:
+        return int(rng.integers(len(shares)))
+    return int(rng.choice(len(shares), p=np.array(shares) / np.sum(shares)))
 
 
 def _players(song: dict[str, Any], forbidden: set[int]) -> list[int]:

@@ -171,7 +171,7 @@ def settings_of(
     return {
         "made_with": f"Woodshed {__version__}",
         "verb": verb,
-        "bundle": bundle.folder.resolve().name if bundle.folder else bundle.recipe,
+        "bundle": bundle.name,
         "recipe": bundle.recipe,
         "seed": seed,
         "number": number,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from woodshed.bundle import ROLLS, Bundle, kind_of, load_bundle, save_bundle
 from woodshed.bundle.bundle import CONFIG_FILE, MODEL_FILE
+from woodshed.bundle.heritage import heritage
 from woodshed.codecs import NoteStepCodec, build_codec
 from woodshed.errors import BundleError, CorpusError, OutOfRange, OutputExists, UsageError, WoodshedError
 from woodshed.recipes.chorale_material import chorales_of, combinations_of
@@ -236,7 +237,7 @@ def blank_bundle(recipe: Recipe, material: Material, seed: int, device: str, bas
     if recipe.material["kind"] == "rolls":
         training["line_ups"] = line_ups_of(codec, material.songs)
     if base:
-        training |= _heritage(base)
+        training["base"] = heritage(base)
     return Bundle(model, codec, recipe.name, describe_style(NoteStepCodec(), material.songs), training)
 
 
@@ -279,13 +280,6 @@ def _model_config(recipe: Recipe, codec: Any, base: Bundle | None) -> dict[str, 
     if recipe.model_name in ("event-rnn", "markov"):
         config["labels"] = codec.labels
     return config
-
-
-def _heritage(base: Bundle) -> dict[str, Any]:
-    """What stays true of a bundle that began from ``base``: whose notes are in it, by which licences."""
-    learned = {name: base.training.get(name) for name in ("songs", "called", "notes", "source", "licences", "base")}
-    name = base.folder.resolve().name if base.folder else base.recipe
-    return {"base": {"bundle": name, **{key: value for key, value in learned.items() if value is not None}}}
 
 
 def material_of(
