@@ -32,6 +32,7 @@ def blend(bundles: Sequence[Bundle], shares: Sequence[float]) -> Bundle:
 
     All are of one kind of notes (recipe `band`) and began from one bundle, which may be among them. Its style is drawn
     from each by its share; its record names them all, with all licences. torch is not imported.
+    One bundle alone, of whatever kind, is itself.
 
     Raises:
         OutOfRange: for a share that is not above 0, or not one for each bundle.
@@ -45,10 +46,10 @@ def blend(bundles: Sequence[Bundle], shares: Sequence[float]) -> Bundle:
     largest = max(shares)  # divided by first, so that the sum of huge ones is finite
     scaled = [float(share / largest) for share in shares]
     parts = [share / math.fsum(scaled) for share in scaled]
-    for bundle in bundles:
-        note_codec(bundle)
     if len(bundles) == 1:
         return bundles[0]
+    for bundle in bundles:
+        note_codec(bundle)
     _check_alike(bundles)
     records = [heritage(bundle) for bundle in bundles]
     base = common_base(records)

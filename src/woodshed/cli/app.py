@@ -38,6 +38,24 @@ class InOrder(typer.core.TyperGroup):
         return [verb for verb in VERBS if verb in self.commands]
 
 
+class Playing(typer.core.TyperCommand):
+    """A command that can be given ``--style`` instead of its first argument, BUNDLE."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """With a style, the first argument is what would be the second; a bundle beside it comes last, to be refused.
+
+        That must be known before the arguments are told apart, for each takes the first that is left.
+        """
+        options = args[: args.index("--")] if "--" in args else args
+        if any(word == "--style" or word.startswith("--style=") for word in options):
+            bundle = next((one for one in self.params if one.name == "bundle"), None)
+            if bundle is not None:
+                self.params.remove(bundle)
+                self.params.append(bundle)
+                bundle.required = False
+        return super().parse_args(ctx, args)
+
+
 def build_app() -> typer.Typer:
     """The whole command line."""
     app = typer.Typer(
@@ -52,7 +70,7 @@ def build_app() -> typer.Typer:
         if hasattr(module, "app"):
             app.add_typer(module.app, name=verb, help=module.HELP)
         else:
-            app.command(verb)(module.command)
+            app.command(verb, cls=Playing)(module.command)
     return app
 
 

@@ -9,12 +9,12 @@ from typing import Annotated
 import typer
 
 from woodshed.cli import playing
-from woodshed.cli.options import BundleArgument
+from woodshed.cli.options import BundleOrStyle
 
 
 @playing.options
 def command(
-    bundle: BundleArgument,
+    bundle: BundleOrStyle,
     music: Annotated[
         Path,
         typer.Argument(readable=False, metavar="INPUT", help="MIDI or MusicXML to go on from; kept note for note."),

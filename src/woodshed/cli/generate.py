@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from woodshed.cli import playing
-from woodshed.cli.options import BundleArgument
+from woodshed.cli.options import BundleOrStyle
 from woodshed.cli.talk import Talk
 from woodshed.errors import UsageError
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @playing.options
 def command(
-    bundle: BundleArgument,
+    bundle: BundleOrStyle,
     making: playing.Making,
     bars: Annotated[
         int | None,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from woodshed.cli import playing
-from woodshed.cli.options import BundleArgument, DrawnSeed, Force, Json, PlayingThreads
+from woodshed.cli.options import BundleOrStyle, DrawnSeed, Force, Json, PlayingThreads, Style
 
 if TYPE_CHECKING:
     from woodshed.bundle import Bundle
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @playing.options
 def command(
-    bundle: BundleArgument,
+    bundle: BundleOrStyle,
     music: Annotated[
         str,
         typer.Argument(
@@ -65,6 +65,7 @@ def command(
     threads: PlayingThreads = 1,
     force: Force = False,
     as_json: Json = False,
+    style: Style = None,
 ) -> None:
     """Find the voices that are missing: a choir's around those that you give, or a band's beside them."""
     from woodshed.recipes import canvases, chorales
@@ -86,5 +87,5 @@ def command(
         canvases.refuse_canvas(loaded, "harmonise", wish, bars=bars, repetition=freedom.repetition)
         return chorales.harmonise_song(loaded, named, names, sampling, parallels=parallels, on_step=tell, **draw)
 
-    making = playing.Making(output, count, candidates, seed, audio, picture, threads, force, as_json)
+    making = playing.Making(output, count, candidates, seed, audio, picture, threads, force, as_json, style)
     making.play(bundle, freedom, make, song.title)

@@ -7,12 +7,12 @@ from typing import Annotated
 import typer
 
 from woodshed.cli import playing
-from woodshed.cli.options import BundleArgument, DrawnSeed, Force, Json, PlayingThreads
+from woodshed.cli.options import BundleOrStyle, DrawnSeed, Force, Json, PlayingThreads, Style
 
 
 @playing.options
 def command(
-    bundle: BundleArgument,
+    bundle: BundleOrStyle,
     music: playing.MusicArgument,
     output: playing.Output,
     freedom: playing.Freedom,
@@ -32,6 +32,7 @@ def command(
     threads: PlayingThreads = 1,
     force: Force = False,
     as_json: Json = False,
+    style: Style = None,
 ) -> None:
     """Make it human: how loud each note is, and how early or late. Which notes there are, and where, stays."""
     from woodshed.recipes import feel
@@ -40,7 +41,7 @@ def command(
     span = None if bars is None else parse_bars(bars)
     chosen = [name.strip() for name in what.split(",") if name.strip()]
     song, title = playing.read_music(music)
-    making = playing.Making(output, count, 1, seed, audio, picture, threads, force, as_json)
+    making = playing.Making(output, count, 1, seed, audio, picture, threads, force, as_json, style)
     making.play(
         bundle,
         freedom,

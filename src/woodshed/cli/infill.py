@@ -7,12 +7,12 @@ from typing import Annotated
 import typer
 
 from woodshed.cli import playing
-from woodshed.cli.options import BundleArgument
+from woodshed.cli.options import BundleOrStyle
 
 
 @playing.options
 def command(
-    bundle: BundleArgument,
+    bundle: BundleOrStyle,
     music: playing.MusicArgument,
     making: playing.Making,
     asked: playing.Asked,

@@ -12,6 +12,19 @@ import typer
 BundleArgument = Annotated[
     Path, typer.Argument(readable=False, metavar="BUNDLE", help="A folder made by `woodshed train`.")
 ]
+BundleOrStyle = Annotated[
+    Optional[Path],  # noqa: UP045 - typer reads it
+    typer.Argument(readable=False, metavar="BUNDLE", help="A folder made by `woodshed train`, or base."),
+]
+"""Of commands that take `Style` instead; which of them was given is for `woodshed.recipes.styles` to say."""
+Style = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--style",
+        metavar="SHARES",
+        help="Instead of BUNDLE: a blend of several that began from one, such as 'a.shed:0.5,b.shed:0.5'.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout, for programs.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
 DrawnSeed = Annotated[

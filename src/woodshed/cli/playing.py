@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
-from woodshed.cli.options import DrawnSeed, Force, Json, PlayingThreads, use_threads
+from woodshed.cli.options import DrawnSeed, Force, Json, PlayingThreads, Style, use_threads
 from woodshed.cli.quick import load_compiler
 from woodshed.cli.talk import Talk
 
@@ -241,26 +241,30 @@ class Making:
     threads: PlayingThreads = 1
     force: Force = False
     as_json: Json = False
+    style: Style = None
 
     def play(
         self,
-        folder: Path,
+        folder: Path | None,
         freedom: Freedom,
         make: Callable[[Bundle, Sampling, int, Callable[[float], None]], list[Clip]],
         title: str = "",
     ) -> None:
-        """Load the bundle, ``make`` clips with it, the sampling and a seed, call them so, and hand them over."""
-        from woodshed.bundle import load_bundle
+        """Load the bundle, or blend those of the style; ``make`` clips with it, the sampling and a seed, call them so,
+        and hand them over.
+        """
         from woodshed.bundle.bundle import read_config
-        from woodshed.recipes import clip
+        from woodshed.recipes import clip, styles
 
-        if read_config(folder).get("codec", {}).get("name") == "note-step":
+        style = styles.style_of(folder, self.style)
+        configs = [read_config(place) for place, _ in style]
+        if configs[0].get("codec", {}).get("name") == "note-step":
             load_compiler()
         use_threads(self.threads)
         seed = self.seed if self.seed is not None else clip.draw_seed()
 
         def made(tell: Callable[[float], None]) -> list[Clip]:
-            bundle = load_bundle(folder)
+            bundle = styles.load_style(style)
             return clip.retitled(make(bundle, freedom.sampling(bundle), seed, tell), title)
 
         order = Order(self.output, self.count, self.audio, self.picture, self.force)

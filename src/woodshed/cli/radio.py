@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from woodshed.cli import playing
-from woodshed.cli.options import BundleArgument, DrawnSeed, Force, Json, PlayingThreads, use_threads
+from woodshed.cli.options import BundleOrStyle, DrawnSeed, Force, Json, PlayingThreads, Style, use_threads
 from woodshed.cli.talk import Talk
 from woodshed.errors import UsageError
 from woodshed.words import counted
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def command(
-    bundle: BundleArgument,
+    bundle: BundleOrStyle,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -58,11 +58,11 @@ def command(
     threads: PlayingThreads = 1,
     force: Force = False,
     as_json: Json = False,
+    style: Style = None,
 ) -> None:
     """Play for ever, bar by bar, and never the same eight bars twice. Ctrl-C ends it, and the file is complete."""
-    from woodshed.bundle import load_bundle
     from woodshed.bundle.bundle import read_config
-    from woodshed.recipes import clip, files, play, radio
+    from woodshed.recipes import clip, files, play, radio, styles
     from woodshed.recipes import wish as wishes
 
     if output is None and not json_lines:
@@ -79,9 +79,11 @@ def command(
     )
     warmth = {} if temperature is None else wishes.parse_temperature(temperature)
     radio.check_output(out, force=force)
-    read_config(bundle)
+    chosen_style = styles.style_of(bundle, style)
+    for folder, _ in chosen_style:
+        read_config(folder)
     use_threads(threads)
-    loaded = load_bundle(bundle)
+    loaded = styles.load_style(chosen_style)
     sampling = clip.default_sampling(loaded, **warmth, top_p=top_p, top_k=top_k, min_p=min_p, repetition=repetition)
     song = None
     if primer is not None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from woodshed.cli import playing
-from woodshed.cli.options import BundleArgument
+from woodshed.cli.options import BundleOrStyle
 from woodshed.cli.talk import Talk
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @playing.options
 def command(
-    bundle: BundleArgument,
+    bundle: BundleOrStyle,
     music: Annotated[
         Path,
         typer.Argument(readable=False, metavar="BACKING", help="MIDI or MusicXML to play over; kept note for note."),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from woodshed.cli import playing
-from woodshed.cli.options import BundleArgument
+from woodshed.cli.options import BundleOrStyle
 
 if TYPE_CHECKING:
     from woodshed.bundle import Bundle
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @playing.options
 def command(
-    bundle: BundleArgument,
+    bundle: BundleOrStyle,
     music: playing.MusicArgument,
     making: playing.Making,
     asked: playing.Asked,

@@ -19,6 +19,7 @@ from woodshed.recipes.paths import interpolate_songs
 from woodshed.recipes.recipe import load_recipe
 from woodshed.recipes.rules import OPTION_OF, parse_drums, parse_rules
 from woodshed.recipes.runs import Listener, train_recipe
+from woodshed.recipes.styles import load_style
 from woodshed.recipes.verbs import sings
 from woodshed.recipes.wish import Wish, refuse_attributes
 
@@ -71,7 +72,7 @@ class Band:
         self.bundle = bundle
 
     def __repr__(self) -> str:
-        return f"Band({str(self.bundle.folder)!r}, recipe={self.bundle.recipe!r})"
+        return f"Band({str(self.bundle.folder or self.bundle.name)!r}, recipe={self.bundle.recipe!r})"
 
     def generate(
         self,
@@ -314,12 +315,16 @@ class Band:
         return [clip.song for clip in clips]
 
 
-def load(folder: Path | str) -> Band:
-    """A bundle that `train` or ``woodshed train`` made.
+def load(folder: Path | str | Mapping[str, float]) -> Band:
+    """A bundle that `train` or ``woodshed train`` made, ``"base"``, or a blend of several, each with its share:
+    ``load({"a.shed": 0.5, "b.shed": 0.5})``.
 
     Raises:
-        BundleError: if it is missing, damaged or too new.
+        BundleError: if one is missing, damaged or too new; or if several do not fit together, see `blend`.
+        OutOfRange: for a share that is not above 0.
     """
+    if isinstance(folder, Mapping):
+        return Band(load_style([(Path(name), share) for name, share in folder.items()]))
     return Band(load_bundle(folder))
 
 
