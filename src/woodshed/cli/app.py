@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 import typer.core
 
+from woodshed.errors import UsageError as WrongUsage
 from woodshed.errors import WoodshedError
 from woodshed.version import __version__
 
@@ -42,9 +43,8 @@ class Playing(typer.core.TyperCommand):
     """A command that can be given ``--style`` instead of its first argument, BUNDLE."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """With a style, the first argument is what would be the second; a bundle beside it comes last, to be refused.
-
-        That must be known before the arguments are told apart, for each takes the first that is left.
+        """With a style, the first argument is what would be the second. That must be known before the arguments are
+        told apart, for each takes the first that is left; a bundle beside a style comes last, and is refused.
         """
         options = args[: args.index("--")] if "--" in args else args
         if any(word == "--style" or word.startswith("--style=") for word in options):
@@ -53,7 +53,10 @@ class Playing(typer.core.TyperCommand):
                 self.params.remove(bundle)
                 self.params.append(bundle)
                 bundle.required = False
-        return super().parse_args(ctx, args)
+        rest = super().parse_args(ctx, args)
+        if ctx.params.get("style") is not None and ctx.params.get("bundle") is not None:
+            raise WrongUsage("give either BUNDLE or --style: a style names all bundles that are to be blended")
+        return rest
 
 
 def build_app() -> typer.Typer:

@@ -13,25 +13,22 @@ from woodshed.errors import UsageError
 Style = Sequence[tuple[Path, float]]
 """Bundles with their shares."""
 HOW = "write it as a.shed:0.5,b.shed:0.5"
-_SHARED = re.compile(r"(.+?):\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)\s*(?:,|$)", re.IGNORECASE)
+_SHARE = re.compile(r":\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)\s*(?:,|$)", re.IGNORECASE)
 
 
 def style_of(bundle: Path | None, text: str | None) -> Style:
     """What a command is given: a bundle, or the ``text`` of a style instead.
 
     Raises:
-        UsageError: for both, for neither, or for a text that is no style.
+        UsageError: for a text that is no style.
     """
-    if (bundle is None) == (text is None):
-        said = "" if bundle is None else f" ({bundle} and {text})"
-        raise UsageError(f"give either BUNDLE or --style{said}: a style names all that are to be blended")
     return ((bundle, 1.0),) if bundle is not None else parse_style(text or "")
 
 
 def parse_style(text: str) -> Style:
     """Bundles with their shares, as they are typed: ``"a.shed:0.5,b.shed:0.5"``; without any share all have the same.
 
-    A text that names a folder is that bundle alone, whatever colons and commas it has; a path may have colons too.
+    Of a path that is there, colons and commas are its own: a text that names a folder is that bundle alone.
 
     >>> [(str(path), share) for path, share in parse_style("base:0.3, mine:take:2:0.7")]
     [('base', 0.3), ('mine:take:2', 0.7)]
@@ -41,14 +38,16 @@ def parse_style(text: str) -> Style:
     """
     if text and bundle_folder(text).exists():
         return ((Path(text), 1.0),)
-    found, end = [], 0
-    while match := _SHARED.match(text, end):
-        found.append((Path(match[1].strip()), float(match[2])))
-        end = match.end()
+    found, rest = [], text
+    while matches := [match for match in _SHARE.finditer(rest) if rest[: match.start()].strip()]:
+        there = [match for match in matches if Path(rest[: match.start()].strip()).exists()]
+        chosen = there[-1] if there else matches[0]
+        found.append((Path(rest[: chosen.start()].strip()), float(chosen[1])))
+        rest = rest[chosen.end() :]
     if not found:
         found = [(Path(name.strip()), 1.0) for name in text.split(",") if name.strip()]
         found = found if not _is_odd(found, ":") else []
-    elif text[end:].strip() or _is_odd(found, ","):
+    elif rest.strip() or _is_odd(found, ","):
         raise UsageError(f"--style {text}: not each bundle has a share; {HOW}, or name them without any")
     if not found:
         raise UsageError(f"--style {text}: this names no bundles with shares; {HOW}")
