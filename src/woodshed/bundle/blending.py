@@ -17,6 +17,7 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from woodshed.bundle.blended_style import blend_styles
 from woodshed.bundle.bundle import Bundle
@@ -59,17 +60,18 @@ def blend(bundles: Sequence[Bundle], shares: Sequence[float]) -> Bundle:
             "their weights would be noise; train each with --from base, then blend those"
         )
     tensors = [note_weights(bundle) for bundle in bundles]
-    averaged = {
-        name: sum(share * own[name].astype(np.float64) for share, own in zip(parts, tensors, strict=True))
-        for name in tensors[0]
-    }
-    model = StoredModel(bundles[0].model.config, {name: _stored(array) for name, array in averaged.items()})
+    averaged = {name: _mean([own[name] for own in tensors], parts) for name in tensors[0]}
+    model = StoredModel(bundles[0].model.config, averaged)
     style = blend_styles([bundle.style for bundle in bundles], parts)
     return Bundle(model, bundles[0].codec, bundles[0].recipe, style, _record(bundles, parts, records, base))
 
 
-def _stored(array: Any) -> Any:
-    return np.ascontiguousarray(array, np.float32)
+def _mean(tensors: Sequence[NDArray[Any]], shares: Sequence[float]) -> NDArray[np.float32]:
+    """In float32, in which the player computes: twice as fast, and first notes are waited for."""
+    mean: NDArray[np.float32] = np.multiply(tensors[0], np.float32(shares[0]), dtype=np.float32)
+    for tensor, share in zip(tensors[1:], shares[1:], strict=True):
+        mean += tensor * np.float32(share)
+    return mean
 
 
 def _name(bundle: Bundle) -> str:
