@@ -1,7 +1,7 @@
 """What does each ingredient of the flagship bring? Train it without, on the songs of style15, for as many steps.
 
 One process, one thread, one variant after another. Into --out goes one line for each variant: held-out nats per note,
-by field, the step at which it was best, seconds of training.
+by field, the step at which it was best, seconds of training. What is in --out is not measured again.
 """
 
 from __future__ import annotations
@@ -9,11 +9,14 @@ from __future__ import annotations
 import argparse
 import csv
 import math
+import os
+import platform
 import shutil
 import tempfile
 import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -25,13 +28,19 @@ from torch import Tensor, nn
 from woodshed.codecs import FIELDS, study
 from woodshed.codecs.past import CONTEXTS, LAGS, MATCHES
 from woodshed.codecs.study import Inputs
+from woodshed.errors import BundleError
 from woodshed.models import note_model
+from woodshed.models.note_sizes import NoteModelConfig
+from woodshed.recipes.material import Material
 from woodshed.recipes.recipe import load_recipe
-from woodshed.recipes.runs import train_recipe
+from woodshed.recipes.runs import Listener, material_of, train_recipe
 from woodshed.training import examples
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).resolve().parent
 SONGS = HERE.parent / "style15" / "songs.toml"
+COLUMNS = ("variant", "nats_per_note", *FIELDS, "best_step", "steps", "seed", "seconds", "parameters")
+FAIR = ("training.patience=20", "training.evaluations=10")
+"""Every variant is measured as often, and none is stopped early."""
 
 
 class Gru(nn.Module):
@@ -52,7 +61,8 @@ class Gru(nn.Module):
         return state[None].contiguous()
 
     def packed(self, state: Any) -> Tensor:
-        return state[0]
+        packed: Tensor = state[0]
+        return packed
 
 
 class Lstm(Gru):
@@ -64,7 +74,8 @@ class Lstm(Gru):
         return state[None].contiguous(), torch.zeros_like(state)[None]
 
     def packed(self, state: Any) -> Tensor:
-        return state[0][0]
+        packed: Tensor = state[0][0]
+        return packed
 
 
 class Attention(nn.Module):
@@ -131,30 +142,34 @@ def no_records(inputs: Inputs) -> Inputs:
     return inputs
 
 
-_CONTEXTS = range(LAGS + MATCHES, LAGS + MATCHES + CONTEXTS)
+_ALL = range(LAGS + MATCHES + CONTEXTS)
+_LAGS, _MATCHES, _CONTEXTS = _ALL[:LAGS], _ALL[LAGS : LAGS + MATCHES], _ALL[LAGS + MATCHES :]
+WHOLE, AGAIN = "all of it", "all of it, another seed"
 VARIANTS: dict[str, tuple[list[str], Callable[[Inputs], Inputs] | None, type[nn.Module] | None]] = {
-    "all of it": ([], None, None),
-    "no pointers": ([], without(*range(LAGS + MATCHES + CONTEXTS)), None),
-    "no lags": ([], without(*range(LAGS)), None),
-    "no matches": ([], without(*range(LAGS, LAGS + MATCHES)), None),
+    WHOLE: ([], None, None),
+    AGAIN: ([], None, None),
+    "no pointers": ([], without(*_ALL), None),
+    "no lags": ([], without(*_LAGS), None),
+    "no matches": ([], without(*_MATCHES), None),
     "no contexts": ([], without(*_CONTEXTS), None),
     "half of the contexts": ([], without(*_CONTEXTS[1::2]), None),
+    "contexts alone": ([], without(*_LAGS, *_MATCHES), None),
     "no records": ([], no_records, None),
     "no anchors": ([], no_anchors, None),
     "no tallies": ([], no_tallies, None),
+    "body: none": ([], None, Nothing),
+    "body: GRU": ([], None, Gru),
+    "body: LSTM": ([], None, Lstm),
+    "body: transformer": ([], None, Attention),
+    "no pointers, body: LSTM": ([], without(*_ALL), Lstm),
+    "no pointers, body: transformer": ([], without(*_ALL), Attention),
+    "one layer": (["model.layers=1"], None, None),
+    "width 96": (["model.width=96"], None, None),
     "no canvases": (["augmentation.canvases=0"], None, None),
     "no transposition": (["augmentation.transpose=0"], None, None),
     "no averaging": (["training.averaging=0"], None, None),
     "dropout 0": (["model.dropout=0.0"], None, None),
     "dropout 0.5": (["model.dropout=0.5"], None, None),
-    "width 96": (["model.width=96"], None, None),
-    "four layers": (["model.layers=4"], None, None),
-    "body: none": ([], None, Nothing),
-    "body: GRU": ([], None, Gru),
-    "body: LSTM": ([], None, Lstm),
-    "body: transformer": ([], None, Attention),
-    "no pointers, body: LSTM": ([], without(*range(LAGS + MATCHES + CONTEXTS)), Lstm),
-    "no pointers, body: transformer": ([], without(*range(LAGS + MATCHES + CONTEXTS)), Attention),
 }
 
 
@@ -174,74 +189,124 @@ def changed(blind: Callable[[Inputs], Inputs] | None, body: type[nn.Module] | No
 def main() -> None:
     options = parse()
     torch.set_num_threads(1)
-    rows = list(csv.reader(options.out.open(encoding="utf-8"))) if options.out.exists() else []
-    done = {row[0] for row in rows}
+    done = already(options)
     with tempfile.TemporaryDirectory() as work:
-        folders = copied(options.data, Path(work))
+        material = read_songs(options.data, Path(work))
         for name in options.variants or VARIANTS:
-            if name in done:
-                continue
-            line = measure(name, folders, Path(work) / "bundle", options)
-            print(line, flush=True)
-            with options.out.open("a", newline="", encoding="utf-8") as file:
-                writer = csv.writer(file)
-                if not file.tell():
-                    writer.writerow(
-                        ("variant", "nats_per_note", *FIELDS, "best_step", "steps", "seconds", "parameters")
-                    )
-                writer.writerow(line)
+            if name not in done:
+                line = measure(name, material, Path(work) / "bundle", options)
+                append(options.out, line)
+                print(dict(zip(COLUMNS, line, strict=True)), flush=True)
+    if options.out.resolve() == HERE / "results.csv":
+        write_readme()
 
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="the folder that holds band/freedoom")
-    parser.add_argument("--steps", type=int, default=300)
+    shared = os.environ.get("WOODSHED_DATA", HERE.parents[2] / "shared" / "data")
+    parser.add_argument("--data", type=Path, default=shared, help="the folder that holds band/freedoom")
+    parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--variants", nargs="*", choices=list(VARIANTS))
     parser.add_argument("--out", type=Path, default=HERE / "results.csv")
     return parser.parse_args()
 
 
-def copied(data: Path, work: Path) -> dict[str, Path]:
-    """The songs of style15 in two folders."""
+def already(options: argparse.Namespace) -> set[str]:
+    """The variants that are in the CSV; it must be of as many steps, and of the same seed."""
+    rows = read_rows(options.out)
+    if any((row["steps"], row["seed"]) != (f"{options.steps}", f"{seed_of(row['variant'], options)}") for row in rows):
+        raise SystemExit(f"{options.out} is of other steps or another seed; name another --out, or remove it")
+    return {row["variant"] for row in rows}
+
+
+def seed_of(name: str, options: argparse.Namespace) -> int:
+    return int(options.seed) + (name == AGAIN)
+
+
+def read_songs(data: Path, work: Path) -> Material:
+    """The songs of style15, read once."""
     songs = tomllib.loads(SONGS.read_text(encoding="utf-8"))
     for side in ("train", "held_out"):
         (work / side).mkdir()
         for song in songs[side]:
             shutil.copy(data / songs["folder"] / song["file"], work / side)
-    return {side: work / side for side in ("train", "held_out")}
+    listener = Listener(on_warning=lambda line: print(f"warning: {line}", flush=True))
+    return material_of(load_recipe("band"), work / "train", work / "read", work / "held_out", False, 0, listener)
 
 
-def measure(name: str, folders: dict[str, Path], out: Path, options: argparse.Namespace) -> tuple[Any, ...]:
+def measure(name: str, material: Material, out: Path, options: argparse.Namespace) -> tuple[Any, ...]:
     settings, blind, body = VARIANTS[name]
-    recipe = load_recipe("band", [*settings, "training.patience=20"])
-    with changed(blind, body):
-        # A body that no bundle knows cannot be read back: what is measured while training is what counts.
-        best: dict[str, Any] = {"nats": math.inf}
+    recipe, seed = load_recipe("band", [*settings, *FAIR]), seed_of(name, options)
+    best: dict[str, Any] = {"nats": math.inf, "steps": 0}
 
-        def hear(event: Any) -> None:
-            if event.kind == "evaluation" and event.held_out_nats < best["nats"]:
+    def hear(event: Any) -> None:
+        if event.kind == "evaluation":
+            if event.held_out_nats < best["nats"]:
                 best.update(nats=event.held_out_nats, fields=event.fields, step=event.step)
             best["seconds"], best["steps"] = event.seconds, event.step
 
-        from woodshed.recipes.runs import Listener
-
-        listener = Listener(on_event=hear)
+    with changed(blind, body):
+        with torch.random.fork_rng():
+            model = note_model.NoteModel(NoteModelConfig(**recipe.model))
         try:
             train_recipe(
-                recipe, folders["train"], out, steps=options.steps, seed=options.seed, device="cpu",
-                held_out=folders["held_out"], force=True, listener=listener,
+                recipe, material, out, steps=options.steps, seed=seed, device="cpu", force=True,
+                listener=Listener(on_event=hear),
             )  # fmt: skip
-        except Exception as error:
+        except BundleError:
+            # A body that no bundle knows cannot be read back at the end: what was measured while training counts.
             if body is None or best["steps"] < options.steps:
                 raise
-            print(f"({name}: not read back, as expected: {type(error).__name__})", flush=True)
-        with torch.random.fork_rng():
-            parameters = sum(
-                p.numel() for p in note_model.NoteModel(note_model.NoteModelConfig(**recipe.model)).parameters()
-            )
     fields = [round(best["fields"][field], 4) for field in FIELDS]
-    return name, round(best["nats"], 4), *fields, best["step"], best["steps"], round(best["seconds"], 1), parameters
+    parameters = sum(p.numel() for p in model.parameters())
+    return (
+        name, round(best["nats"], 4), *fields, best["step"], best["steps"], seed, round(best["seconds"], 1), parameters,
+    )  # fmt: skip
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def append(path: Path, line: tuple[Any, ...]) -> None:
+    with path.open("a", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        if not file.tell():
+            writer.writerow(COLUMNS)
+        writer.writerow(line)
+
+
+def write_readme() -> None:
+    """The table and the machine, between their markers in README.md."""
+    rows = read_rows(HERE / "results.csv")
+    whole = next((float(row["nats_per_note"]) for row in rows if row["variant"] == WHOLE), math.nan)
+    lines = [
+        "| variant | nats per note | more | shift | part | pitch | duration | velocity | seconds |",
+        "|" + "---|" * 9,
+    ]
+    for row in sorted(rows, key=lambda row: list(VARIANTS).index(row["variant"])):
+        nats = float(row["nats_per_note"])
+        fields = " | ".join(f"{float(row[field]):.3f}" for field in FIELDS[:-1])
+        lines.append(f"| {row['variant']} | {nats:.3f} | {nats - whole:+.3f} | {fields} | {row['seconds']} |")
+    info = Path("/proc/cpuinfo")
+    names = (
+        [line.split(":")[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
+        if (info.exists())
+        else []
+    )
+    machine = f"{names[0] if names else platform.machine()}, 1 thread, {platform.system()}"
+    machine += f", Python {platform.python_version()}, woodshed {version('woodshed')}, torch {version('torch')}"
+    text = (HERE / "README.md").read_text(encoding="utf-8")
+    for marker, filled in (("results", lines), ("machine", [f"- {machine}"])):
+        before, rest = text.split(f"<!-- {marker} -->\n")
+        after = rest.split(f"<!-- end of {marker} -->\n")[1]
+        text = f"{before}<!-- {marker} -->\n" + "".join(f"{line}\n" for line in filled)
+        text += f"<!-- end of {marker} -->\n{after}"
+    (HERE / "README.md").write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
