@@ -46,7 +46,7 @@ FAIR = ("training.patience=20", "training.evaluations=10")
 class Gru(nn.Module):
     """A recurrent layer of torch in place of the gated recurrence."""
 
-    kind: type[nn.RNNBase] = nn.GRU
+    kind: Callable[..., nn.Module] = nn.GRU
 
     def __init__(self, config: Any) -> None:
         super().__init__()
