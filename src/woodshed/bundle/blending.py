@@ -59,11 +59,16 @@ def blend(bundles: Sequence[Bundle], shares: Sequence[float]) -> Bundle:
             f"{listed([_name(bundle) for bundle in bundles])} did not begin from one bundle, so that the average of "
             "their weights would be noise; train each with --from base, then blend those"
         )
-    tensors = [note_weights(bundle) for bundle in bundles]
-    averaged = {name: _mean([own[name] for own in tensors], parts) for name in tensors[0]}
-    model = StoredModel(bundles[0].model.config, averaged)
+    model = mean_model(bundles, parts)
     style = blend_styles([bundle.style for bundle in bundles], parts)
     return Bundle(model, bundles[0].codec, bundles[0].recipe, style, _record(bundles, parts, records, base))
+
+
+def mean_model(bundles: Sequence[Bundle], shares: Sequence[float]) -> StoredModel:
+    """The mean of models of the same sizes, whether or not it plays; ``shares`` sum to 1."""
+    tensors = [note_weights(bundle) for bundle in bundles]
+    averaged = {name: _mean([own[name] for own in tensors], shares) for name in tensors[0]}
+    return StoredModel(bundles[0].model.config, averaged)
 
 
 def _mean(tensors: Sequence[NDArray[Any]], shares: Sequence[float]) -> NDArray[np.float32]:
