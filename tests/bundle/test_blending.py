@@ -1,4 +1,4 @@
-"""Blends: weights between those of fine-tunes, styles drawn by share, and no noise from what was trained apart."""
+"""Blends: weights between those of fine-tunes, styles drawn by share, and nothing of what was trained apart."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_the_base_itself_may_be_among_them_and_so_may_what_grew_from_a_fine_tune
 
 def test_bundles_trained_apart_are_refused_with_the_remedy(base: Bundle) -> None:
     apart = bundle(5)
-    with pytest.raises(BundleError, match=r"did not begin from one bundle.*noise.*--from base"):
+    with pytest.raises(BundleError, match=r"did not begin from one bundle.*need not play.*--from base"):
         blend([bundle(1, base), apart], [1, 1])
     with pytest.raises(BundleError, match="did not begin from one bundle"):
         blend([bundle(1, base), bundle(2, apart)], [1, 1])

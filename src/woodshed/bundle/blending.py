@@ -1,7 +1,7 @@
 """Several bundles as one: a band that plays between their styles.
 
-Fine-tunes of one bundle lie in one basin of the loss, so that the average of their weights plays, and often predicts
-better than either. Of weights that were trained apart it is noise, and is refused.
+Fine-tunes of one bundle lie in one basin of the loss, so that the mean of their weights plays, and often predicts better
+than either. Of weights that began from different ones it predicts worse than either (benchmarks/blend), and is refused.
 
 Source:
     Wortsman et al., "Model soups: averaging weights of multiple fine-tuned models improves accuracy without increasing
@@ -56,8 +56,8 @@ def blend(bundles: Sequence[Bundle], shares: Sequence[float]) -> Bundle:
     base = common_base(records)
     if base is None:
         raise BundleError(
-            f"{listed([_name(bundle) for bundle in bundles])} did not begin from one bundle, so that the average of "
-            "their weights would be noise; train each with --from base, then blend those"
+            f"{listed([_name(bundle) for bundle in bundles])} did not begin from one bundle, so that the mean of "
+            "their weights need not play like any of them; train each with --from base, then blend those"
         )
     model = mean_model(bundles, parts)
     style = blend_styles([bundle.style for bundle in bundles], parts)
