@@ -1,7 +1,7 @@
 """Several bundles as one: a band that plays between their styles.
 
-Fine-tunes of one bundle lie in one basin of the loss, so that the mean of their weights plays, and often predicts better
-than either. Of weights that began from different ones it predicts worse than either (benchmarks/blend), and is refused.
+Fine-tunes of one bundle lie in one basin of the loss, so that the mean of their weights plays, and often predicts
+better than either. Of nets that began apart it can predict worse than either (benchmarks/blend), and is refused.
 
 Source:
     Wortsman et al., "Model soups: averaging weights of multiple fine-tuned models improves accuracy without increasing

@@ -1,7 +1,7 @@
 """Where a bundle's weights come from: what it began from, and what several bundles have in common.
 
-Fine-tunes of one bundle lie in one basin of the loss, weights that began apart in different ones: so whether bundles may
-be averaged is a question of their record, which this file writes and reads.
+Fine-tunes of one bundle lie in one basin of the loss, nets that began apart in different ones: so whether their weights
+may be averaged is a question of their record, which this file writes and reads.
 """
 
 from __future__ import annotations
