@@ -63,7 +63,8 @@ def main() -> None:
     )
     train_recipe(
         recipe, material, options.work / "run", minutes=options.minutes, seed=options.seed, device=options.device,
-        base=options.from_bundle, force=True, listener=Listener(on_event=tell, on_warning=print),
+        base=options.from_bundle, resume=options.resume, force=not options.resume,
+        listener=Listener(on_event=tell, on_warning=print),
     )  # fmt: skip
     bundle = told_truly(load_bundle(options.work / "run"), sides["train"])
     save_bundle(bundle, options.work / "run")
@@ -80,6 +81,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--dropout", type=float, default=0.1)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--from", dest="from_bundle", type=Path, help="a bundle to go on from")
+    parser.add_argument("--resume", action="store_true", help="go on with a run that was broken off")
     parser.add_argument("--set", nargs="*", default=[], help="more settings, as `woodshed train --set` takes them")
     return parser.parse_args()
 

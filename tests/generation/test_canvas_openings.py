@@ -252,3 +252,14 @@ def test_builders_open_what_they_say_on_real_music(data_folder: Path) -> None:
         assert (pitches_canvas(song).fields > 0).sum() + sum(
             int((song.notes["part"] == part).sum()) for part, p in enumerate(song.parts) if p.is_drum
         ) == len(song)
+
+
+def test_a_note_played_early_belongs_to_the_bar_that_it_is_notated_in() -> None:
+    """A drummer ahead of the beat: the stroke of bar 3 sounds before its bar line, and is opened with bar 3."""
+    early = 27
+    hits = [(0, max(480 * beat - early, 0), 40, 38, 80) for beat in range(16)]
+    song = Song.make(hits, (Part("Drums", 0, is_drum=True),), length=4 * BAR)
+    canvas = infill_canvas(song, (3, 3))
+    assert canvas.song.notes["onset"].tolist() == [
+        on for _, on, *_ in hits if not 2 * BAR - early <= on < 3 * BAR - early
+    ]

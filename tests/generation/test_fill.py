@@ -172,3 +172,22 @@ def test_shortening_keeps_the_polyphony_and_no_pitch_overlaps_itself() -> None:
     cut = shorten(notes, 2)
     assert _most_at_once(cut) <= 2
     assert cut["duration"].tolist() == [200, 100, 900, 50]
+
+
+def test_answers_are_the_same_however_many_cores_play_them(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = []
+    for cores in (1, 4):
+        monkeypatch.setattr("os.cpu_count", lambda cores=cores: cores)
+        found.append([song.notes.tobytes() for song in _play(bundle, _canvas(bundle), 5, count=6)])
+    assert found[0] == found[1]
+    assert len(set(found[0])) == 6
+
+
+def test_an_interrupt_stops_all_draws_at_once(bundle: Bundle) -> None:
+    """Ctrl-C comes to the main thread: the draws at work end, and it goes on upwards."""
+
+    def press(share: float) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fill(bundle, _canvas(bundle, bars=400), Sampling(), np.random.default_rng(0), count=4, on_step=press)

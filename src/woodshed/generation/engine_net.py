@@ -112,15 +112,14 @@ def tell(weights, scene, field, row, place, hidden):  # type: ignore[no-untyped-
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
-def ask(weights, scene, bar, first, asked, hidden):  # type: ignore[no-untyped-def]
-    """Add what is asked of a bar (or, without ``asked``, that nothing is): to the time shift's head (``first``) of this
-    bar and the next, else to the others."""
+def ask(weights, scene, bar, first, hidden):  # type: ignore[no-untyped-def]
+    """Add what is asked of a bar: to the time shift's head (``first``) of this bar and the next, else to the others."""
     size = weights.says.shape[0]
     bar = min(bar, len(scene.levels) - 2)
     for k in range(scene.levels.shape[1]):
-        now = k * LEVELS + (1 + scene.levels[bar, k] if asked else 0)
+        now = k * LEVELS + 1 + scene.levels[bar, k]
         if first:
-            after = k * LEVELS + (1 + scene.levels[bar + 1, k] if asked else 0)
+            after = k * LEVELS + 1 + scene.levels[bar + 1, k]
             for j in range(size):
                 hidden[j] += weights.level_then[now, j] + weights.next_level_then[after, j]
         else:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from woodshed.codecs.note_step import DRUM_PROGRAM, MAX_PARTS, SIZES
 from woodshed.codecs.past import Past, copy_past, new_past
 from woodshed.codecs.study import OPEN
+from woodshed.generation.engine_levels import aims_of, new_aim
 
 Floats = NDArray[np.float32]
 FIELDS = len(SIZES)
@@ -123,6 +124,8 @@ class Scene(NamedTuple):
     """(bars + 1,) bar lines, absolute steps"""
     levels: NDArray[np.int64]
     """(bars + 2, 4)"""
+    aims: NDArray[np.float64]
+    """(bars + 2, 4) the figure that each level aims at, nan for none"""
     given: NDArray[np.int64]
     """(G, 7) step, part, pitch, duration, velocity, microtiming, is drum; -1 open"""
     open_parts: NDArray[np.uint16]
@@ -155,6 +158,9 @@ class Stream(NamedTuple):
     were open in some field."""
     chance: NDArray[np.uint64]
     """(1,) state of the generator."""
+    aim: NDArray[np.float64]
+    lines: NDArray[np.int64]
+    """What is remembered to hold bars to their levels, see `engine_levels.new_aim`."""
     nats: NDArray[np.float64]
     """(2,) nats of what was drawn, before the filters; how many rows were drawn."""
 
@@ -164,6 +170,7 @@ def new_stream(weights: Weights, room: int, capacity: int, seed: int) -> Stream:
     layers, width = weights.gate_bias.shape[0], weights.output.shape[1]
     row = np.zeros(FIELDS, np.int64)
     row[0] = START
+    aim, lines = new_aim()
     return Stream(
         past=new_past(capacity),
         state=np.zeros((layers, width), np.float32),
@@ -173,6 +180,8 @@ def new_stream(weights: Weights, room: int, capacity: int, seed: int) -> Stream:
         started=np.zeros(MAX_PARTS, np.int64),
         kept=np.zeros((room, 7), np.int64),
         chance=np.array([seed * 2 + 1], np.uint64),
+        aim=aim,
+        lines=lines,
         nats=np.zeros(2),
     )
 
@@ -227,6 +236,7 @@ def scene_of(
         hidden,
         lines.astype(np.int64),
         padded,
+        aims_of(padded),
         np.ascontiguousarray(known, np.int64),
         open_parts,
         next_open,

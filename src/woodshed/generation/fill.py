@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,7 +36,8 @@ from woodshed.music import Song
 NOTES_PER_BAR_LIMIT = 512
 """Hard cap on what a stream may play in a bar, on average, before it is stopped."""
 ROWS_AT_ONCE = 256
-"""Between two looks at the clock, and at Ctrl-C."""
+"""Between two looks at whether somebody pressed Ctrl-C."""
+SECONDS_BETWEEN_LOOKS = 0.05
 ALL_ROWS = 1 << 60
 
 
@@ -83,16 +87,8 @@ def answers(
     room = NOTES_PER_BAR_LIMIT * (len(plan.bar_lines) - 1)
     rows = len(plan.given) + room + plan.end // LONGEST_SHIFT + 2
     first = begin_stream(weights, plan, room, rows, 0)
-    found = []
-    for number, seed in enumerate(seeds):
-        stream = copy_stream(first, int(seed))
-
-        def tell(share: float, number: int = number) -> None:
-            if on_step is not None:
-                on_step((number + share) / count)
-
-        if play_out(weights, scene, plan, stream, sampling, tell):
-            found.append(_answer(canvas, plan, stream))
+    played = _play_all(weights, scene, plan, first, seeds.tolist(), sampling, on_step or (lambda share: None))
+    found = [_answer(canvas, plan, *one) for one in played if one is not None]
     if not found:
         raise LimitExceeded(f"more than {NOTES_PER_BAR_LIMIT} notes a bar; lower the temperature")
     return found
@@ -136,27 +132,47 @@ def begin_stream(weights: Weights, plan: Plan, room: int, rows: int, seed: int) 
     return stream
 
 
-def play_out(
+def _play_all(
     weights: Weights,
     scene: Scene,
     plan: Plan,
-    stream: Stream,
+    first: Stream,
+    seeds: Sequence[int],
     sampling: Sampling,
     on_step: Callable[[float], None],
-) -> bool:
-    """Play to the end; whether that came before the limit."""
+) -> list[tuple[NDArray[np.int64], float] | None]:
+    """Go on from ``first`` with each seed, side by side on all cores: `Stream.kept` of each, and nats per
+    note; None for one that ran out of room.
+
+    They share nothing that they write, so what they play does not depend on the number of cores.
+    """
+    shares, stopped = [0.0] * len(seeds), threading.Event()
     numbers, span = numbers_of(sampling), max(plan.end - plan.begin, 1)
-    while (state := play_rows(weights, scene, stream, *numbers, ROWS_AT_ONCE, ALL_ROWS)) == PLAYING:
-        on_step(float(np.clip((stream.at[0] - plan.begin) / span, 0, 1)))
+
+    def play(number: int) -> tuple[NDArray[np.int64], float] | None:
+        stream, state = copy_stream(first, seeds[number]), PLAYING
+        while state == PLAYING and not stopped.is_set():
+            state = play_rows(weights, scene, stream, *numbers, ROWS_AT_ONCE, ALL_ROWS)
+            shares[number] = min(max((stream.at[0] - plan.begin) / span, 0.0), 1.0)
+        nats, rows = stream.nats
+        kept = stream.kept[: stream.at[3]].copy()
+        return (kept, float(nats / rows) if rows else 0.0) if state == FINISHED else None
+
+    with ThreadPoolExecutor(min(len(seeds), os.cpu_count() or 1)) as crew:
+        playing = [crew.submit(play, number) for number in range(len(seeds))]
+        try:
+            while wait(playing, timeout=SECONDS_BETWEEN_LOOKS).not_done:
+                on_step(sum(shares) / len(shares))
+        except BaseException:
+            stopped.set()
+            raise
     on_step(1.0)
-    return bool(state == FINISHED)
+    return [one.result() for one in playing]
 
 
-def _answer(canvas: Canvas, plan: Plan, stream: Stream) -> Answer:
-    kept = stream.kept[: stream.at[3]]
+def _answer(canvas: Canvas, plan: Plan, kept: NDArray[np.int64], nats_per_note: float) -> Answer:
     new = kept[kept[:, 6] == 0, :6]
     filled = plan.given.copy()
     again = kept[kept[:, 6] > 0]
     filled[again[:, 6] - 1] = again[:, :6]
-    nats, rows = stream.nats
-    return Answer(finish(canvas, plan, new, filled), float(nats / rows) if rows else 0.0)
+    return Answer(finish(canvas, plan, new, filled), nats_per_note)

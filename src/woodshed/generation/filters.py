@@ -37,12 +37,12 @@ class Sampling:
     repetition: float = 1.0
     """How much of its own past a song copies: 0 nothing, 1 as much as the learned songs do, 2 loops; 0-10. Of one
     sequence: what the odds of copying are multiplied by."""
-
-    guidance: float = 3.0
-    """How far levels that are asked of bars (density, register, syncopation, velocity) push: 1 as learned, 0-10."""
+    steering: float = 1.0
+    """How firmly bars are held to the levels that are asked of them (density, register, syncopation, velocity): 0 as
+    learned, 1 firmly, 0-2."""
 
     def __post_init__(self) -> None:
-        _within("guidance", self.guidance, 0, 10)
+        _within("steering", self.steering, 0, 2)
         _within("temperature", self.temperature, 0, 5)
         for name, value in self.temperatures.items():
             if name not in FIELDS:
@@ -59,9 +59,9 @@ class Sampling:
 
 
 def numbers_of(sampling: Sampling) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """For compiled players: (5,) top-k, top-p, min-p, repetition, guidance; (6,) the temperature of each field."""
+    """For compiled players: (5,) top-k, top-p, min-p, repetition, steering; (6,) the temperature of each field."""
     temperatures = np.array([sampling.temperature_of(field) for field in range(len(FIELDS))])
-    numbers = sampling.top_k, sampling.top_p, sampling.min_p, sampling.repetition, sampling.guidance
+    numbers = sampling.top_k, sampling.top_p, sampling.min_p, sampling.repetition, sampling.steering
     return np.array(numbers, np.float64), temperatures
 
 

@@ -28,6 +28,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from woodshed.bundle import Bundle
+from woodshed.codecs import NoteStepCodec
+from woodshed.codecs.note_step import MAX_PARTS
 from woodshed.errors import InfeasibleCanvas, OutOfRange
 from woodshed.generation.canvas import (
     DURATION,
@@ -241,7 +243,16 @@ def _sounding(song: Song, parts: Sequence[int] | None) -> list[int]:
 
 
 def _steps(song: Song) -> NDArray[np.int64]:
-    return ticks_to_steps(song.notes["onset"])
+    """(notes,) the step at which each note is notated, as a model reads it: what is played early is not of the bar
+    before."""
+    codec, drums = NoteStepCodec(), np.zeros(MAX_PARTS, bool)
+    slot_of = np.zeros(max(len(song.parts), 1), np.int64)
+    for slot, group in enumerate(codec.slots(song)):
+        slot_of[group] = slot
+        drums[slot] = song.parts[group[0]].is_drum
+    notes = song.notes.copy()
+    notes["part"] = slot_of[notes["part"]]
+    return codec.steps(notes, drums, codec.bar_lines(song))[0]
 
 
 def _inside(song: Song, begin: int, end: int) -> NDArray[np.bool_]:
