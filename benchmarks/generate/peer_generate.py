@@ -16,7 +16,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", type=Path, help="the model folder that style15/peer.py wrote")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--streams", type=int, default=1, help="drawn side by side, in one batch")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -25,20 +26,20 @@ def main() -> None:
     for repeat in range(-1, options.repeats):
         torch.manual_seed(options.seed + repeat)
         began = time.perf_counter()
-        ids = generate(model, tokenizer)
+        streams = generate(model, tokenizer, options.streams)
         seconds = time.perf_counter() - began
         if repeat < 0:
             continue  # the first one warms up
-        song = tokenizer.decode(ids[1:])
-        notes = song.note_num()
-        quarters = song.end() / song.tpq
-        print(json.dumps({"notes": notes, "steps": len(ids) - 1, "quarters": quarters, "seconds": seconds}), flush=True)
+        songs = [tokenizer.decode(ids[1:]) for ids in streams]
+        notes, quarters = sum(song.note_num() for song in songs), sum(song.end() / song.tpq for song in songs)
+        steps = sum(len(ids) - 1 for ids in streams)
+        print(json.dumps({"notes": notes, "steps": steps, "quarters": quarters, "seconds": seconds}), flush=True)
 
 
 @torch.inference_mode()
-def generate(model: GPT2LMHeadModel, tokenizer: REMI) -> list[int]:
-    """One stream from BOS to the end of the context; EOS is kept from ending it early."""
-    start = torch.tensor([[tokenizer["BOS_None"]]])
+def generate(model: GPT2LMHeadModel, tokenizer: REMI, streams: int) -> list[list[int]]:
+    """Streams from BOS to the end of the context; EOS is kept from ending them early."""
+    start = torch.tensor([[tokenizer["BOS_None"]]] * streams)
     answer = model.generate(
         start,
         attention_mask=torch.ones_like(start),
@@ -51,7 +52,7 @@ def generate(model: GPT2LMHeadModel, tokenizer: REMI) -> list[int]:
         suppress_tokens=[tokenizer["EOS_None"], tokenizer["PAD_None"]],
         pad_token_id=tokenizer["PAD_None"],
     )
-    return answer[0].tolist()
+    return answer.tolist()
 
 
 if __name__ == "__main__":
