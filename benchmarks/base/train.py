@@ -36,7 +36,7 @@ SETTINGS = (
     "training.batch=16",
     "training.averaging=0.999",
     "training.evaluations=12",
-    "training.learning_rate=0.002",
+    "training.learning_rate=0.0015",
     "training.precision=bfloat16",
 )
 MEASURED_SONGS = 40
@@ -75,10 +75,10 @@ def main() -> None:
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, required=True, help="the folder that prepare.py filled")
-    parser.add_argument("--minutes", type=float, default=120.0)
+    parser.add_argument("--minutes", type=float, default=70.0)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--dropout", type=float, default=0.1)
+    parser.add_argument("--dropout", type=float, default=0.15)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--from", dest="from_bundle", type=Path, help="a bundle to go on from")
     parser.add_argument("--resume", action="store_true", help="go on with a run that was broken off")

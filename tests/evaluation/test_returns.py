@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from woodshed.evaluation.returns import bar_similarity, find_returns, measure_returns
+from woodshed.evaluation.returns import measure_returns
 from woodshed.music import Part, Song
+from woodshed.music.returns import bar_similarity, find_returns
 
 BAR = 1920
 PARTS = (Part("Drums", 0, True), Part("Bass", 33), Part("Lead", 30))

@@ -48,6 +48,7 @@ from woodshed.codecs.past_state import (
     LAST_POSITION,
     LENGTHS,
     LONG,
+    LONG_MATCH,
     MATCH_SLOTS,
     MATCHED_ROWS,
     MATCHES,
@@ -71,7 +72,7 @@ from woodshed.codecs.past_state import (
 
 __all__ = [
     "ANCHORS", "GIVEN", "LAGS", "MATCHES", "NOTHING", "POINTERS", "RECORDS", "TALLIES", "Past", "add", "begin",
-    "copy_past", "expect", "forget", "forget_all", "hints", "look_ahead", "new_past",
+    "copy_past", "expect", "follow_back", "forget", "forget_all", "hints", "look_ahead", "new_past",
 ]  # fmt: skip
 
 
@@ -103,6 +104,30 @@ def begin(past, bar_steps):  # type: ignore[no-untyped-def]
         while j < count and _key(past, j) <= target:
             j += 1
         state.lag_at[k] = j
+
+
+@numba.njit(cache=True, nogil=True)
+def follow_back(past, back):  # type: ignore[no-untyped-def]
+    """Let the matches follow what stands ``back`` steps earlier, where the section that now returns once stood, as if
+    they had been right for `LONG_MATCH` rows; for playing, after `begin`.
+
+    A model then does what it learned to do after a long match: it goes on copying, and varies now and then.
+    """
+    state = past.state[0]
+    target = _key(past, state.count - 1) - back * 2048
+    low, high = 0, state.count - 1
+    while low < high:
+        middle = (low + high) // 2
+        if _key(past, middle) <= target:
+            low = middle + 1
+        else:
+            high = middle
+    if past.onset[low] - (past.onset[state.count - 1] - back) > LONGEST_SHIFT:
+        return
+    for m in range(MATCHES):
+        if state.match_at[m] != low:
+            state.match_at[m] = low
+            state.match_length[m] = LONG_MATCH
 
 
 @numba.njit(cache=True, nogil=True)

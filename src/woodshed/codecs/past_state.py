@@ -24,6 +24,8 @@ NEAR, FAR = 12, 48
 MOST_SOUNDING = 128
 RUNS = np.array([1, 2, 3, 4, 6, 9, 17, 33, 65, 129, 513, 2049])
 LENGTHS = np.array([1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128, 256, 512, 1025])
+LONG_MATCH = 64
+"""So far is a section trusted that a player was told to bring back: as varied as returns in real songs are then."""
 SLOTS = 1 << 17
 MATCH_SLOTS = 1 << 13
 LAST_POSITION = 191

@@ -24,7 +24,7 @@ from woodshed.generation.casting import (
     slot_order,
     usual_ranges,
 )
-from woodshed.generation.constraints import Constraints
+from woodshed.generation.constraints import KEY_PULL, Constraints
 from woodshed.music import METER, TEMPO, Key, Meter, Part, Song, part_name
 
 __all__ = [
@@ -35,6 +35,9 @@ __all__ = [
 ]  # fmt: skip
 
 MOST_BARS = 4096
+CHANCE_KEY_PULL = 0.5
+"""Log-odds by which tones of a key that nobody asked for are favoured: as much of a clip shall lie in one key as of a
+learned song (`benchmarks/quality`)."""
 PITCH, DURATION, VELOCITY, TIMING = 1, 2, 4, 8
 """Bits of `Canvas.open_fields`. TIMING is how far a note is off its step of the grid; the step itself stays."""
 EVERYTHING = PITCH | DURATION | VELOCITY | TIMING
@@ -70,6 +73,11 @@ class Canvas:
     constraints: Constraints = field(default_factory=Constraints)
     first_bar: int = 0
     """The number, as a model counts, of the song's first bar: above 0 the music starts in mid-song."""
+    returns: tuple[int, ...] = ()
+    """For each bar, from the first on, how many bars back stands the music that returns in it; 0 for new music."""
+    repeats: NDArray[np.float64] | None = None
+    """(2, 3) the share of notes that stand where they stood 1, 2 and 4 bars before, of pitched parts and of drums; None
+    as in the songs that the bundle learned."""
     openings: tuple[Opening, ...] | None = None
     """None only on the way in: by then it is what ``open_from`` and ``open_parts`` say."""
     open_fields: NDArray[np.uint8] | None = None
@@ -136,7 +144,8 @@ def blank_canvas(
     """Everything open: ``bars`` bars for ``parts``, by default the line-up, tempo and meter of a song that was learned.
 
     Each part keeps to the range in which its instrument usually played. Where the line-up is left to chance, bars are
-    as full as those of the song that it comes from: a leaning, not a rule. ``without`` forbids instruments to the
+    as full as those of the song that it comes from: a leaning, not a rule. What returns, and when, is taken from a song
+    that was learned as well. ``without`` forbids instruments to the
     line-up. Several meters take turns, one for each bar: (7/8, 7/8, 4/4).
 
     Raises:
@@ -159,8 +168,30 @@ def blank_canvas(
     levels = (
         {} if asked is not None or not learned["density"] else {"density": _form(learned["density"], first_bar, bars)}
     )
-    constraints = Constraints(key, usual_ranges(bundle, song.parts), polyphony_of(song, polyphony), levels=levels)
-    return Canvas(song, 0, tuple(range(len(song.parts))), constraints, first_bar)
+    constraints = Constraints(
+        key or (Key.parse(learned["key"]) if learned["key"] else None),
+        usual_ranges(bundle, song.parts),
+        polyphony_of(song, polyphony),
+        levels=levels,
+        leanings=frozenset(levels),
+        strict_key=key is not None,
+        key_pull=KEY_PULL if key is not None else CHANCE_KEY_PULL,
+    )
+    returns = _learned_returns(bundle, learned["returns"], first_bar, bars, rng)
+    return Canvas(song, 0, tuple(range(len(song.parts))), constraints, first_bar, returns, learned["repeats"])
+
+
+def _learned_returns(
+    bundle: Bundle, own: Sequence[int], first_bar: int, bars: int, rng: np.random.Generator
+) -> tuple[int, ...]:
+    """How many bars back each bar looks in the learned song whose line-up it is; if that is too short, in another,
+    chosen by chance; if all are, nothing returns."""
+    if len(own) < bars:
+        forms = [song.get("returns", ()) for song in bundle.style.get("arrangements", [])]
+        long = [form for form in forms if len(form) >= bars]
+        own = long[int(rng.integers(len(long)))] if long else ()
+    start = first_bar if len(own) >= first_bar + bars else 0
+    return tuple(back if back <= bar else 0 for bar, back in enumerate(own[start : start + bars]))
 
 
 def _form(density: Sequence[int], first_bar: int, bars: int) -> tuple[int | None, ...]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from woodshed.bundle import Bundle
 from woodshed.bundle.blended_style import song_shares
 from woodshed.codecs.note_step import DRUM_PROGRAM, MAX_PARTS, program_name
+from woodshed.codecs.past import LAGS
 from woodshed.errors import InfeasibleCanvas, OutOfRange, UnknownName
 from woodshed.music import Part, Song, part_name
 from woodshed.music.general_midi import family
@@ -116,7 +118,8 @@ def part_of(program: int, name: str = "") -> Part:
 
 def line_up(bundle: Bundle, rng: np.random.Generator, without: Sequence[Part] = ()) -> dict[str, Any]:
     """The line-up of one learned song: ``parts`` that play in at least a quarter of its bars, ``bpm``, ``meter``, and
-    the level of ``density`` of each of its bars.
+    the level of ``density`` of each of its bars, how many bars back stands what ``returns`` in each, and how much of it
+    ``repeats`` (2, 3), and its ``key``, or None.
 
     Instruments of ``without`` are left out.
 
@@ -138,7 +141,33 @@ def line_up(bundle: Bundle, rng: np.random.Generator, without: Sequence[Part] = 
     song = songs[_drawn(song_shares(songs), rng)]
     names = style.get("instruments", {})
     parts = [part_of(program, names.get(str(program), {}).get("name", "")) for program in _players(song, forbidden)]
-    return {"parts": parts, "bpm": float(song["bpm"]), "meter": song["meter"], "density": song.get("density", [])}
+    form = {name: song.get(name, []) for name in ("density", "returns")}
+    form |= {"key": song.get("key"), "repeats": _shares(song.get("repeats"))}
+    return {"parts": parts, "bpm": float(song["bpm"]), "meter": song["meter"], **form}
+
+
+def repeats_of(style: Mapping[str, Any]) -> NDArray[np.float64]:
+    """(2, 3) the share of notes that stand where they stood 1, 2 and 4 bars before, of pitched parts and of drums: the
+    mean over the learned songs, nan where a style does not say."""
+    songs = style.get("arrangements", [])
+    known = [
+        (_shares(song["repeats"]), share)
+        for song, share in zip(songs, song_shares(songs), strict=True)
+        if song.get("repeats")
+    ]
+    found = np.full((2, LAGS), np.nan)
+    for group in range(2):
+        rows = [(row[group], share) for row, share in known if row is not None and np.isfinite(row[group]).all()]
+        if rows:
+            found[group] = np.average([row for row, _ in rows], axis=0, weights=[share for _, share in rows])
+    return found
+
+
+def _shares(repeats: Sequence[Sequence[float] | None] | None) -> NDArray[np.float64] | None:
+    """As an array what the config writes, which has None for drums that there are not."""
+    if not repeats:
+        return None
+    return np.array([[np.nan] * LAGS if row is None else row for row in repeats], np.float64)
 
 
 def _drawn(shares: Sequence[float], rng: np.random.Generator) -> int:

@@ -53,8 +53,12 @@ class Constraints:
     """What chord tones gain in log-odds where chords are not strict."""
     levels: dict[str, tuple[int | None, ...]] = field(default_factory=dict)
     """One of `CONTROLS` -> the level that is asked of each bar of the song, 0-11, None as it comes; one for all."""
+    leanings: frozenset[str] = frozenset()
+    """The controls whose levels a model is told, and that are left to it: bars are not held to them by steering."""
     strict_key: bool = True
-    """Whether pitched parts play nothing outside the key; else its tones gain `KEY_PULL`."""
+    """Whether pitched parts play nothing outside the key; else its tones gain ``key_pull``."""
+    key_pull: float = KEY_PULL
+    """Log-odds."""
 
 
 def grid_units(text: str) -> tuple[int, ...]:

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from woodshed.codecs.note_step import LONGEST_SHIFT, MAX_PARTS, SIZES, WAIT
-from woodshed.codecs.past import ANCHORS, POINTERS, TALLIES, add, begin, expect, hints, look_ahead
+from woodshed.codecs.past import ANCHORS, POINTERS, TALLIES, add, begin, expect, follow_back, hints, look_ahead
+from woodshed.generation.engine_copying import count_copies, lean_to_copies
 from woodshed.generation.engine_draw import draw
 from woodshed.generation.engine_levels import count_note, steer_part, steer_pitch, steer_shift, steer_velocity
 from woodshed.generation.engine_masks import is_free, mask_pitch, mask_shift, may_start, place_of, state_at
@@ -112,6 +113,7 @@ def _draw_shift(weights, scene, stream, g, next_given, sampling, temperatures, i
     """A time shift, -1 if none is left."""
     mask_shift(scene, stream, g, next_given, it.mask)
     _logits(weights, scene, 0, it)
+    lean_to_copies(scene, stream, 0, it.expected[0], 0, it.logits)
     steer_shift(_aims(scene, it.last_place[1]), stream.aim, it.last_place, it.logits, it.mask, sampling[4], it.values)
     return _draw(stream, 0, SIZES[0], sampling, temperatures, it)
 
@@ -130,6 +132,7 @@ def _draw_part(weights, scene, stream, step, free, at_given, g, sampling, temper
     if choices <= 1:
         return np.int64(only)
     _logits(weights, scene, 1, it)
+    lean_to_copies(scene, stream, 1, it.expected[1], 0, it.logits)
     aim = _aims(scene, it.place[1])
     steer_part(
         aim, stream.aim, stream.lines, scene.drums, step, it.place, it.logits, mask, parts, sampling[4], it.values
@@ -144,6 +147,7 @@ def _draw_pitch(weights, scene, stream, step, g, to_given, sampling, temperature
     mask_pitch(scene, stream, step, g, to_given, it)
     _centre_tallies(scene.drums[part], it)
     _logits(weights, scene, 2, it)
+    lean_to_copies(scene, stream, 2, it.expected[2], part, it.logits)
     if not scene.drums[part]:
         state_of = state_at(scene, step)
         for pitch in range(128):
@@ -203,7 +207,7 @@ def _draw_note(weights, scene, stream, step, free, g, next_given, sampling, temp
 
 
 @numba.njit(cache=True, nogil=True)
-def _keep(scene, stream, step, g, is_given, it):  # type: ignore[no-untyped-def]
+def _keep(scene, stream, step, g, is_given, repetition, it):  # type: ignore[no-untyped-def]
     """Write down a note, unless all of it was given."""
     new, given, at = it.new, scene.given, stream.at
     whole = is_given
@@ -217,6 +221,8 @@ def _keep(scene, stream, step, g, is_given, it):  # type: ignore[no-untyped-def]
         out[6] = 1 + g if is_given else 0
         at[3] += 1
         stream.nats[1] += 1
+        if not is_given:
+            count_copies(scene, stream, it.expected, new, repetition)
         count_note(_aims(scene, it.place[1]), stream.aim, stream.lines, new, scene.drums[new[1]], step, it.place)
     if is_given:
         stream.past.state[0].ahead_at[0] = g + 1
@@ -246,6 +252,9 @@ def play_rows(weights, scene, stream, sampling, temperatures, most, stop_at):  #
             hear(weights, scene, row, last_place, stream.state, stream.hidden)
             at[1] = 1
             begin(past, last_place[2])
+            back = scene.back[last_place[1]] if last_place[1] < len(scene.back) else np.int64(0)
+            if back > 0:
+                follow_back(past, back)
         it.hidden[:] = stream.hidden
         ask(weights, scene, last_place[1], True, it.hidden)
         new[:] = 0
@@ -273,7 +282,7 @@ def play_rows(weights, scene, stream, sampling, temperatures, most, stop_at):  #
             stream.started[:] = 0
         if is_note:
             stream.started[new[1]] += 1
-            _keep(scene, stream, step, g, is_given, it)
+            _keep(scene, stream, step, g, is_given, sampling[3], it)
         row[:] = new
         at[0], at[1] = step, 0
         at[2] += 1

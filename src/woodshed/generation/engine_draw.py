@@ -10,10 +10,6 @@ import numpy as np
 from woodshed.codecs.past import LAGS, MATCHES
 from woodshed.generation.engine_tables import PITCH
 
-AS_IN_THE_CORPUS = 0.4
-"""The odds of copying a whole note at repetition 1: with them clips repeat themselves as much as the learned songs do
-(`benchmarks/controls`)."""
-
 
 @numba.njit(cache=True, nogil=True)
 def _uniform(chance):  # type: ignore[no-untyped-def]
@@ -59,7 +55,7 @@ def draw(logits, mask, size, expected, field, sampling, temperatures, chance, na
             best = i
     chosen = best
     if temperature > 0 and allowed > 1:
-        if field <= PITCH:
+        if field <= PITCH and sampling[3] != 1:
             scores, symbols = _copy_or_change(symbols, scores, expected, temperature, sampling[3], chance)
         highest_kept = scores[0]
         for i in range(len(scores)):
@@ -74,10 +70,9 @@ def _copy_or_change(symbols, scores, expected, temperature, repetition, chance):
     """Decide first whether the next symbol is one that the song's own past expects (lags and matches), with the
     probability that the model gives that: the scores and symbols of the chosen kind are left.
 
-    Filters that cut unlikely symbols away would otherwise cut away change, which is rare at each note and certain in
-    the end: a loop would never be left. ``repetition`` multiplies the odds of copying: by its cube root below 1, as
-    three fields are decided so, and by exp(2 (repetition - 1)) above; and by that of `AS_IN_THE_CORPUS` always, for a
-    model that hears itself is surer of a loop than it was of real music.
+    Only away from repetition 1, where `engine_copying` alone sees to it. ``repetition`` multiplies the odds: by
+    its cube root below 1, as three fields are decided so, and by exp(2 (repetition - 1)) above. Decided before the
+    filters, as these would cut away what is rare at each note: change.
     """
     is_copy = np.zeros(len(symbols), np.bool_)
     highest = scores[0]
@@ -94,7 +89,7 @@ def _copy_or_change(symbols, scores, expected, temperature, repetition, chance):
             copied += weight
     if copies == 0 or copies == len(symbols):
         return scores, symbols
-    odds = (AS_IN_THE_CORPUS * min(repetition, 1.0)) ** (1 / 3) * math.exp(2 * max(repetition - 1, 0.0))
+    odds = min(repetition, 1.0) ** (1 / 3) * math.exp(2 * max(repetition - 1, 0.0))
     copied *= odds
     kept = _uniform(chance) * (copied + total - copied / odds if odds > 0 else 1.0) < copied
     return scores[is_copy == kept], symbols[is_copy == kept]

@@ -10,8 +10,8 @@ denser. What the constants are was tried on `benchmarks/controls`.
 =========== ============================ ========================================================================
 level       fields that are tilted       the mean that is wanted
 =========== ============================ ========================================================================
-density     time shift                   the model's, times what the rest of the bar has too many or too few steps
-                                         for each note that it lacks
+density     time shift                   the model's, times by how much its notes lie too close together or too far
+                                         apart, and a little more or less by how full the bar is already
 register    pitch, part                  the model's, and as much higher as notes came out too low
 velocity    velocity                     the model's, and as much louder as notes came out too soft
 syncopation time shift, part, drum       none: the tilt itself grows with each onset that was too much on the beat
@@ -45,10 +45,10 @@ USUAL = 0.5
 REMEMBERED = 24.0
 """Notes over which the model's own mean is taken."""
 SETTLED = 4
-"""Notes of a bar from which on what is missing is made good."""
+"""Notes of a bar from which on what is missing is made good; of density, by how many notes a bar may differ."""
 FARTHEST = 48.0
 """Steps; a longer shift counts as one of so many."""
-MOST_TILT = (0.5, 0.25, 5.0, 0.15)
+MOST_TILT = (0.35, 0.25, 5.0, 0.15)
 """For each control: most nats for a step, a semitone, an off-beat place, a unit of MIDI velocity."""
 QUICKNESS = 0.1
 """By how much the tilt of syncopation follows one onset."""
@@ -161,7 +161,8 @@ def steer_shift(aims, aim, place, logits, mask, firmness, buffer):  # type: igno
         own = _mean(logits, mask, size, buffer, 0.0)
         usual = _follow(aim, SHIFT_MEAN, own)
         notes = aim[NOTES] if aim[BAR] == place[1] else 0.0
-        wanted = (place[2] - place[0]) / max(target * place[2] / 48.0 - notes, 0.5)
+        due = target * place[0] / 48.0
+        wanted = 48.0 / max(target, 0.5) * (notes + SETTLED) / (due + SETTLED)
         _tilt(logits, mask, size, buffer, own * wanted / max(usual, 0.05), MOST_TILT[0] * firmness)
     if not math.isnan(aims[2]):
         slope = np.float32(_off_beat(aims, aim, place) * firmness)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from woodshed.codecs.note_step import DRUM_PROGRAM, MAX_PARTS, SIZES
-from woodshed.codecs.past import Past, copy_past, new_past
+from woodshed.codecs.past import LAGS, Past, copy_past, new_past
 from woodshed.codecs.study import OPEN
 from woodshed.generation.engine_levels import aims_of, new_aim
 
@@ -135,6 +135,10 @@ class Scene(NamedTuple):
     playable: NDArray[np.bool_]
     favoured: Floats
     polyphony: NDArray[np.int64]
+    back: NDArray[np.int64]
+    """(bars,) steps back to where the music of a bar that returns once stood; 0 for new music, and past the end."""
+    repeats: NDArray[np.float64]
+    """(2, 3) the share of notes that stand where each lag expects them, pitched and drums; nan where nobody knows"""
     numbers: NDArray[np.int64]
     """(4,) number of the first bar as a model counts; parts; first step of the arrays by step; end."""
 
@@ -161,6 +165,8 @@ class Stream(NamedTuple):
     aim: NDArray[np.float64]
     lines: NDArray[np.int64]
     """What is remembered to hold bars to their levels, see `engine_levels.new_aim`."""
+    leans: NDArray[np.float64]
+    """(2, 3) what the lags are worth, see `engine_copying`."""
     nats: NDArray[np.float64]
     """(2,) nats of what was drawn, before the filters; how many rows were drawn."""
 
@@ -182,6 +188,7 @@ def new_stream(weights: Weights, room: int, capacity: int, seed: int) -> Stream:
         chance=np.array([seed * 2 + 1], np.uint64),
         aim=aim,
         lines=lines,
+        leans=np.zeros((2, LAGS)),
         nats=np.zeros(2),
     )
 
@@ -200,6 +207,7 @@ def scene_of(
     openness: NDArray[np.int64],
     lines: NDArray[np.int64],
     levels: NDArray[np.int8],
+    held: NDArray[np.bool_],
     first_bar: int,
     parts: int,
     given: NDArray[np.int64],
@@ -210,6 +218,8 @@ def scene_of(
     polyphony: NDArray[np.int64],
     end: int,
     first_step: int = 0,
+    back: NDArray[np.int64] | None = None,
+    repeats: NDArray[np.float64] | None = None,
 ) -> Scene:
     """Lay a plan out for the loop."""
     columns = programs[:, 0], np.minimum(programs[:, 1], OCCURRENCES - 1), openness
@@ -236,7 +246,7 @@ def scene_of(
         hidden,
         lines.astype(np.int64),
         padded,
-        aims_of(padded),
+        aims_of(np.where(held, padded, -1)),
         np.ascontiguousarray(known, np.int64),
         open_parts,
         next_open,
@@ -244,5 +254,7 @@ def scene_of(
         playable,
         favoured.astype(np.float32),
         polyphony.astype(np.int64),
+        np.zeros(0, np.int64) if back is None else back.astype(np.int64),
+        np.full((2, LAGS), np.nan) if repeats is None else repeats,
         np.array([first_bar, parts, first_step, end]),
     )

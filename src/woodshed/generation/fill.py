@@ -102,6 +102,7 @@ def lay_out(weights: Weights, plan: Plan) -> Scene:
         openness_of(plan),
         plan.bar_lines,
         plan.levels,
+        plan.held,
         plan.first_bar,
         len(plan.owners),
         plan.given,
@@ -111,6 +112,8 @@ def lay_out(weights: Weights, plan: Plan) -> Scene:
         plan.favoured,
         plan.polyphony,
         plan.end,
+        back=plan.back,
+        repeats=plan.repeats,
     )
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from woodshed.codecs.note_step import MAX_PARTS
 from woodshed.errors import InfeasibleCanvas, OutOfRange
-from woodshed.generation.constraints import KEY_PULL, Constraints
+from woodshed.generation.constraints import Constraints
 from woodshed.music import NO_CHORD, Part, part_name
 from woodshed.music.chord_sheet import chord_tones, chords_at, name_of
 from woodshed.music.units import ticks_to_steps
@@ -87,7 +87,7 @@ def favoured_tones(harmony: Harmony, constraints: Constraints) -> NDArray[np.flo
     pulled = harmony.tones & ~harmony.tones.all(1, keepdims=True) & (not constraints.strict_chords)
     table = np.where(pulled, np.float32(constraints.chord_pull), np.float32(0))
     if constraints.key is not None and not constraints.strict_key:
-        table[:, list(constraints.key.pitch_classes)] += np.float32(KEY_PULL)
+        table[:, list(constraints.key.pitch_classes)] += np.float32(constraints.key_pull)
     return table
 
 

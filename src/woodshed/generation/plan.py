@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,10 +10,11 @@ from numpy.typing import NDArray
 
 from woodshed.bundle import Bundle, note_codec
 from woodshed.codecs import SIZES, NoteStepCodec
+from woodshed.codecs.levels import CONTROLS
 from woodshed.codecs.note_step import LONGEST_DURATION, MAX_PARTS, MICROTIMING, MICROTIMING_STEP, VELOCITY_STEP
 from woodshed.errors import InfeasibleCanvas, LimitExceeded, OutOfRange
 from woodshed.generation.canvas import DURATION, PITCH, TIMING, VELOCITY, Canvas
-from woodshed.generation.casting import as_known
+from woodshed.generation.casting import as_known, repeats_of
 from woodshed.generation.constraints import asked_levels, on_grid
 from woodshed.generation.harmony import PITCHES, Harmony, favoured_tones, harmony_of, playable_pitches, why_silent
 from woodshed.generation.slots import slots_of
@@ -68,8 +70,14 @@ class Plan:
     """(S, 12) log-odds added to the pitch classes of pitched slots."""
     polyphony: NDArray[np.int64]
     """(16,) most notes of a slot that may sound at once; 128 is free."""
+    back: NDArray[np.int64]
+    """(bars,) steps from each bar whose music returns back to where it stood; 0 for new music."""
+    repeats: NDArray[np.float64]
+    """(2, 3) the share of notes that stand where they stood 1, 2 and 4 bars before, pitched, drums; nan: anything."""
     levels: NDArray[np.int8]
     """(bars, 4) the level asked of each bar, in the order of `codecs.levels.CONTROLS`; -1 as it comes."""
+    held: NDArray[np.bool_]
+    """(4,) whether bars are held to the levels of each control, or a model is but told."""
 
 
 def make_plan(bundle: Bundle, canvas: Canvas) -> Plan:
@@ -127,8 +135,21 @@ def make_plan(bundle: Bundle, canvas: Canvas) -> Plan:
         playable=playable,
         favoured=favoured_tones(harmony, constraints),
         polyphony=polyphony,
+        back=_steps_back(canvas.returns, lines),
+        repeats=repeats_of(bundle.style) if canvas.repeats is None else canvas.repeats,
         levels=asked_levels(constraints.levels, len(lines) - 1),
+        held=np.array([control not in constraints.leanings for control in CONTROLS]),
     )
+
+
+def _steps_back(returns: Sequence[int], lines: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(bars,) of bars back; 0 where they reach before the song or to a bar of another length."""
+    bars = len(lines) - 1
+    here = np.arange(bars)
+    there = here - np.array([*returns, *[0] * bars][:bars], np.int64)
+    size = np.diff(lines)
+    fits = (there >= 0) & (size[here] == size[np.maximum(there, 0)])
+    return np.where(fits, lines[here] - lines[np.maximum(there, 0)], 0)
 
 
 def bars_text(lines: NDArray[np.int64], steps: NDArray[np.int64]) -> str:

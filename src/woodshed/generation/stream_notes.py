@@ -86,6 +86,7 @@ class NoteStation:
             openness_of(plan),
             plan.bar_lines,
             plan.levels,
+            plan.held,
             plan.first_bar,
             len(plan.owners),
             plan.given,
@@ -96,6 +97,7 @@ class NoteStation:
             plan.polyphony,
             NEVER,
             begin,
+            repeats=plan.repeats,
         )
 
 

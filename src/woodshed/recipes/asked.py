@@ -43,7 +43,7 @@ def with_wish(canvas: Canvas, wish: Wish) -> Canvas:
     }
     constraints = replace(
         kept,
-        key=wish.key or kept.key,
+        key=wish.key or (kept.key if chords is None or kept.strict_key else None),
         strict_key=True if wish.key else kept.strict_key,
         polyphony=kept.polyphony | polyphony,
         pitches=kept.pitches | pitches,
@@ -51,6 +51,7 @@ def with_wish(canvas: Canvas, wish: Wish) -> Canvas:
         chords=kept.chords if chords is None else chords,
         strict_chords=kept.strict_chords if chords is None else not rules.soft_chords,
         levels=kept.levels | levels,
+        leanings=kept.leanings - levels.keys(),
     )
     return with_ranges(replace(canvas, constraints=constraints), wish.ranges)
 

@@ -11,12 +11,18 @@ from numpy.typing import NDArray
 
 from woodshed.codecs import NoteStepCodec
 from woodshed.codecs.levels import CONTROLS, levels
-from woodshed.codecs.note_step import DRUM_PROGRAM, VELOCITY_STEP
+from woodshed.codecs.note_step import DRUM_PROGRAM, DURATION, LONGEST_SHIFT, PART, TIME_SHIFT, VELOCITY_STEP
+from woodshed.codecs.past import LAGS
+from woodshed.codecs.study import song_inputs
 from woodshed.music import Song, part_name
+from woodshed.music.key_finding import find_key
+from woodshed.music.returns import find_returns
 from woodshed.music.units import ticks_to_steps
 
 ARRANGEMENTS_KEPT = 64
 BARS_KEPT = 128
+NOTES_THAT_TELL = 64
+"""With fewer notes the share that is copied says nothing."""
 
 
 def describe_style(codec: NoteStepCodec, songs: Sequence[Song]) -> dict[str, Any]:
@@ -83,7 +89,7 @@ def _drum_pitches(songs: Sequence[Song]) -> list[int]:
 
 
 def _arrangement(codec: NoteStepCodec, song: Song) -> dict[str, Any]:
-    """One song's line-up: programs in part order, tempo, meter, and the share of bars in which each part plays."""
+    """One song's line-up: programs in part order, tempo, meter, the share of bars in which each part plays, form."""
     lines = song.bar_lines()
     bar = np.clip(np.searchsorted(lines, song.notes["onset"], side="right") - 1, 0, len(lines) - 2)
     plays = np.zeros((len(song.parts), len(lines) - 1), bool)
@@ -92,9 +98,27 @@ def _arrangement(codec: NoteStepCodec, song: Song) -> dict[str, Any]:
         "programs": [int(program) for program in codec.programs(song)[: len(song.parts), 0]],
         "bpm": round(song.bpm, 3),
         "meter": str(song.meter),
+        "key": str(find_key(song).key),
         "presence": [round(float(share), 3) for share in plays.mean(1)],
         "density": _density(codec, song),
+        "returns": find_returns(song)[:BARS_KEPT].tolist(),
+        "repeats": _repeats(codec, song),
     }
+
+
+def _repeats(codec: NoteStepCodec, song: Song) -> list[list[float] | None]:
+    """Of pitched parts and of drums, the share of notes that stand where they stood 1, 2 and 4 bars before."""
+    inputs, rows = song_inputs(codec, song), codec.encode(song)
+    shift = inputs.expected[:, TIME_SHIFT, :LAGS]
+    known = (rows[:, TIME_SHIFT] <= LONGEST_SHIFT)[:, None] & (shift >= 0) & (shift <= LONGEST_SHIFT)
+    copied = (inputs.expected[:, :DURATION, :LAGS] == rows[:, :DURATION, None]).all(1)
+    drums = codec.programs(song)[rows[:, PART], 0] == DRUM_PROGRAM
+    found: list[list[float] | None] = []
+    for group in (~drums, drums):
+        counts = known[group].sum(0)
+        share = copied[group].sum(0, where=known[group]) / np.maximum(counts, 1)
+        found.append([round(float(one), 3) for one in share] if counts.min() >= NOTES_THAT_TELL else None)
+    return found
 
 
 def _density(codec: NoteStepCodec, song: Song) -> list[int]:
