@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 WORK_FOLDER = "training"
 SAMPLE_BARS = 4
-GENTLER = 1 / 3
+GENTLER = 1 / 6
 """Of the learning rate, where a run begins from a bundle that has learned: at the full rate it would first forget."""
 
 
