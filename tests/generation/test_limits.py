@@ -14,21 +14,23 @@ from woodshed.generation.canvas import blank_canvas
 from woodshed.generation.filters import Sampling
 from woodshed.music import Song
 
+BARS = 1
+
 
 def play(tiny_bundle: Path, count: int) -> list[Song]:
     bundle, rng = load_bundle(tiny_bundle), np.random.default_rng(0)
-    canvas = blank_canvas(bundle, 4, rng)
+    canvas = blank_canvas(bundle, BARS, rng)
     return room.fill(bundle, canvas, Sampling(temperature=1, top_p=1), rng, count=count)
 
 
 def test_runaway_answers_are_left_out(tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = play(tiny_bundle, 16)
-    assert len(whole) == 16
-    middle = int(np.median([len(song) for song in whole]))
-    monkeypatch.setattr(room, "NOTES_PER_BAR_LIMIT", max(middle // 4, 1))
-    some = play(tiny_bundle, 16)
-    assert 0 < len(some) < 16
-    assert max(map(len, some)) <= 4 * max(middle // 4, 1)
+    whole = play(tiny_bundle, 64)
+    assert len(whole) == 64
+    most = (max(map(len, whole)) - 1) // BARS
+    monkeypatch.setattr(room, "NOTES_PER_BAR_LIMIT", most)
+    some = play(tiny_bundle, 64)
+    assert 0 < len(some) < 64
+    assert max(map(len, some)) <= BARS * most
 
 
 def test_if_every_answer_runs_away_it_is_said(tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import numba
 import numpy as np
 
 from woodshed.codecs.past import LAGS, MATCHES
-from woodshed.generation.engine_tables import PITCH
+from woodshed.generation.engine_tables import PITCH, VELOCITY
 
 
 @numba.njit(cache=True, nogil=True)
@@ -54,7 +54,14 @@ def draw(logits, mask, size, expected, field, sampling, temperatures, chance, na
         if scores[i] > scores[best]:
             best = i
     chosen = best
-    if temperature > 0 and allowed > 1:
+    if field >= VELOCITY and sampling[5] > 0:
+        below = 0.0
+        for i in range(allowed):  # symbols ascend
+            below += math.exp(scores[i] - highest)
+            if below >= total / 2:
+                chosen = i
+                break
+    elif temperature > 0 and allowed > 1:
         if field <= PITCH and sampling[3] != 1:
             scores, symbols = _copy_or_change(symbols, scores, expected, temperature, sampling[3], chance)
         highest_kept = scores[0]

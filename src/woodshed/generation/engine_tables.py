@@ -15,7 +15,7 @@ from woodshed.generation.engine_levels import aims_of, new_aim
 
 Floats = NDArray[np.float32]
 FIELDS = len(SIZES)
-PART, PITCH = 1, 2
+PART, PITCH, VELOCITY = 1, 2, 4
 OCCURRENCES = 8
 START = 194
 

@@ -41,6 +41,9 @@ class Sampling:
     """How firmly bars are held to the levels that are asked of them (density, register, syncopation, velocity): 0 as
     learned, 1 firmly, 0-2."""
 
+    steady: bool = False
+    """Whether velocity and microtiming are the middle of what is likely, and not drawn. Of one sequence."""
+
     def __post_init__(self) -> None:
         _within("steering", self.steering, 0, 2)
         _within("temperature", self.temperature, 0, 5)
@@ -59,9 +62,9 @@ class Sampling:
 
 
 def numbers_of(sampling: Sampling) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """For compiled players: (5,) top-k, top-p, min-p, repetition, steering; (6,) the temperature of each field."""
+    """For compiled players: (6,) top-k, top-p, min-p, repetition, steering, steady; (6,) temperature of each field."""
     temperatures = np.array([sampling.temperature_of(field) for field in range(len(FIELDS))])
-    numbers = sampling.top_k, sampling.top_p, sampling.min_p, sampling.repetition, sampling.steering
+    numbers = sampling.top_k, sampling.top_p, sampling.min_p, sampling.repetition, sampling.steering, sampling.steady
     return np.array(numbers, np.float64), temperatures
 
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from woodshed.bundle import Bundle, note_codec
-from woodshed.codecs.note_step import MAX_PARTS
+from woodshed.codecs.note_step import DRUM_PROGRAM, MAX_PARTS
 from woodshed.errors import InfeasibleCanvas, OutOfRange
-from woodshed.generation.canvas import TIMING, VELOCITY
+from woodshed.generation.canvas import TIMING, VELOCITY, Canvas
 from woodshed.generation.fill import fill
 from woodshed.generation.filters import Sampling
 from woodshed.generation.openings import STEP_TICKS, bar_span, humanise_canvas
 from woodshed.music import Song
+from woodshed.music.meter import bar_of
 from woodshed.music.units import TICKS_PER_QUARTER, ticks_to_steps
 from woodshed.recipes.asked import parts_called, span_of
 from woodshed.recipes.bands import heard_as
@@ -30,8 +32,6 @@ WHAT = {"velocity": VELOCITY, "timing": TIMING}
 MOST_STRENGTH = 1.5
 REACH = TICKS_PER_QUARTER // 8 - 1
 """Ticks from its step that a note is moved at most."""
-STEADY_DRAWS = 15
-"""Of a steady hand, so many draws are taken, and of each note the middle one."""
 
 
 def humanise(
@@ -51,8 +51,9 @@ def humanise(
     """The song with another touch: which notes there are, and at which places of the grid, stays.
 
     ``strength`` goes from the song as it is, 0, to the touch that was drawn, 1, and beyond, to 1.5. ``steady`` plays
-    what is most to be expected instead of one draw. A note that would now ring into the next of its pitch stops there;
-    otherwise lengths stay too.
+    what is most to be expected instead of one draw: half way between the middle of what the model finds likely and what
+    each instrument usually does at that place of the bar. A note that would now ring into the next of its pitch stops
+    there; otherwise lengths stay too.
 
     Raises:
         BundleError: if the bundle fills no canvas.
@@ -73,7 +74,7 @@ def humanise(
     chosen = None if parts is None else parts_called(song, parts)
     fields, span = sum({WHAT[name] for name in what}), span_of(song, bars)
     groups = _groups(song, chosen, span)
-    draws = STEADY_DRAWS if steady else 1
+    sampling = replace(sampling, steady=steady)
     told = {
         "of": song.title or None, "what": list(what), "strength": strength, "steady": steady or None, "count": count,
         "parts": parts, "open_bars": None if bars is None else list(bars),
@@ -88,8 +89,9 @@ def humanise(
                     on_step((done + share / len(groups)) / count)
 
             canvas = humanise_canvas(made, group, span, fields)
-            made = blended(made, fill(bundle, canvas, sampling, rng, count=draws, on_step=tell), strength)
-        settings = settings_of("humanise", bundle, wish, sampling, seed, number, draws)
+            played = fill(bundle, canvas, sampling, rng, on_step=tell)
+            made = blended(made, [*played, usually(bundle, canvas)] if steady else played, strength)
+        settings = settings_of("humanise", bundle, wish, sampling, seed, number, 1)
         settings |= {name: value for name, value in told.items() if value is not None}
         changed = _changed(song, made)
         remark = f"{counted(changed, 'note')} with another touch"
@@ -97,6 +99,33 @@ def humanise(
             Clip(made, seed, number, settings, {"notes_changed": changed}, "; ".join([remark, *heard_as(song)]))
         )
     return clips
+
+
+def usually(bundle: Bundle, canvas: Canvas) -> Song:
+    """The canvas' song with the loudness and timing that its instruments usually have at each place of the bar, in the
+    songs that the bundle learned (`training.usual_feel`); where nobody knows, and in what is not open, as it is.
+    """
+    song, tables = canvas.song, bundle.style.get("feel", {})
+    notes, lines = song.notes.copy(), song.bar_lines() // STEP_TICKS
+    steps = ticks_to_steps(notes["onset"])
+    drums = np.array([part.is_drum for part in song.parts], bool)[notes["part"]]
+    programs = np.array([part.program for part in song.parts], np.int64)[notes["part"]]
+    names = np.where(drums, DRUM_PROGRAM * 128 + notes["pitch"], programs * 128)
+    places = steps - lines[bar_of(steps, lines)]
+    pairs, of_note = np.unique(np.stack((names, places), axis=1), axis=0, return_inverse=True)
+    known = np.full((len(pairs), 2), np.nan)
+    for row, (name, place) in enumerate(pairs.tolist()):
+        program, drum = divmod(name, 128)
+        table = tables.get(f"{program}.{drum}" if program == DRUM_PROGRAM else str(program), [])
+        if place in table[::3]:
+            at = 3 * table[::3].index(place)
+            known[row] = table[at + 1 : at + 3]
+    velocity, late = known[of_note.reshape(-1)].T
+    there = np.isfinite(velocity)
+    loud, moved = there & (canvas.fields & VELOCITY > 0), there & (canvas.fields & TIMING > 0)
+    notes["velocity"][loud] = np.clip(velocity[loud], 1, 127)
+    notes["onset"][moved] = np.maximum(steps[moved] * STEP_TICKS + late[moved], 0)
+    return song.with_notes(notes)
 
 
 def blended(song: Song, drawn: Sequence[Song], strength: float) -> Song:

@@ -18,6 +18,7 @@ from woodshed.music import Song, part_name
 from woodshed.music.key_finding import find_key
 from woodshed.music.returns import find_returns
 from woodshed.music.units import ticks_to_steps
+from woodshed.training.usual_feel import usual_feel
 
 ARRANGEMENTS_KEPT = 64
 BARS_KEPT = 128
@@ -60,6 +61,7 @@ def describe_style(codec: NoteStepCodec, songs: Sequence[Song]) -> dict[str, Any
             for program, figures in sorted(instruments.items())
         },
         "drum_pitches": _drum_pitches(heard),
+        "feel": usual_feel(codec, heard),
         "arrangements": [_arrangement(codec, song) for song in heard[:ARRANGEMENTS_KEPT]],
         "bars": int(np.median([song.bars for song in heard])) if heard else 8,
         "notes_per_bar": float(np.median([len(song) / song.bars for song in heard])) if heard else 0.0,
