@@ -143,10 +143,10 @@ def blank_canvas(
 ) -> Canvas:
     """Everything open: ``bars`` bars for ``parts``, by default the line-up, tempo and meter of a song that was learned.
 
-    Each part keeps to the range in which its instrument usually played. Where the line-up is left to chance, bars are
-    as full as those of the song that it comes from: a leaning, not a rule. What returns, and when, is taken from a song
-    that was learned as well. ``without`` forbids instruments to the
-    line-up. Several meters take turns, one for each bar: (7/8, 7/8, 4/4).
+    Each part keeps to the range in which its instrument usually played, drums to the kit of one learned song. Where the
+    line-up is left to chance, bars are as full as those of the song that it comes from: a leaning, not a rule. What
+    returns, and when, is taken from a song that was learned as well. ``without`` forbids instruments to the line-up.
+    Several meters take turns, one for each bar: (7/8, 7/8, 4/4).
 
     Raises:
         OutOfRange: if bars, tempo or polyphony are.
@@ -168,10 +168,12 @@ def blank_canvas(
     levels = (
         {} if asked is not None or not learned["density"] else {"density": _form(learned["density"], first_bar, bars)}
     )
+    kit = tuple(learned["kit"]) or _some_kit(bundle, rng)
     constraints = Constraints(
         key or (Key.parse(learned["key"]) if learned["key"] else None),
         usual_ranges(bundle, song.parts),
         polyphony_of(song, polyphony),
+        pitches={index: kit for index, part in enumerate(song.parts) if part.is_drum} if kit else {},
         levels=levels,
         leanings=frozenset(levels),
         strict_key=key is not None,
@@ -179,6 +181,12 @@ def blank_canvas(
     )
     returns = _learned_returns(bundle, learned["returns"], first_bar, bars, rng)
     return Canvas(song, 0, tuple(range(len(song.parts))), constraints, first_bar, returns, learned["repeats"])
+
+
+def _some_kit(bundle: Bundle, rng: np.random.Generator) -> tuple[int, ...]:
+    """The drums of one learned song that has any."""
+    kits = [song["kit"] for song in bundle.style.get("arrangements", []) if song.get("kit")]
+    return tuple(kits[int(rng.integers(len(kits)))]) if kits else ()
 
 
 def _learned_returns(

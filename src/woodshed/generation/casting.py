@@ -119,7 +119,7 @@ def part_of(program: int, name: str = "") -> Part:
 def line_up(bundle: Bundle, rng: np.random.Generator, without: Sequence[Part] = ()) -> dict[str, Any]:
     """The line-up of one learned song: ``parts`` that play in at least a quarter of its bars, ``bpm``, ``meter``, and
     the level of ``density`` of each of its bars, how many bars back stands what ``returns`` in each, and how much of it
-    ``repeats`` (2, 3), and its ``key``, or None.
+    ``repeats`` (2, 3), and its ``key``, or None; which drums are its ``kit``.
 
     Instruments of ``without`` are left out.
 
@@ -141,7 +141,7 @@ def line_up(bundle: Bundle, rng: np.random.Generator, without: Sequence[Part] = 
     song = songs[_drawn(song_shares(songs), rng)]
     names = style.get("instruments", {})
     parts = [part_of(program, names.get(str(program), {}).get("name", "")) for program in _players(song, forbidden)]
-    form = {name: song.get(name, []) for name in ("density", "returns")}
+    form = {name: song.get(name, []) for name in ("density", "returns", "kit")}
     form |= {"key": song.get("key"), "repeats": _shares(song.get("repeats"))}
     return {"parts": parts, "bpm": float(song["bpm"]), "meter": song["meter"], **form}
 

@@ -19,6 +19,8 @@ GRIDS = {
 }  # fmt: skip
 """Name of a rhythm grid (T: triplet) -> steps, 12 to the quarter note."""
 CHORD_PULL, KEY_PULL = 2.0, 2.3
+LEANING = 0.25
+"""How firmly bars are held to levels that nobody asked for, as those of a learned song; 1 is to what is asked."""
 """Log-odds; tones outside a key that is not strict are ten times less likely."""
 
 
@@ -54,7 +56,7 @@ class Constraints:
     levels: dict[str, tuple[int | None, ...]] = field(default_factory=dict)
     """One of `CONTROLS` -> the level that is asked of each bar of the song, 0-11, None as it comes; one for all."""
     leanings: frozenset[str] = frozenset()
-    """The controls whose levels a model is told, and that are left to it: bars are not held to them by steering."""
+    """The controls whose levels nobody asked for: bars are held to them with a loose hand, `LEANING`."""
     strict_key: bool = True
     """Whether pitched parts play nothing outside the key; else its tones gain ``key_pull``."""
     key_pull: float = KEY_PULL

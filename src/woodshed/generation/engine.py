@@ -114,7 +114,15 @@ def _draw_shift(weights, scene, stream, g, next_given, sampling, temperatures, i
     mask_shift(scene, stream, g, next_given, it.mask)
     _logits(weights, scene, 0, it)
     lean_to_copies(scene, stream, 0, it.expected[0], 0, it.logits)
-    steer_shift(_aims(scene, it.last_place[1]), stream.aim, it.last_place, it.logits, it.mask, sampling[4], it.values)
+    steer_shift(
+        _aims(scene, it.last_place[1]),
+        stream.aim,
+        it.last_place,
+        it.logits,
+        it.mask,
+        sampling[4] * scene.firmness,
+        it.values,
+    )
     return _draw(stream, 0, SIZES[0], sampling, temperatures, it)
 
 
@@ -133,10 +141,8 @@ def _draw_part(weights, scene, stream, step, free, at_given, g, sampling, temper
         return np.int64(only)
     _logits(weights, scene, 1, it)
     lean_to_copies(scene, stream, 1, it.expected[1], 0, it.logits)
-    aim = _aims(scene, it.place[1])
-    steer_part(
-        aim, stream.aim, stream.lines, scene.drums, step, it.place, it.logits, mask, parts, sampling[4], it.values
-    )
+    aim, firmness = _aims(scene, it.place[1]), scene.firmness * sampling[4]
+    steer_part(aim, stream.aim, stream.lines, scene.drums, step, it.place, it.logits, mask, parts, firmness)
     return _draw(stream, 1, parts, sampling, temperatures, it)
 
 
@@ -162,7 +168,7 @@ def _draw_pitch(weights, scene, stream, step, g, to_given, sampling, temperature
         it.place,
         it.logits,
         it.mask,
-        sampling[4],
+        sampling[4] * scene.firmness,
         it.values,
     )
     return _draw(stream, 2, 128, sampling, temperatures, it)
@@ -200,7 +206,15 @@ def _draw_note(weights, scene, stream, step, free, g, next_given, sampling, temp
             it.mask[: SIZES[field]] = True
             _logits(weights, scene, field, it)
             if field == 4:
-                steer_velocity(_aims(scene, place[1]), stream.aim, place, it.logits, it.mask, sampling[4], it.values)
+                steer_velocity(
+                    _aims(scene, place[1]),
+                    stream.aim,
+                    place,
+                    it.logits,
+                    it.mask,
+                    sampling[4] * scene.firmness,
+                    it.values,
+                )
             new[field] = _draw(stream, field, SIZES[field], sampling, temperatures, it)
         tell(weights, scene, field, new, place, it.hidden)
     return is_given

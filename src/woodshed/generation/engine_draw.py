@@ -112,16 +112,21 @@ def _pick(scores, highest, temperature, sampling, chance):  # type: ignore[no-un
         weights[i] = math.exp(max((scores[i] - highest) / temperature, -700.0))
         total += weights[i]
     if sampling[0] > 0 or sampling[1] < 1 or sampling[2] > 0:
-        order = np.argsort(-weights, kind="mergesort")
-        kept = count
+        # Symbols so unlikely that all of them together lie in the tail that top-p cuts need not be sorted.
+        least = (1 - sampling[1]) * total / count if sampling[0] <= 0 else -1.0
+        likely = np.flatnonzero(weights > least)
+        order = likely[np.argsort(-weights[likely], kind="mergesort")]
+        kept = len(order)
         if 0 < sampling[0] < kept:
-            least = weights[order[int(sampling[0]) - 1]]
+            last_weight = weights[order[int(sampling[0]) - 1]]
             kept = int(sampling[0])
-            while kept < count and weights[order[kept]] == least:
+            while kept < count and weights[order[kept]] == last_weight:
                 kept += 1
-        held = 0.0
-        for i in range(kept):
-            held += weights[order[i]]
+        held = total
+        if sampling[0] > 0:
+            held = 0.0
+            for i in range(kept):
+                held += weights[order[i]]
         reached, last = 0.0, kept
         for i in range(kept):
             reached += weights[order[i]]

@@ -46,7 +46,7 @@ REMEMBERED = 24.0
 """Notes over which the model's own mean is taken."""
 SETTLED = 4
 """Notes of a bar from which on what is missing is made good; of density, by how many notes a bar may differ."""
-FARTHEST = 48.0
+FARTHEST = 48
 """Steps; a longer shift counts as one of so many."""
 MOST_TILT = (0.35, 0.25, 5.0, 0.15)
 """For each control: most nats for a step, a semitone, an off-beat place, a unit of MIDI velocity."""
@@ -81,34 +81,49 @@ def new_aim() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
 
 
 @numba.njit(cache=True, nogil=True)
-def _mean(logits, mask, size, values, slope):  # type: ignore[no-untyped-def]
-    """Mean of ``values`` under the distribution of ``logits + slope * values`` where ``mask``."""
+def _weigh(logits, mask, size, most, bins):  # type: ignore[no-untyped-def]
+    """Write how likely each symbol is, all from ``most`` on together, into ``bins``; returns their mean number."""
     highest = -np.inf
     for i in range(size):
         if mask[i]:
-            highest = max(highest, logits[i] + slope * values[i])
+            highest = max(highest, logits[i])
+    for i in range(most + 1):
+        bins[i] = 0.0
     total, mean = 0.0, 0.0
     for i in range(size):
         if mask[i]:
-            weight = math.exp(logits[i] + slope * values[i] - highest)
+            weight = math.exp(logits[i] - highest)
+            bins[min(i, most)] += weight
             total += weight
-            mean += weight * values[i]
+            mean += weight * min(i, most)
     return mean / total
 
 
 @numba.njit(cache=True, nogil=True)
-def _tilt(logits, mask, size, values, wanted, most):  # type: ignore[no-untyped-def]
-    """Add ``slope * values`` to the logits, with the slope, up to ``most``, that makes their mean ``wanted``."""
+def _mean(bins, count, slope):  # type: ignore[no-untyped-def]
+    """The mean number of ``count`` bins when each is ``exp(slope)`` times as likely as the one before it."""
+    ratio, power, total, mean = math.exp(slope), 1.0, 0.0, 0.0
+    for i in range(count):
+        weight = bins[i] * power
+        total += weight
+        mean += weight * i
+        power *= ratio
+    return mean / total
+
+
+@numba.njit(cache=True, nogil=True)
+def _tilt(logits, size, count, bins, wanted, most):  # type: ignore[no-untyped-def]
+    """Add ``slope`` times its number to each logit, with the slope, up to ``most``, that makes the mean ``wanted``."""
     low, high = -most, most
     for _ in range(9):
         slope = (low + high) / 2
-        if _mean(logits, mask, size, values, slope) < wanted:
+        if _mean(bins, count, slope) < wanted:
             low = slope
         else:
             high = slope
     slope = (low + high) / 2
     for i in range(size):
-        logits[i] += np.float32(slope * values[i])
+        logits[i] += np.float32(slope * min(i, count - 1))
 
 
 @numba.njit(cache=True, nogil=True)
@@ -156,16 +171,14 @@ def steer_shift(aims, aim, place, logits, mask, firmness, buffer):  # type: igno
     size = SIZES[0]
     target = aims[0]
     if not math.isnan(target):
-        for i in range(size):
-            buffer[i] = min(i, FARTHEST)
-        own = _mean(logits, mask, size, buffer, 0.0)
+        own = _weigh(logits, mask, size, FARTHEST, buffer)
         usual = _follow(aim, SHIFT_MEAN, own)
         notes = aim[NOTES] if aim[BAR] == place[1] else 0.0
         due = target * place[0] / 48.0
         wanted = 48.0 / max(target, 0.5) * (notes + SETTLED) / (due + SETTLED)
-        _tilt(logits, mask, size, buffer, own * wanted / max(usual, 0.05), MOST_TILT[0] * firmness)
+        _tilt(logits, size, FARTHEST + 1, buffer, own * wanted / max(usual, 0.05), MOST_TILT[0] * firmness[0])
     if not math.isnan(aims[2]):
-        slope = np.float32(_off_beat(aims, aim, place) * firmness)
+        slope = np.float32(_off_beat(aims, aim, place) * firmness[2])
         for i in range(LONGEST_SHIFT + 1):
             if _weight((place[0] + i) % place[2], place[2]) < -2:
                 logits[i] += slope
@@ -188,25 +201,26 @@ def _lost(last, step, place):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def steer_part(aims, aim, lines, drums, step, place, logits, mask, parts, firmness, buffer):  # type: ignore[no-untyped-def]
+def steer_part(aims, aim, lines, drums, step, place, logits, mask, parts, firmness):  # type: ignore[no-untyped-def]
     """Tilt which part is next."""
     if not math.isnan(aims[2]):
         for p in range(parts):
             if not drums[p]:
-                logits[p] -= np.float32(_off_beat(aims, aim, place) * firmness * _lost(lines[p, 0], step, place))
+                logits[p] -= np.float32(_off_beat(aims, aim, place) * firmness[2] * _lost(lines[p, 0], step, place))
     if math.isnan(aims[1]):
         return
-    known, total = 0, 0.0
+    lowest, heard = 128.0, 0
     for p in range(parts):
         if mask[p] and aim[PART_NOTES + p] > 0:
-            known += 1
-            total += aim[PART_PITCH + p]
-    if known < 2:
+            heard += 1
+            lowest = min(lowest, aim[PART_PITCH + p])
+    if heard < 2:
         return
+    slope = 0.5 * MOST_TILT[1] * firmness[1]
+    slope *= min(max(_higher(aims, aim, place) / 6.0, -1.0), 1.0) / 3.0
     for p in range(parts):
-        buffer[p] = aim[PART_PITCH + p] if aim[PART_NOTES + p] > 0 else total / known
-    own = _mean(logits, mask, parts, buffer, 0.0)
-    _tilt(logits, mask, parts, buffer, own + _higher(aims, aim, place), 0.5 * MOST_TILT[1] * firmness)
+        if aim[PART_NOTES + p] > 0:
+            logits[p] += np.float32(slope * (aim[PART_PITCH + p] - lowest))
 
 
 @numba.njit(cache=True, nogil=True)
@@ -224,15 +238,13 @@ def steer_pitch(aims, aim, lines, part, is_drum, step, place, logits, mask, firm
     if is_drum:
         if not math.isnan(aims[2]):
             for i in range(128):
-                logits[i] -= np.float32(_off_beat(aims, aim, place) * firmness * _lost(lines[part, i], step, place))
+                logits[i] -= np.float32(_off_beat(aims, aim, place) * firmness[2] * _lost(lines[part, i], step, place))
         return
     if math.isnan(aims[1]):
         return
-    for i in range(128):
-        buffer[i] = i
-    own = _mean(logits, mask, 128, buffer, 0.0)
+    own = _weigh(logits, mask, 128, 127, buffer)
     _follow(aim, PITCH_MEAN, own)
-    _tilt(logits, mask, 128, buffer, own + _higher(aims, aim, place), MOST_TILT[1] * firmness)
+    _tilt(logits, 128, 128, buffer, own + _higher(aims, aim, place), MOST_TILT[1] * firmness[1])
 
 
 @numba.njit(cache=True, nogil=True)
@@ -240,13 +252,13 @@ def steer_velocity(aims, aim, place, logits, mask, firmness, buffer):  # type: i
     """Tilt the velocity."""
     if math.isnan(aims[3]):
         return
-    for i in range(SIZES[4]):
-        buffer[i] = VELOCITY_STEP * i + 2.0
-    own = _mean(logits, mask, SIZES[4], buffer, 0.0)
+    ids = SIZES[4]
+    own = _weigh(logits, mask, ids, ids - 1, buffer) * VELOCITY_STEP + 2.0
     more = aims[3] - _follow(aim, VELOCITY_MEAN, own)
     if aim[BAR] == place[1] and aim[NOTES] >= SETTLED:
         more += aims[3] - aim[LOUD] / aim[NOTES]
-    _tilt(logits, mask, SIZES[4], buffer, own + more, MOST_TILT[3] * firmness)
+    wanted = (own + more - 2.0) / VELOCITY_STEP
+    _tilt(logits, ids, ids, buffer, wanted, MOST_TILT[3] * VELOCITY_STEP * firmness[3])
 
 
 @numba.njit(cache=True, nogil=True)

@@ -125,7 +125,8 @@ class Scene(NamedTuple):
     levels: NDArray[np.int64]
     """(bars + 2, 4)"""
     aims: NDArray[np.float64]
-    """(bars + 2, 4) the figure that each level aims at, nan for none"""
+    """(bars + 2, 4) the figure that each level aims at, nan for none; ``firmness`` (4,) how firmly"""
+    firmness: NDArray[np.float64]
     given: NDArray[np.int64]
     """(G, 7) step, part, pitch, duration, velocity, microtiming, is drum; -1 open"""
     open_parts: NDArray[np.uint16]
@@ -207,7 +208,7 @@ def scene_of(
     openness: NDArray[np.int64],
     lines: NDArray[np.int64],
     levels: NDArray[np.int8],
-    held: NDArray[np.bool_],
+    firmness: NDArray[np.float64],
     first_bar: int,
     parts: int,
     given: NDArray[np.int64],
@@ -246,7 +247,8 @@ def scene_of(
         hidden,
         lines.astype(np.int64),
         padded,
-        aims_of(np.where(held, padded, -1)),
+        aims_of(padded),
+        firmness,
         np.ascontiguousarray(known, np.int64),
         open_parts,
         next_open,

@@ -102,7 +102,7 @@ def lay_out(weights: Weights, plan: Plan) -> Scene:
         openness_of(plan),
         plan.bar_lines,
         plan.levels,
-        plan.held,
+        plan.firmness,
         plan.first_bar,
         len(plan.owners),
         plan.given,

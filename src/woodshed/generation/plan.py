@@ -15,7 +15,7 @@ from woodshed.codecs.note_step import LONGEST_DURATION, MAX_PARTS, MICROTIMING, 
 from woodshed.errors import InfeasibleCanvas, LimitExceeded, OutOfRange
 from woodshed.generation.canvas import DURATION, PITCH, TIMING, VELOCITY, Canvas
 from woodshed.generation.casting import as_known, repeats_of
-from woodshed.generation.constraints import asked_levels, on_grid
+from woodshed.generation.constraints import LEANING, asked_levels, on_grid
 from woodshed.generation.harmony import PITCHES, Harmony, favoured_tones, harmony_of, playable_pitches, why_silent
 from woodshed.generation.slots import slots_of
 from woodshed.music import Song, part_name
@@ -76,8 +76,8 @@ class Plan:
     """(2, 3) the share of notes that stand where they stood 1, 2 and 4 bars before, pitched, drums; nan: anything."""
     levels: NDArray[np.int8]
     """(bars, 4) the level asked of each bar, in the order of `codecs.levels.CONTROLS`; -1 as it comes."""
-    held: NDArray[np.bool_]
-    """(4,) whether bars are held to the levels of each control, or a model is but told."""
+    firmness: NDArray[np.float64]
+    """(4,) how firmly bars are held to the levels of each control: 1, or less for a leaning."""
 
 
 def make_plan(bundle: Bundle, canvas: Canvas) -> Plan:
@@ -138,7 +138,7 @@ def make_plan(bundle: Bundle, canvas: Canvas) -> Plan:
         back=_steps_back(canvas.returns, lines),
         repeats=repeats_of(bundle.style) if canvas.repeats is None else canvas.repeats,
         levels=asked_levels(constraints.levels, len(lines) - 1),
-        held=np.array([control not in constraints.leanings for control in CONTROLS]),
+        firmness=np.array([LEANING if control in constraints.leanings else 1.0 for control in CONTROLS]),
     )
 
 

@@ -86,7 +86,7 @@ class NoteStation:
             openness_of(plan),
             plan.bar_lines,
             plan.levels,
-            plan.held,
+            plan.firmness,
             plan.first_bar,
             len(plan.owners),
             plan.given,

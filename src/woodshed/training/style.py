@@ -22,6 +22,8 @@ from woodshed.training.usual_feel import usual_feel
 
 ARRANGEMENTS_KEPT = 64
 BARS_KEPT = 128
+LEAST_OF_A_KIT = 0.002
+"""The share of a song's strokes from which on a drum is of its kit."""
 NOTES_THAT_TELL = 64
 """With fewer notes the share that is copied says nothing."""
 
@@ -103,9 +105,17 @@ def _arrangement(codec: NoteStepCodec, song: Song) -> dict[str, Any]:
         "key": str(find_key(song).key),
         "presence": [round(float(share), 3) for share in plays.mean(1)],
         "density": _density(codec, song),
+        "kit": _kit(song),
         "returns": find_returns(song)[:BARS_KEPT].tolist(),
         "repeats": _repeats(codec, song),
     }
+
+
+def _kit(song: Song) -> list[int]:
+    """The drums that a song plays, without those that it hardly touches."""
+    drums = np.array([part.is_drum for part in song.parts], bool)
+    pitches, counts = np.unique(song.notes["pitch"][drums[song.notes["part"]]], return_counts=True)
+    return [int(pitch) for pitch in pitches[counts >= LEAST_OF_A_KIT * counts.sum()]]
 
 
 def _repeats(codec: NoteStepCodec, song: Song) -> list[list[float] | None]:
