@@ -51,7 +51,8 @@ COLUMNS = [
 ]  # fmt: skip
 
 Player = Callable[[Song, float, int], Song]
-"""(song without feel, temperature, seed) -> the same notes with feel."""
+"""(song without feel, temperature, seed) -> the same notes with feel. Temperature -1 asks for a steady hand."""
+STEADY = -1.0
 Pairs = list[NDArray[Any]]
 
 
@@ -141,7 +142,15 @@ def our_player(options: argparse.Namespace) -> Player | None:
     import woodshed
 
     band: Any = woodshed.load(options.bundle)
-    return lambda plain, temperature, seed: band.humanise(plain, temperature=temperature, seed=seed)
+
+    def play(plain: Song, temperature: float, seed: int) -> Song:
+        if temperature == STEADY:
+            steady: Song = band.humanise(plain, steady=True, seed=seed)
+            return steady
+        drawn: Song = band.humanise(plain, temperature=temperature, seed=seed)
+        return drawn
+
+    return play
 
 
 def judge(
@@ -165,7 +174,7 @@ def judge(
     found["mean per pitch and place, drummer left out"] = drummer_left_out(protocol, train, validation)
     if player is not None:
         found["ours, drawn"] = paired(protocol, validation, lambda plain: player(plain, 1.0, 0))
-        found["ours, temperature 0"] = paired(protocol, validation, lambda plain: player(plain, 0.0, 0))
+        found["ours, --steady"] = paired(protocol, validation, lambda plain: player(plain, STEADY, 0))
         found[f"ours, median of {draws} draws"] = paired(
             protocol, validation, lambda plain: median_performance(plain, player, protocol, draws)
         )
