@@ -15,7 +15,7 @@ from woodshed.generation.openings import humanise_canvas
 from woodshed.models.note_model import NoteModel
 from woodshed.models.note_sizes import NoteModelConfig
 from woodshed.music import Part, Song
-from woodshed.recipes.feel import humanise, usually
+from woodshed.recipes.feel import blended, humanise, usually
 from woodshed.training.usual_feel import usual_feel
 
 CODEC = NoteStepCodec()
@@ -61,13 +61,27 @@ def _stiff() -> Song:
 
 
 def test_what_instruments_usually_do_is_done_to_open_notes_alone() -> None:
-    canvas = humanise_canvas(_stiff(), what=VELOCITY)
-    song = usually(_bundle(), canvas)
-    assert song.notes["onset"].tolist() == _stiff().notes["onset"].tolist()
-    by_drum = {drum: set(song.notes["velocity"][song.notes["pitch"] == drum].tolist()) for drum in (36, 38, 42)}
-    assert by_drum == {36: {102}, 38: {62}, 42: {80}}, "nobody knows the hi-hat: it stays"
-    late = usually(_bundle(), humanise_canvas(_stiff(), what=TIMING)).notes
-    assert set((late["onset"][late["pitch"] == 38] % 480).tolist()) == {12}
+    song = _stiff()
+    onset, velocity = usually(_bundle(), humanise_canvas(song, what=VELOCITY))
+    assert np.isnan(onset).all()
+    drum = song.notes["pitch"]
+    assert set(velocity[drum == 36]) == {102}
+    assert set(velocity[drum == 38]) == {62}
+    assert np.isnan(velocity[drum == 42]).all(), "nobody knows the hi-hat"
+    onset, velocity = usually(_bundle(), humanise_canvas(song, what=TIMING))
+    assert np.isnan(velocity).all()
+    assert set(onset[drum == 38] % 480) == {12}
+
+
+def test_where_nobody_knows_the_model_alone_decides() -> None:
+    song = _stiff()
+    drawn = song.notes.copy()
+    drawn["velocity"] = 40
+    known = np.full((2, len(song)), np.nan)
+    known[1, song.notes["pitch"] == 36] = 100
+    made = blended(song, [song.with_notes(drawn)], 1.0, known)
+    loud = {drum: set(made.notes["velocity"][made.notes["pitch"] == drum].tolist()) for drum in (36, 38)}
+    assert loud == {36: {70}, 38: {40}}
 
 
 def test_a_steady_hand_does_the_same_whatever_the_seed() -> None:

@@ -10,6 +10,7 @@ meters         songs, by share; the most frequent first
 instruments    notes and songs by share; ranges as wide as both
 drum_pitches   all: which of them sound is the model's to say
 bars, density  means by share
+feel           of each instrument at each place that of the greatest share that knows it
 =============  ====================================================================================
 """
 
@@ -38,11 +39,24 @@ def blend_styles(styles: Sequence[Style], shares: Sequence[float]) -> dict[str, 
     blended["instruments"] = _instruments([style.get("instruments", {}) for style in styles], factors)
     blended["drum_pitches"] = sorted({pitch for style in styles for pitch in style.get("drum_pitches", [])})
     blended["arrangements"] = arrangements
+    blended["feel"] = _feel(styles, shares)
     for name in ("bars", "notes_per_bar"):
         known = [(style[name], share) for style, share in zip(styles, shares, strict=True) if name in style]
         if known:
             blended[name] = sum(figure * share for figure, share in known) / sum(share for _, share in known)
     return {name: value for name, value in blended.items() if value not in ({}, [])}
+
+
+def _feel(styles: Sequence[Style], shares: Sequence[float]) -> dict[str, list[int]]:
+    """The usual feel of each instrument at each place (`training.usual_feel`): of those styles that know it, that of
+    the greatest share."""
+    places: dict[str, dict[int, tuple[int, int]]] = {}
+    for style, _ in sorted(zip(styles, shares, strict=True), key=lambda pair: pair[1]):
+        for name, row in style.get("feel", {}).items():
+            places.setdefault(name, {}).update(
+                {place: (loud, late) for place, loud, late in zip(*[iter(row)] * 3, strict=True)}
+            )
+    return {name: [n for place in sorted(own) for n in (place, *own[place])] for name, own in places.items()}
 
 
 def song_shares(arrangements: Sequence[Style]) -> list[float]:

@@ -90,7 +90,7 @@ def humanise(
 
             canvas = humanise_canvas(made, group, span, fields)
             played = fill(bundle, canvas, sampling, rng, on_step=tell)
-            made = blended(made, [*played, usually(bundle, canvas)] if steady else played, strength)
+            made = blended(made, played, strength, usually(bundle, canvas) if steady else None)
         settings = settings_of("humanise", bundle, wish, sampling, seed, number, 1)
         settings |= {name: value for name, value in told.items() if value is not None}
         changed = _changed(song, made)
@@ -101,12 +101,12 @@ def humanise(
     return clips
 
 
-def usually(bundle: Bundle, canvas: Canvas) -> Song:
-    """The canvas' song with the loudness and timing that its instruments usually have at each place of the bar, in the
-    songs that the bundle learned (`training.usual_feel`); where nobody knows, and in what is not open, as it is.
+def usually(bundle: Bundle, canvas: Canvas) -> NDArray[np.float64]:
+    """(2, notes) onset in ticks and velocity that the instruments of the canvas' notes usually have at each place of
+    the bar, in the songs that the bundle learned (`training.usual_feel`); nan where nobody knows, and what is not open.
     """
     song, tables = canvas.song, bundle.style.get("feel", {})
-    notes, lines = song.notes.copy(), song.bar_lines() // STEP_TICKS
+    notes, lines = song.notes, song.bar_lines() // STEP_TICKS
     steps = ticks_to_steps(notes["onset"])
     drums = np.array([part.is_drum for part in song.parts], bool)[notes["part"]]
     programs = np.array([part.program for part in song.parts], np.int64)[notes["part"]]
@@ -121,15 +121,13 @@ def usually(bundle: Bundle, canvas: Canvas) -> Song:
             at = 3 * table[::3].index(place)
             known[row] = table[at + 1 : at + 3]
     velocity, late = known[of_note.reshape(-1)].T
-    there = np.isfinite(velocity)
-    loud, moved = there & (canvas.fields & VELOCITY > 0), there & (canvas.fields & TIMING > 0)
-    notes["velocity"][loud] = np.clip(velocity[loud], 1, 127)
-    notes["onset"][moved] = np.maximum(steps[moved] * STEP_TICKS + late[moved], 0)
-    return song.with_notes(notes)
+    onset = np.where(canvas.fields & TIMING > 0, np.maximum(steps * STEP_TICKS + late, 0), np.nan)
+    return np.stack((onset, np.where(canvas.fields & VELOCITY > 0, np.clip(velocity, 1, 127), np.nan)))
 
 
-def blended(song: Song, drawn: Sequence[Song], strength: float) -> Song:
-    """The song, ``strength`` of the way to the median of some songs that differ from it in touch alone.
+def blended(song: Song, drawn: Sequence[Song], strength: float, usual: NDArray[np.float64] | None = None) -> Song:
+    """The song, ``strength`` of the way to the median of some songs that differ from it in touch alone, and of what is
+    ``usual`` (2, notes), where somebody knows it.
 
     No note is moved to half a sixteenth or more from its step of the grid (12 to the quarter), where a musician would
     write it at another place, and none is made to ring into the next of its pitch.
@@ -137,9 +135,10 @@ def blended(song: Song, drawn: Sequence[Song], strength: float) -> Song:
     order = _order(song)
     old = song.notes[order]
     touched = [one.notes[_order(one)] for one in drawn]
+    usual = np.full((2, len(old)), np.nan) if usual is None else usual[:, order]
     onset, velocity = (
-        _towards(old[name], np.median([one[name] for one in touched], axis=0), strength)
-        for name in ("onset", "velocity")
+        _towards(old[name], np.nanmedian([*(one[name] for one in touched), known], axis=0), strength)
+        for name, known in zip(("onset", "velocity"), usual, strict=True)
     )
     grid = ticks_to_steps(old["onset"]) * STEP_TICKS
     moved = onset != old["onset"]
