@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from woodshed.evaluation.returns import measure_returns
 from woodshed.music import Song
-from woodshed.music.returns import bar_similarity, measure_returns
+from woodshed.music.returns import bar_similarity
 
 ACROSS = 4
 

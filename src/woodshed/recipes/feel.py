@@ -30,6 +30,9 @@ from woodshed.words import counted
 WHAT = {"velocity": VELOCITY, "timing": TIMING}
 """What can be made human -> its bit of `Canvas.open_fields`."""
 MOST_STRENGTH = 1.5
+OF_THE_USUAL = 0.75, 0.5
+"""Of onset and velocity, the share that a steady hand takes from what is usual; the rest is the model's. Timing is the
+harder to foretell (`benchmarks/humanise`)."""
 REACH = TICKS_PER_QUARTER // 8 - 1
 """Ticks from its step that a note is moved at most."""
 
@@ -51,8 +54,8 @@ def humanise(
     """The song with another touch: which notes there are, and at which places of the grid, stays.
 
     ``strength`` goes from the song as it is, 0, to the touch that was drawn, 1, and beyond, to 1.5. ``steady`` plays
-    what is most to be expected instead of one draw: half way between the middle of what the model finds likely and what
-    each instrument usually does at that place of the bar. A note that would now ring into the next of its pitch stops
+    what is most to be expected instead of one draw: the middle of what the model finds likely, mixed with what each
+    instrument usually does at that place of the bar. A note that would now ring into the next of its pitch stops
     there; otherwise lengths stay too.
 
     Raises:
@@ -126,8 +129,8 @@ def usually(bundle: Bundle, canvas: Canvas) -> NDArray[np.float64]:
 
 
 def blended(song: Song, drawn: Sequence[Song], strength: float, usual: NDArray[np.float64] | None = None) -> Song:
-    """The song, ``strength`` of the way to the median of some songs that differ from it in touch alone, and of what is
-    ``usual`` (2, notes), where somebody knows it.
+    """The song, ``strength`` of the way to the median of some songs that differ from it in touch alone, mixed with what
+    is ``usual`` (2, notes), where somebody knows it.
 
     No note is moved to half a sixteenth or more from its step of the grid (12 to the quarter), where a musician would
     write it at another place, and none is made to ring into the next of its pitch.
@@ -137,8 +140,8 @@ def blended(song: Song, drawn: Sequence[Song], strength: float, usual: NDArray[n
     touched = [one.notes[_order(one)] for one in drawn]
     usual = np.full((2, len(old)), np.nan) if usual is None else usual[:, order]
     onset, velocity = (
-        _towards(old[name], np.nanmedian([*(one[name] for one in touched), known], axis=0), strength)
-        for name, known in zip(("onset", "velocity"), usual, strict=True)
+        _towards(old[name], _mixed(np.median([one[name] for one in touched], axis=0), known, share), strength)
+        for name, known, share in zip(("onset", "velocity"), usual, OF_THE_USUAL, strict=True)
     )
     grid = ticks_to_steps(old["onset"]) * STEP_TICKS
     moved = onset != old["onset"]
@@ -148,6 +151,10 @@ def blended(song: Song, drawn: Sequence[Song], strength: float, usual: NDArray[n
     notes["velocity"] = np.where(velocity == old["velocity"], old["velocity"], np.clip(velocity, 1, 127))
     notes["duration"] = _parted(old, notes)
     return song.with_notes(notes)
+
+
+def _mixed(drawn: NDArray[np.floating], usual: NDArray[np.float64], share: float) -> NDArray[np.float64]:
+    return np.where(np.isnan(usual), drawn, drawn + share * (np.nan_to_num(usual) - drawn))
 
 
 def _groups(song: Song, parts: Sequence[int] | None, bars: tuple[int, int] | None) -> list[list[int]]:
