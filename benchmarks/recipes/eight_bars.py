@@ -110,7 +110,7 @@ def as_rows(codec: NoteStepCodec) -> str:
     return (
         f"{INTRO}```\n{by_bars()}\n```\n\nOne row per note, on a grid of 12 steps to the quarter: `time_shift` steps "
         "since the row before, `part` an index into the line-up, `pitch` in MIDI numbers, `duration` one less than the "
-        "steps it sounds, `velocity` in fours, `microtiming` 5 on the grid. The last row says that the song ends "
+        "steps it sounds, `velocity` in fours, `microtiming` 16 on the grid. The last row says that the song ends "
         f"(193).\n\n{table(['row', *FIELDS], cells)}"
     )
 
