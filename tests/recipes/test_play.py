@@ -78,7 +78,7 @@ def test_progress_goes_from_0_to_1_over_all_clips(bundle: Bundle) -> None:
 
 
 def test_the_bundle_brings_the_sampling_of_its_recipe(bundle: Bundle) -> None:
-    assert default_sampling(bundle).top_p == 0.95
+    assert default_sampling(bundle).top_p == 0.97
     assert default_sampling(bundle, top_p=0.5, temperature=None).top_p == 0.5
     with pytest.raises(OutOfRange, match="temperature 9"):
         default_sampling(bundle, temperature=9)

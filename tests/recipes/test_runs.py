@@ -32,7 +32,7 @@ def test_a_bundle_says_what_it_was_made_of(tiny_bundle: Path) -> None:
     training = bundle.training
     assert (training["songs"], training["held_out_songs"], training["steps"], training["seed"]) == (5, 1, 10, 0)
     assert training["parameters"] == sum(p.numel() for p in bundle.model.parameters())
-    assert training["sampling"] == {"temperature": 0.9, "top_p": 0.95}
+    assert training["sampling"] == {"temperature": 0.95, "top_p": 0.97}
     assert training["held_out_nats_per_note"] > 0
     assert training["changed"][0] == "size=tiny"
 
