@@ -14,7 +14,7 @@ from scipy.stats import spearmanr
 from woodshed.bundle import Bundle
 from woodshed.codecs import NoteStepCodec
 from woodshed.codecs.levels import CONTROLS, LEVELS, figures, levels_of
-from woodshed.generation.canvas import Canvas
+from woodshed.generation.canvas import Canvas, Opening
 from woodshed.generation.choose import open_levels
 from woodshed.generation.engine_levels import aims_of, syncopated
 from woodshed.generation.fill import fill
@@ -91,3 +91,16 @@ def test_what_is_asked_of_bars_is_what_they_become(control: str, low: int, high:
     assert there.sum() > 60
     assert spearmanr(each[there], heard[there]).statistic > 0.7
     assert spearmanr(each, unsteered).statistic < 0.5
+
+
+def test_where_no_time_shift_is_left_a_steered_clip_ends_and_nothing_breaks() -> None:
+    """One open step of one bar, all levels asked: once its notes are there, nothing more may come."""
+    bundle = _bundle()
+    song = Song(parts=PARTS, length=1920)
+    canvas = Canvas(song, openings=(Opening(1, 0, 40),))
+    wishes = dataclasses.replace(canvas.constraints, levels=dict.fromkeys(CONTROLS, (11,)), polyphony={1: 2})
+    for seed in range(10):
+        (played,) = fill(
+            bundle, dataclasses.replace(canvas, constraints=wishes), Sampling(), np.random.default_rng(seed)
+        )
+        assert len(played) <= 2

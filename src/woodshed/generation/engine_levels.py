@@ -96,7 +96,7 @@ def _weigh(logits, mask, size, most, bins):  # type: ignore[no-untyped-def]
             bins[min(i, most)] += weight
             total += weight
             mean += weight * min(i, most)
-    return mean / total
+    return mean / total if total > 0 else 0.0
 
 
 @numba.njit(cache=True, nogil=True)
@@ -108,7 +108,7 @@ def _mean(bins, count, slope):  # type: ignore[no-untyped-def]
         total += weight
         mean += weight * i
         power *= ratio
-    return mean / total
+    return mean / total if total > 0 else 0.0
 
 
 @numba.njit(cache=True, nogil=True)
@@ -169,16 +169,18 @@ def syncopated(place, size, left):  # type: ignore[no-untyped-def]
 def steer_shift(aims, aim, place, logits, mask, firmness, buffer):  # type: ignore[no-untyped-def]
     """Tilt the time shift from ``place`` (position, bar, length of it) on."""
     size = SIZES[0]
-    target = aims[0]
+    target = aims[DENSITY]
     if not math.isnan(target):
         own = _weigh(logits, mask, size, FARTHEST, buffer)
         usual = _follow(aim, SHIFT_MEAN, own)
         notes = aim[NOTES] if aim[BAR] == place[1] else 0.0
         due = target * place[0] / 48.0
         wanted = 48.0 / max(target, 0.5) * (notes + SETTLED) / (due + SETTLED)
-        _tilt(logits, size, FARTHEST + 1, buffer, own * wanted / max(usual, 0.05), MOST_TILT[0] * firmness[0])
-    if not math.isnan(aims[2]):
-        slope = np.float32(_off_beat(aims, aim, place) * firmness[2])
+        _tilt(
+            logits, size, FARTHEST + 1, buffer, own * wanted / max(usual, 0.05), MOST_TILT[DENSITY] * firmness[DENSITY]
+        )
+    if not math.isnan(aims[SYNCOPATION]):
+        slope = np.float32(_off_beat(aims, aim, place) * firmness[SYNCOPATION])
         for i in range(LONGEST_SHIFT + 1):
             if _weight((place[0] + i) % place[2], place[2]) < -2:
                 logits[i] += slope
@@ -188,7 +190,7 @@ def steer_shift(aims, aim, place, logits, mask, firmness, buffer):  # type: igno
 def _off_beat(aims, aim, place):  # type: ignore[no-untyped-def]
     """By how many nats to lean off the beat: as before, and by what the bar lacks so far."""
     more = aim[LEAN] + MISSING * aim[OWED]
-    return min(max(more, -MOST_TILT[2]), MOST_TILT[2])
+    return min(max(more, -MOST_TILT[SYNCOPATION]), MOST_TILT[SYNCOPATION])
 
 
 @numba.njit(cache=True, nogil=True)
@@ -203,11 +205,13 @@ def _lost(last, step, place):  # type: ignore[no-untyped-def]
 @numba.njit(cache=True, nogil=True)
 def steer_part(aims, aim, lines, drums, step, place, logits, mask, parts, firmness):  # type: ignore[no-untyped-def]
     """Tilt which part is next."""
-    if not math.isnan(aims[2]):
+    if not math.isnan(aims[SYNCOPATION]):
         for p in range(parts):
             if not drums[p]:
-                logits[p] -= np.float32(_off_beat(aims, aim, place) * firmness[2] * _lost(lines[p, 0], step, place))
-    if math.isnan(aims[1]):
+                logits[p] -= np.float32(
+                    _off_beat(aims, aim, place) * firmness[SYNCOPATION] * _lost(lines[p, 0], step, place)
+                )
+    if math.isnan(aims[REGISTER]):
         return
     lowest, heard = 128.0, 0
     for p in range(parts):
@@ -216,7 +220,7 @@ def steer_part(aims, aim, lines, drums, step, place, logits, mask, parts, firmne
             lowest = min(lowest, aim[PART_PITCH + p])
     if heard < 2:
         return
-    slope = 0.5 * MOST_TILT[1] * firmness[1]
+    slope = 0.5 * MOST_TILT[REGISTER] * firmness[REGISTER]
     slope *= min(max(_higher(aims, aim, place) / 6.0, -1.0), 1.0) / 3.0
     for p in range(parts):
         if aim[PART_NOTES + p] > 0:
@@ -226,9 +230,9 @@ def steer_part(aims, aim, lines, drums, step, place, logits, mask, parts, firmne
 @numba.njit(cache=True, nogil=True)
 def _higher(aims, aim, place):  # type: ignore[no-untyped-def]
     """By how many semitones the next pitches shall be higher than the model would have them."""
-    more = aims[1] - aim[PITCH_MEAN] if aim[PITCH_MEAN + 1] > 0 else 0.0
+    more = aims[REGISTER] - aim[PITCH_MEAN] if aim[PITCH_MEAN + 1] > 0 else 0.0
     if aim[BAR] == place[1] and aim[PITCHED] >= SETTLED:
-        more += aims[1] - aim[HIGH] / aim[PITCHED]
+        more += aims[REGISTER] - aim[HIGH] / aim[PITCHED]
     return more
 
 
@@ -236,29 +240,31 @@ def _higher(aims, aim, place):  # type: ignore[no-untyped-def]
 def steer_pitch(aims, aim, lines, part, is_drum, step, place, logits, mask, firmness, buffer):  # type: ignore[no-untyped-def]
     """Tilt the pitch, or of drums which."""
     if is_drum:
-        if not math.isnan(aims[2]):
+        if not math.isnan(aims[SYNCOPATION]):
             for i in range(128):
-                logits[i] -= np.float32(_off_beat(aims, aim, place) * firmness[2] * _lost(lines[part, i], step, place))
+                logits[i] -= np.float32(
+                    _off_beat(aims, aim, place) * firmness[SYNCOPATION] * _lost(lines[part, i], step, place)
+                )
         return
-    if math.isnan(aims[1]):
+    if math.isnan(aims[REGISTER]):
         return
     own = _weigh(logits, mask, 128, 127, buffer)
     _follow(aim, PITCH_MEAN, own)
-    _tilt(logits, 128, 128, buffer, own + _higher(aims, aim, place), MOST_TILT[1] * firmness[1])
+    _tilt(logits, 128, 128, buffer, own + _higher(aims, aim, place), MOST_TILT[REGISTER] * firmness[REGISTER])
 
 
 @numba.njit(cache=True, nogil=True)
 def steer_velocity(aims, aim, place, logits, mask, firmness, buffer):  # type: ignore[no-untyped-def]
     """Tilt the velocity."""
-    if math.isnan(aims[3]):
+    if math.isnan(aims[LOUDNESS]):
         return
     ids = SIZES[4]
     own = _weigh(logits, mask, ids, ids - 1, buffer) * VELOCITY_STEP + 2.0
-    more = aims[3] - _follow(aim, VELOCITY_MEAN, own)
+    more = aims[LOUDNESS] - _follow(aim, VELOCITY_MEAN, own)
     if aim[BAR] == place[1] and aim[NOTES] >= SETTLED:
-        more += aims[3] - aim[LOUD] / aim[NOTES]
+        more += aims[LOUDNESS] - aim[LOUD] / aim[NOTES]
     wanted = (own + more - 2.0) / VELOCITY_STEP
-    _tilt(logits, ids, ids, buffer, wanted, MOST_TILT[3] * VELOCITY_STEP * firmness[3])
+    _tilt(logits, ids, ids, buffer, wanted, MOST_TILT[LOUDNESS] * VELOCITY_STEP * firmness[LOUDNESS])
 
 
 @numba.njit(cache=True, nogil=True)
@@ -279,7 +285,7 @@ def count_note(aims, aim, lines, row, is_drum, step, place):  # type: ignore[no-
     line = row[2] if is_drum else 0
     last = lines[row[1], line]
     lines[row[1], line] = step
-    target = aims[2]
+    target = aims[SYNCOPATION]
     if math.isnan(target) or last == step:
         return
     if aim[ASKED] != target:
@@ -290,4 +296,4 @@ def count_note(aims, aim, lines, row, is_drum, step, place):  # type: ignore[no-
         found = syncopated((place[0] - (step - last)) % place[2], place[2], step - last)
         aim[LEAN] += QUICKNESS * (target - found)
         aim[OWED] = FORGOTTEN * aim[OWED] + target - found
-    aim[LEAN] = min(max(aim[LEAN], -MOST_TILT[2]), MOST_TILT[2])
+    aim[LEAN] = min(max(aim[LEAN], -MOST_TILT[SYNCOPATION]), MOST_TILT[SYNCOPATION])

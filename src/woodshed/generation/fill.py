@@ -47,7 +47,7 @@ class Answer:
 
     song: Song
     nats_per_note: float
-    """Of the notes that were open, as drawn, before temperature and filters; 0 where there are none."""
+    """Of the notes that were open, as drawn and steered, before temperature and filters; 0 where there are none."""
 
 
 def fill(

@@ -35,14 +35,13 @@ class Sampling:
     min_p: float = 0.0
     """Only symbols at least this share as likely as the likeliest, 0 to below 1."""
     repetition: float = 1.0
-    """How much of its own past a song copies: 0 nothing, 1 as much as the learned songs do, 2 loops; 0-10. Of one
-    sequence: what the odds of copying are multiplied by."""
+    """How much of its own past a song copies: 0 nothing, 1 as much as the learned songs do, 2 loops; 0-10. Of recipes
+    that are one sequence: what the odds of copying are multiplied by."""
     steering: float = 1.0
     """How firmly bars are held to the levels that are asked of them (density, register, syncopation, velocity): 0 as
-    learned, 1 firmly, 0-2."""
-
+    learned, 1 firmly, 0-2. Of `band`, as is ``steady``."""
     steady: bool = False
-    """Whether velocity and microtiming are the middle of what is likely, and not drawn. Of one sequence."""
+    """Whether velocity and microtiming are the middle of what is likely, and not drawn."""
 
     def __post_init__(self) -> None:
         _within("steering", self.steering, 0, 2)
