@@ -87,6 +87,12 @@ def _clip_nats(bundle: Bundle, song: Song) -> tuple[dict[str, float], int]:
 
 
 def _row_nats(bundle: Bundle, song: Song) -> tuple[dict[str, float], int]:
+    rows, nats = row_nats(bundle, song)
+    return dict(zip(FIELDS, nats.sum(0).tolist(), strict=True)), int((rows[:, TIME_SHIFT] <= LONGEST_SHIFT).sum())
+
+
+def row_nats(bundle: Bundle, song: Song) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """(N, 6) the rows of an arranged song, rests and its end included, and (N, 6) the nats of each field of each."""
     import torch
 
     from woodshed.codecs.study import song_inputs
@@ -94,16 +100,16 @@ def _row_nats(bundle: Bundle, song: Song) -> tuple[dict[str, float], int]:
 
     model, codec = note_model(bundle)
     device, training = next(model.parameters()).device, model.training
-    inputs, nats, state = song_inputs(codec, song), np.zeros(len(FIELDS)), None
+    inputs, state = song_inputs(codec, song), None
+    nats = np.zeros((len(inputs.expected), len(FIELDS)))
     model.eval()
     with torch.inference_mode():
-        for start in range(0, len(inputs.expected), ROWS_AT_ONCE):
+        for start in range(0, len(nats), ROWS_AT_ONCE):
             batch = Inputs(*(torch.from_numpy(array)[None].to(device) for array in inputs.span(start, ROWS_AT_ONCE)))
             losses, state = model.losses(batch, state)
-            nats += losses[0].double().sum(0).cpu().numpy()
+            nats[start : start + ROWS_AT_ONCE] = losses[0].double().cpu().numpy()
     model.train(training)
-    notes = int((inputs.rows[1:, TIME_SHIFT] <= LONGEST_SHIFT).sum())
-    return dict(zip(FIELDS, nats.tolist(), strict=True)), notes
+    return inputs.rows[1:], nats
 
 
 def _event_nats(bundle: Bundle, song: Song) -> tuple[dict[str, float], int]:
