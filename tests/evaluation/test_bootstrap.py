@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from woodshed.errors import OutOfRange
-from woodshed.evaluation.bootstrap import group_numbers, mean_interval
+from woodshed.evaluation.bootstrap import group_numbers, mean_interval, ratio_interval
 
 
 def test_the_mean_lies_in_its_interval_and_the_interval_shrinks_with_more_clips() -> None:
@@ -46,3 +46,33 @@ def test_no_clips_at_all_are_said_to_be_none() -> None:
 def test_a_clip_without_a_song_is_refused() -> None:
     with pytest.raises(OutOfRange, match="1 groups for 2 values"):
         group_numbers(["a"], 2)
+
+
+def test_a_ratio_of_sums_covers_the_truth_about_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(0)
+    covered = 0
+    for _ in range(100):
+        notes = rng.integers(50, 150, 40).astype(float)
+        found = ratio_interval(notes * rng.normal(5, 1, 40), notes, rng)
+        covered += found.low <= 5 <= found.high
+    assert 85 <= covered <= 100
+
+
+def test_songs_without_notes_do_not_count_in_a_ratio() -> None:
+    found = ratio_interval([10.0, 0.0, 30.0], [5, 0, 5], np.random.default_rng(0))
+    assert (found.mean, found.count, found.groups) == (4.0, 10, 2)
+    assert (found.low, found.high) == (2.0, 6.0)
+
+
+@pytest.mark.parametrize(("amounts", "sizes"), [([], []), ([3.0], [0])])
+def test_a_ratio_of_nothing_is_no_number_that_means_anything(amounts: list[float], sizes: list[int]) -> None:
+    found = ratio_interval(amounts, sizes, np.random.default_rng(0))
+    assert (found.mean, found.count, found.caution) == (0.0, 0, "n too small: nothing to count")
+
+
+def test_few_songs_are_marked_and_ten_are_not() -> None:
+    rng = np.random.default_rng(0)
+    assert mean_interval([1.0] * 9, None, rng).caution == "n too small: 9 songs"
+    assert mean_interval([1.0] * 10, None, rng).caution == ""
+    with pytest.raises(OutOfRange, match="2 amounts for 1 sizes"):
+        ratio_interval([1.0, 2.0], [1.0], rng)

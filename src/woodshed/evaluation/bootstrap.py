@@ -1,4 +1,4 @@
-"""A mean over clips and how far it can be trusted, where several clips may come from one song.
+"""A mean over clips, or a sum over notes, and how far it can be trusted, where several may come from one song.
 
 Clips of one song are alike, so they are no independent draws: whole songs are drawn again, with all their clips
 (B. Efron and R. J. Tibshirani, An Introduction to the Bootstrap, 1993, percentile interval; A. C. Davison and
@@ -16,9 +16,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from woodshed.errors import OutOfRange
+from woodshed.words import counted
 
 RESAMPLES = 2000
 LEVEL = 0.95
+FEW_GROUPS = 10
+"""With fewer songs than this an interval is marked."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,17 @@ class Interval:
         """Whether low and high say anything: it takes two songs."""
         return self.groups > 1
 
+    @property
+    def caution(self) -> str:
+        """Empty, or why the interval is too narrow to be relied on."""
+        if self.groups >= FEW_GROUPS:
+            return ""
+        return f"n too small: {counted(self.groups, 'song')}" if self.groups else "n too small: nothing to count"
+
+    def as_dict(self) -> dict[str, object]:
+        """For JSON."""
+        return {**vars(self), "caution": self.caution}
+
 
 def mean_interval(values: ArrayLike, groups: Sequence[Hashable] | None, rng: np.random.Generator) -> Interval:
     """The mean of ``values`` (n,), and its interval over the songs that ``groups`` (n,) names; None: each its own.
@@ -57,6 +71,28 @@ def mean_interval(values: ArrayLike, groups: Sequence[Hashable] | None, rng: np.
         return Interval(mean, mean, mean, len(values), 1)
     low, high = np.quantile(resampled_means(values, index, rng), (0.5 - LEVEL / 2, 0.5 + LEVEL / 2)).tolist()
     return Interval(mean, low, high, len(values), found)
+
+
+def ratio_interval(amounts: ArrayLike, sizes: ArrayLike, rng: np.random.Generator) -> Interval:
+    """sum(amounts) / sum(sizes), such as nats and notes of each song (n,), and its interval over the n songs.
+
+    `Interval.count` is the sum of the sizes, `Interval.groups` the songs whose size is not 0.
+
+    Raises:
+        OutOfRange: if there are not as many sizes as amounts.
+    """
+    amounts, sizes = np.asarray(amounts, np.float64), np.asarray(sizes, np.float64)
+    if amounts.shape != sizes.shape:
+        raise OutOfRange(f"{len(amounts)} amounts for {len(sizes)} sizes: give the size of each")
+    amounts, sizes = amounts[sizes > 0], sizes[sizes > 0]
+    if not len(sizes):
+        return Interval(0.0, 0.0, 0.0, 0, 0)
+    ratio = float(amounts.sum() / sizes.sum())
+    if len(sizes) == 1:
+        return Interval(ratio, ratio, ratio, int(sizes.sum()), 1)
+    drawn = rng.multinomial(len(sizes), np.full(len(sizes), 1 / len(sizes)), RESAMPLES)  # (RESAMPLES, n)
+    low, high = np.quantile((drawn @ amounts) / (drawn @ sizes), (0.5 - LEVEL / 2, 0.5 + LEVEL / 2)).tolist()
+    return Interval(ratio, low, high, int(sizes.sum()), len(sizes))
 
 
 def resampled_means(

@@ -9,7 +9,7 @@ A figure that has nothing to count is 0, never NaN, and `is_defined` then says n
 
 Where MusPy 0.5 has the figure, ours equals its definition, with these differences: ends are exclusive (MusPy counts
 a beat or bar into which a note only just reaches, and one more beat and bar after a song that ends on a line),
-meters may change, and nothing is NaN.
+meters may change, groove is on a grid, and nothing is NaN. `muspy_figures` has MusPy's own, to the last digit.
 
 Sources:
     H.-W. Dong, K. Chen, J. McAuley, T. Berg-Kirkpatrick: MusPy: A toolkit for symbolic music generation, ISMIR 2020.
@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from woodshed.errors import OutOfRange
+from woodshed.evaluation.intervals import covered
 from woodshed.music import SCALES, TICKS_PER_QUARTER, Song
 from woodshed.music.key_finding import find_key
 from woodshed.music.meter import bar_of
@@ -228,18 +229,7 @@ def _polyphony(pitched: NDArray[Any]) -> float:
     start = pitched["onset"].astype(np.int64)
     end = start + pitched["duration"]
     lane = pitched["pitch"].astype(np.int64) << 33  # so far apart that no pitch reaches into another
-    return _covered(start + lane, end + lane) / max(_covered(start, end), 1)
-
-
-def _covered(start: NDArray[np.int64], end: NDArray[np.int64]) -> int:
-    """Length of the union of the spans [start, end)."""
-    if not len(start):
-        return 0
-    order = np.argsort(start, kind="stable")
-    start, end = start[order], end[order]
-    reached = np.maximum.accumulate(end)
-    before = np.concatenate((start[:1], reached[:-1]))
-    return int(np.maximum(end - np.maximum(start, before), 0).sum())
+    return covered(start + lane, end + lane) / max(covered(start, end), 1)
 
 
 def _empty_rate(song: Song, lines: NDArray[np.int64]) -> float:
