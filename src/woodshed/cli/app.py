@@ -12,16 +12,17 @@ from typing import Annotated, Any
 import typer
 import typer.core
 
+from woodshed.compiled import tell_of_compiling
 from woodshed.errors import UsageError as WrongUsage
 from woodshed.errors import WoodshedError
 from woodshed.version import __version__
 
 VERBS = (
     "demo", "doctor", "corpus", "data", "recipes", "train", "generate", "continue", "infill", "accompany", "solo",
-    "harmonise", "vary", "humanise", "interpolate", "radio", "evaluate", "render",
+    "harmonise", "vary", "humanise", "interpolate", "radio", "evaluate", "listen-test", "render",
 )  # fmt: skip
 """In the order in which a newcomer meets them. Each is a module ``woodshed.cli.VERB`` (``continue_`` for the one
-that is a Python keyword) with a function ``command``, or a group of commands ``app``."""
+that is a Python keyword, ``_`` for ``-``) with a function ``command``, or a group of commands ``app``."""
 
 DEBUG = "WOODSHED_DEBUG"
 DONE, COULD_NOT, WRONG_USAGE = 0, 1, 2
@@ -59,8 +60,8 @@ class Playing(typer.core.TyperCommand):
         return rest
 
 
-def build_app() -> typer.Typer:
-    """The whole command line."""
+def build_app(verbs: Sequence[str] = VERBS) -> typer.Typer:
+    """The command line, or so much of it."""
     app = typer.Typer(
         name="woodshed", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
         rich_markup_mode=None,  # importing rich's Markdown would double the time that help takes
@@ -68,8 +69,8 @@ def build_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )  # fmt: skip
     app.callback()(start)
-    for verb in VERBS:
-        module = import_module(f"woodshed.cli.{'continue_' if verb == 'continue' else verb}")
+    for verb in verbs:
+        module = import_module(f"woodshed.cli.{'continue_' if verb == 'continue' else verb.replace('-', '_')}")
         if hasattr(module, "app"):
             app.add_typer(module.app, name=verb, help=module.HELP)
         else:
@@ -93,14 +94,21 @@ def run(arguments: Sequence[str]) -> int:
     if list(arguments) == ["--version"]:
         print(f"woodshed {__version__}")
         return DONE
+    tell_of_compiling(lambda line: print(line, file=sys.stderr, flush=True))
     try:
-        code = build_app()(args=list(arguments), prog_name="woodshed", standalone_mode=False, obj=list(arguments))
+        asked = [verb for verb in VERBS if verb in arguments[:1]]  # the others would only cost time
+        code = build_app(asked or VERBS)(
+            args=list(arguments), prog_name="woodshed", standalone_mode=False, obj=list(arguments)
+        )
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     except Exception as error:
         if os.environ.get(DEBUG, "0") not in ("", "0"):
             raise
-        return _explain(error)
+        try:
+            return _explain(error)
+        except BrokenPipeError:
+            return _silence()
     if code == INTERRUPTED:
         return _fail("interrupted; nothing was left half-written", COULD_NOT)
     return int(code) if isinstance(code, int) else DONE

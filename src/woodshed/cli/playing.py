@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import typer
 
 from woodshed.cli.options import DrawnSeed, Force, Json, PlayingThreads, Style, use_threads
-from woodshed.cli.quick import load_compiler
 from woodshed.cli.talk import Talk
 
 if TYPE_CHECKING:
@@ -253,13 +252,9 @@ class Making:
         """Load the bundle, or blend those of the style; ``make`` clips with it, the sampling and a seed, call them so,
         and hand them over.
         """
-        from woodshed.bundle.bundle import read_config
         from woodshed.recipes import clip, styles
 
         style = styles.style_of(folder, self.style)
-        configs = [read_config(place) for place, _ in style]
-        if configs[0].get("codec", {}).get("name") == "note-step":
-            load_compiler()
         use_threads(self.threads)
         seed = self.seed if self.seed is not None else clip.draw_seed()
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from threading import Lock
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
 
 BAR_WIDTH = 12
 """Columns: leaves room for figures beside it on a narrow terminal."""
+
+PATIENCE = 0.4
+"""Seconds without a word."""
 
 
 class Talk:
@@ -78,7 +83,19 @@ class Talk:
 
     @contextmanager
     def share(self, name: str) -> Iterator[Callable[[float], None]]:
-        """One bar for work that tells the share that is done, 0-1."""
-        with self.progress() as bar:
-            task = bar.add_task(name, total=1.0)
-            yield lambda share: bar.update(task, completed=share)
+        """One bar for work that tells the share that is done, 0-1. It comes once the work has taken `PATIENCE`: a clip
+        that is ready sooner does not wait for the library that draws bars.
+        """
+        begun, shown = monotonic(), Lock()
+        with ExitStack() as stack:
+            bars: list[tuple[Progress, Any]] = []
+
+            def tell(share: float) -> None:
+                with shown:
+                    if not bars and monotonic() - begun > PATIENCE:
+                        bar = stack.enter_context(self.progress())
+                        bars.append((bar, bar.add_task(name, total=1.0)))
+                for bar, task in bars:
+                    bar.update(task, completed=share)
+
+            yield tell

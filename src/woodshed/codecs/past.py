@@ -25,7 +25,7 @@ For the pitch there are also *anchors* (`ANCHORS` pitches from which an interval
 (`TALLIES` x 12: how often each pitch class was played of late, sounds now, is given ahead).
 
 One implementation serves training (`study`, a whole song in one call) and playing (`begin`, `expect` per field,
-`hints`, `add`), so the two cannot differ. All is in numba: about a microsecond and a half a row.
+`hints`, `add`), so the two cannot differ. All is compiled: about a microsecond and a half a row.
 
 Source:
     Lookback RNN (Waite, 2016) sees 1 and 2 bars back on a fixed grid; we carry it to note steps. Matches are those of
@@ -35,7 +35,6 @@ Source:
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
 from woodshed.codecs.note_step import LONGEST_SHIFT, SIZES, WAIT
@@ -69,6 +68,7 @@ from woodshed.codecs.past_state import (
     forget_all,
     new_past,
 )
+from woodshed.compiled import compiled
 
 __all__ = [
     "ANCHORS", "GIVEN", "LAGS", "MATCHES", "NOTHING", "POINTERS", "RECORDS", "TALLIES", "Past", "add", "begin",
@@ -76,19 +76,19 @@ __all__ = [
 ]  # fmt: skip
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _mix(hashed, value):  # type: ignore[no-untyped-def]
     x = (hashed ^ (np.uint64(value) * np.uint64(0x9E3779B97F4A7C15))) * np.uint64(0xBF58476D1CE4E5B9)
     return x ^ (x >> np.uint64(32))
 
 
-@numba.njit(inline="always")
+@compiled
 def _key(past, j):  # type: ignore[no-untyped-def]
     """Rows ascend in this."""
     return (past.onset[j] * 16 + past.rows[j, 1]) * 128 + past.rows[j, 2]
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def begin(past, bar_steps):  # type: ignore[no-untyped-def]
     """Get ready for the next row; ``bar_steps`` is the length of the bar in which the row before lies."""
     state = past.state[0]
@@ -106,7 +106,7 @@ def begin(past, bar_steps):  # type: ignore[no-untyped-def]
         state.lag_at[k] = j
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def follow_back(past, back):  # type: ignore[no-untyped-def]
     """Let the matches follow what stands ``back`` steps earlier, where the section that now returns once stood, as if
     they had been right for `LONG_MATCH` rows; for playing, after `begin`.
@@ -130,7 +130,7 @@ def follow_back(past, back):  # type: ignore[no-untyped-def]
             state.match_length[m] = LONG_MATCH
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def expect(past, field, row, position, bar_steps, given, expected, records):  # type: ignore[no-untyped-def]
     """Write into ``expected`` and ``records`` (15,) what each pointer expects of ``field``; -1 is nothing.
 
@@ -162,7 +162,7 @@ def expect(past, field, row, position, bar_steps, given, expected, records):  # 
         _in_contexts(past, field, row, min(position, LAST_POSITION), expected, records)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _ahead(past, field, row, given, expected, records):  # type: ignore[no-untyped-def]
     """The next given row: its symbol in this field, as far as the row agrees with it so far."""
     state = past.state[0]
@@ -180,7 +180,7 @@ def _ahead(past, field, row, given, expected, records):  # type: ignore[no-untyp
         expected[GIVEN] = given[g, field] if agrees else NOTHING
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _run_record(state, field, pointer):  # type: ignore[no-untyped-def]
     run, bits = state.runs[field, pointer], state.hits[field, pointer]
     if run == 0:
@@ -188,7 +188,7 @@ def _run_record(state, field, pointer):  # type: ignore[no-untyped-def]
     return 3 + np.searchsorted(RUNS, run, side="right")
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _at_lags(past, field, row, bar_steps, expected, records):  # type: ignore[no-untyped-def]
     state = past.state[0]
     count = state.count
@@ -217,12 +217,12 @@ def _at_lags(past, field, row, bar_steps, expected, records):  # type: ignore[no
             expected[k] = past.rows[j, field]
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _facts(field, context, one, two, three):  # type: ignore[no-untyped-def]
     return _mix(_mix(_mix(np.uint64(field * 16 + context + 1), one), two), three)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _in_contexts(past, field, row, position, expected, records):  # type: ignore[no-untyped-def]
     """Look up what came last in each context of this field."""
     state = past.state[0]
@@ -248,7 +248,7 @@ def _in_contexts(past, field, row, position, expected, records):  # type: ignore
         records[LAGS + MATCHES + c] = record
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _contexts(past, field, row, position, expected):  # type: ignore[no-untyped-def]
     """Hash the facts of each context of this field; a key of 0 is no context."""
     state = past.state[0]
@@ -313,7 +313,7 @@ def _contexts(past, field, row, position, expected):  # type: ignore[no-untyped-
     keys[7] = _facts(field, 7, part, position, latest + 1)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def hints(past, part, drum, onset, given, anchors, tallies):  # type: ignore[no-untyped-def]
     """Write ``anchors`` (5,) and ``tallies`` (5, 12) for the pitch of a row of ``part`` at step ``onset``."""
     state = past.state[0]
@@ -342,7 +342,7 @@ def hints(past, part, drum, onset, given, anchors, tallies):  # type: ignore[no-
             break
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def look_ahead(past, onset, given):  # type: ignore[no-untyped-def]
     """Count the given pitches of the beat and of the bar from step ``onset``, which never goes back, on."""
     state = past.state[0]
@@ -362,7 +362,7 @@ def look_ahead(past, onset, given):  # type: ignore[no-untyped-def]
             at[2 + k] += 1
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def add(past, row, onset, place, drum, expected):  # type: ignore[no-untyped-def]
     """The row is decided. ``place`` is its position, bar and bar length; ``expected`` (6, 15) what was expected."""
     state = past.state[0]
@@ -419,7 +419,7 @@ def add(past, row, onset, place, drum, expected):  # type: ignore[no-untyped-def
         state.tally[1, pitch_class] += 1
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _confirm(slots, slot, check, symbol):  # type: ignore[no-untyped-def]
     entry = slots[slot]
     found = (check << np.uint64(32)) | (np.uint64(symbol) << np.uint64(8))
@@ -430,7 +430,7 @@ def _confirm(slots, slot, check, symbol):  # type: ignore[no-untyped-def]
         slots[slot] = found
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _follow(past, m, row):  # type: ignore[no-untyped-def]
     """Move a match on, or find another; remember where this context is."""
     state = past.state[0]
@@ -457,7 +457,7 @@ def _follow(past, m, row):  # type: ignore[no-untyped-def]
     state.match_slots[m, slot] = count
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _sound(past, pitch, onset, end):  # type: ignore[no-untyped-def]
     state = past.state[0]
     kept = 0

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -34,6 +33,7 @@ from woodshed.codecs.past import (
     look_ahead,
     new_past,
 )
+from woodshed.compiled import compiled
 from woodshed.music import Song
 
 ALL_OPEN, OPEN, FIXED = 0, 1, 2
@@ -133,7 +133,7 @@ def given_rows(
     return given, row_of
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def study(past, rows, onsets, places, drums, given, row_of, expected, records, anchors, tallies):  # type: ignore[no-untyped-def]
     """Fill the last four for all ``rows`` (R, 6), which are added to ``past``; ``places`` (R, 3) are their own."""
     state = past.state[0]

@@ -18,9 +18,7 @@ music21 itself is never imported: its scores are plain MusicXML.
 from __future__ import annotations
 
 import importlib.util
-import os
 import re
-import sys
 import tempfile
 import zipfile
 from collections.abc import Sequence
@@ -35,6 +33,7 @@ from woodshed.corpus.store import Corpus
 from woodshed.errors import CorpusError, FormatError, MissingDependency
 from woodshed.formats import read_musicxml, write_midi
 from woodshed.music import TEMPO, Part, Song
+from woodshed.places import cache_folder
 from woodshed.version import __version__
 
 SOURCE = "string quartets by Haydn, Mozart and the young Beethoven, from the scores that music21 installs"
@@ -113,17 +112,6 @@ def music21_scores() -> Path:
             '`pip install "woodshed[demo]"`, or name a folder of your own with --corpus FOLDER'
         )
     return folder
-
-
-def cache_folder() -> Path:
-    """Where things are kept that can be made again: XDG_CACHE_HOME, or the platform's place for a user's caches."""
-    if chosen := os.environ.get("XDG_CACHE_HOME"):
-        return Path(chosen) / "woodshed"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "woodshed"
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "woodshed" / "cache"
-    return Path.home() / ".cache" / "woodshed"
 
 
 def open_classics(

@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from woodshed.codecs.note_step import LONGEST_SHIFT, MAX_PARTS, SIZES, WAIT
 from woodshed.codecs.past import ANCHORS, POINTERS, TALLIES, add, begin, expect, follow_back, hints, look_ahead
+from woodshed.compiled import compiled
 from woodshed.generation.engine_copying import count_copies, lean_to_copies
 from woodshed.generation.engine_draw import draw
 from woodshed.generation.engine_levels import count_note, steer_part, steer_pitch, steer_shift, steer_velocity
@@ -57,7 +57,7 @@ class Scratch(NamedTuple):
     """(6,) the row."""
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _scratch(weights, stream):  # type: ignore[no-untyped-def]
     return Scratch(
         np.empty((6, POINTERS), np.int64),
@@ -77,26 +77,26 @@ def _scratch(weights, stream):  # type: ignore[no-untyped-def]
     )
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _logits(weights, scene, field, it):  # type: ignore[no-untyped-def]
     """Write the logits of a field into ``it.logits``."""
     told, known_by = it.expected[field], it.records[field]
     logits_of(weights, scene, field, it.hidden, told, known_by, it.anchors, it.tallies, it.z, it.said, it.logits)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _draw(stream, field, size, sampling, temperatures, it):  # type: ignore[no-untyped-def]
     expected = it.expected[field]
     return draw(it.logits, it.mask, size, expected, field, sampling, temperatures, stream.chance, stream.nats)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _aims(scene, bar):  # type: ignore[no-untyped-def]
     """The figures that a bar aims at."""
     return scene.aims[min(bar, len(scene.aims) - 1)]
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _centre_tallies(is_drum, it):  # type: ignore[no-untyped-def]
     """The logarithms of ``it.counts``, the mean of each tally taken away; none for drums."""
     for k in range(TALLIES):
@@ -108,7 +108,7 @@ def _centre_tallies(is_drum, it):  # type: ignore[no-untyped-def]
             it.tallies[k, c] = np.float32(0) if is_drum else it.tallies[k, c] - np.float32(mean)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _draw_shift(weights, scene, stream, g, next_given, sampling, temperatures, it):  # type: ignore[no-untyped-def]
     """A time shift, -1 if none is left."""
     mask_shift(scene, stream, g, next_given, it.mask)
@@ -126,7 +126,7 @@ def _draw_shift(weights, scene, stream, g, next_given, sampling, temperatures, i
     return _draw(stream, 0, SIZES[0], sampling, temperatures, it)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _draw_part(weights, scene, stream, step, free, at_given, g, sampling, temperatures, it):  # type: ignore[no-untyped-def]
     """A part that may start, or the one of the given note."""
     parts, choices, only, mask = scene.numbers[1], 0, 0, it.mask
@@ -146,7 +146,7 @@ def _draw_part(weights, scene, stream, step, free, at_given, g, sampling, temper
     return _draw(stream, 1, parts, sampling, temperatures, it)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _draw_pitch(weights, scene, stream, step, g, to_given, sampling, temperatures, it):  # type: ignore[no-untyped-def]
     """A pitch, or a drum."""
     part = it.new[1]
@@ -174,7 +174,7 @@ def _draw_pitch(weights, scene, stream, step, g, to_given, sampling, temperature
     return _draw(stream, 2, 128, sampling, temperatures, it)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _draw_note(weights, scene, stream, step, free, g, next_given, sampling, temperatures, it):  # type: ignore[no-untyped-def]
     """The fields of a note behind its time shift; whether it is the given note ``g``."""
     past, given, new, place = stream.past, scene.given, it.new, it.place
@@ -220,7 +220,7 @@ def _draw_note(weights, scene, stream, step, free, g, next_given, sampling, temp
     return is_given
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _keep(scene, stream, step, g, is_given, repetition, it):  # type: ignore[no-untyped-def]
     """Write down a note, unless all of it was given."""
     new, given, at = it.new, scene.given, stream.at
@@ -242,7 +242,7 @@ def _keep(scene, stream, step, g, is_given, repetition, it):  # type: ignore[no-
         stream.past.state[0].ahead_at[0] = g + 1
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def play_rows(weights, scene, stream, sampling, temperatures, most, stop_at):  # type: ignore[no-untyped-def]
     """Add at most ``most`` rows. Returns why it ended: `PLAYING` (``most`` rows were added), `FINISHED`, `AT_STOP` (the
     next row would start at step ``stop_at`` or later, and is not added), `OUT_OF_ROOM`.

@@ -13,11 +13,11 @@ Source:
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
 from woodshed.codecs.note_step import LONGEST_SHIFT
 from woodshed.codecs.past import LAGS
+from woodshed.compiled import compiled
 
 PITCHED, DRUMS = range(2)
 RATE = 0.06
@@ -26,7 +26,7 @@ MOST = 4.0
 """Nats."""
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def wanted(share, repetition):  # type: ignore[no-untyped-def]
     """The share of notes that shall be copied: at repetition 1 as learned, at 0 none, at 2 all."""
     if repetition <= 1:
@@ -34,7 +34,7 @@ def wanted(share, repetition):  # type: ignore[no-untyped-def]
     return 1 - (1 - share) * max(2 - repetition, 0.0)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def lean_to_copies(scene, stream, field, expected, part, logits):  # type: ignore[no-untyped-def]
     """Add what each lag is worth to the logit of what it expects of one of the first three fields."""
     for k in range(LAGS):
@@ -50,7 +50,7 @@ def lean_to_copies(scene, stream, field, expected, part, logits):  # type: ignor
         logits[symbol] += np.float32(stream.leans[DRUMS if scene.drums[of] else PITCHED, k])
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def count_copies(scene, stream, expected, row, repetition):  # type: ignore[no-untyped-def]
     """Take in an open note that was played: was it what the lags expected?"""
     group = DRUMS if scene.drums[row[1]] else PITCHED

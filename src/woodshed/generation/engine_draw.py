@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 
-import numba
 import numpy as np
 
 from woodshed.codecs.past import LAGS, MATCHES
+from woodshed.compiled import compiled
 from woodshed.generation.engine_tables import PITCH, VELOCITY
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _uniform(chance):  # type: ignore[no-untyped-def]
     """A number in [0, 1), by SplitMix64 (Steele, Lea & Flood 2014)."""
     chance[0] += np.uint64(0x9E3779B97F4A7C15)
@@ -22,7 +22,7 @@ def _uniform(chance):  # type: ignore[no-untyped-def]
     return np.float64(x >> np.uint64(11)) / 9007199254740992.0
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def draw(logits, mask, size, expected, field, sampling, temperatures, chance, nats):  # type: ignore[no-untyped-def]
     """One of the symbols below ``size`` that ``mask`` allows, as `filters.draw`; -1 if it allows none.
 
@@ -72,7 +72,7 @@ def draw(logits, mask, size, expected, field, sampling, temperatures, chance, na
     return symbols[chosen]
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _copy_or_change(symbols, scores, expected, temperature, repetition, chance):  # type: ignore[no-untyped-def]
     """Decide first whether the next symbol is one that the song's own past expects (lags and matches), with the
     probability that the model gives that: the scores and symbols of the chosen kind are left.
@@ -102,7 +102,7 @@ def _copy_or_change(symbols, scores, expected, temperature, repetition, chance):
     return scores[is_copy == kept], symbols[is_copy == kept]
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _pick(scores, highest, temperature, sampling, chance):  # type: ignore[no-untyped-def]
     """Index of one score, drawn after top-k, top-p and min-p."""
     count = len(scores)

@@ -24,12 +24,12 @@ from __future__ import annotations
 
 import math
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from woodshed.codecs.levels import CONTROLS, EDGES
 from woodshed.codecs.note_step import LONGEST_SHIFT, MAX_PARTS, SIZES, VELOCITY_STEP
+from woodshed.compiled import compiled
 
 DENSITY, REGISTER, SYNCOPATION, LOUDNESS = range(len(CONTROLS))
 BAR, NOTES, LOUD, PITCHED, HIGH = range(5)
@@ -80,7 +80,7 @@ def new_aim() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     return figures, np.full((MAX_PARTS, 128), -1, np.int64)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _weigh(logits, mask, size, most, bins):  # type: ignore[no-untyped-def]
     """Write how likely each symbol is, all from ``most`` on together, into ``bins``; returns their mean number."""
     highest = -np.inf
@@ -99,7 +99,7 @@ def _weigh(logits, mask, size, most, bins):  # type: ignore[no-untyped-def]
     return mean / total if total > 0 else 0.0
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _mean(bins, count, slope):  # type: ignore[no-untyped-def]
     """The mean number of ``count`` bins when each is ``exp(slope)`` times as likely as the one before it."""
     ratio, power, total, mean = math.exp(slope), 1.0, 0.0, 0.0
@@ -111,7 +111,7 @@ def _mean(bins, count, slope):  # type: ignore[no-untyped-def]
     return mean / total if total > 0 else 0.0
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _tilt(logits, size, count, bins, wanted, most):  # type: ignore[no-untyped-def]
     """Add ``slope`` times its number to each logit, with the slope, up to ``most``, that makes the mean ``wanted``."""
     low, high = -most, most
@@ -126,7 +126,7 @@ def _tilt(logits, size, count, bins, wanted, most):  # type: ignore[no-untyped-d
         logits[i] += np.float32(slope * min(i, count - 1))
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _follow(aim, which, value):  # type: ignore[no-untyped-def]
     """A running mean over the latest notes; returns it."""
     aim[which + 1] = min(aim[which + 1] + 1, REMEMBERED)
@@ -134,7 +134,7 @@ def _follow(aim, which, value):  # type: ignore[no-untyped-def]
     return aim[which]
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _weight(place, size):  # type: ignore[no-untyped-def]
     """How strong a place of a bar is, as in `codecs.levels`."""
     if place == 0:
@@ -148,7 +148,7 @@ def _weight(place, size):  # type: ignore[no-untyped-def]
     return -4 if place % 3 == 0 else -5
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def syncopated(place, size, left):  # type: ignore[no-untyped-def]
     """By how much the strongest silent place outweighs an onset's own, if its line is silent for ``left`` steps more:
     the figure of one onset in `codecs.levels`."""
@@ -165,7 +165,7 @@ def syncopated(place, size, left):  # type: ignore[no-untyped-def]
     return float(max(strongest - own, 0))
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def steer_shift(aims, aim, place, logits, mask, firmness, buffer):  # type: ignore[no-untyped-def]
     """Tilt the time shift from ``place`` (position, bar, length of it) on."""
     size = SIZES[0]
@@ -186,14 +186,14 @@ def steer_shift(aims, aim, place, logits, mask, firmness, buffer):  # type: igno
                 logits[i] += slope
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _off_beat(aims, aim, place):  # type: ignore[no-untyped-def]
     """By how many nats to lean off the beat: as before, and by what the bar lacks so far."""
     more = aim[LEAN] + MISSING * aim[OWED]
     return min(max(more, -MOST_TILT[SYNCOPATION]), MOST_TILT[SYNCOPATION])
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _lost(last, step, place):  # type: ignore[no-untyped-def]
     """How much syncopation of a line's last onset is lost if the line starts at ``step`` again."""
     if last < 0 or step <= last or step - last > place[2]:
@@ -202,7 +202,7 @@ def _lost(last, step, place):  # type: ignore[no-untyped-def]
     return syncopated(at, place[2], left + 1) - syncopated(at, place[2], left)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def steer_part(aims, aim, lines, drums, step, place, logits, mask, parts, firmness):  # type: ignore[no-untyped-def]
     """Tilt which part is next."""
     if not math.isnan(aims[SYNCOPATION]):
@@ -227,7 +227,7 @@ def steer_part(aims, aim, lines, drums, step, place, logits, mask, parts, firmne
             logits[p] += np.float32(slope * (aim[PART_PITCH + p] - lowest))
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _higher(aims, aim, place):  # type: ignore[no-untyped-def]
     """By how many semitones the next pitches shall be higher than the model would have them."""
     more = aims[REGISTER] - aim[PITCH_MEAN] if aim[PITCH_MEAN + 1] > 0 else 0.0
@@ -236,7 +236,7 @@ def _higher(aims, aim, place):  # type: ignore[no-untyped-def]
     return more
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def steer_pitch(aims, aim, lines, part, is_drum, step, place, logits, mask, firmness, buffer):  # type: ignore[no-untyped-def]
     """Tilt the pitch, or of drums which."""
     if is_drum:
@@ -253,7 +253,7 @@ def steer_pitch(aims, aim, lines, part, is_drum, step, place, logits, mask, firm
     _tilt(logits, 128, 128, buffer, own + _higher(aims, aim, place), MOST_TILT[REGISTER] * firmness[REGISTER])
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def steer_velocity(aims, aim, place, logits, mask, firmness, buffer):  # type: ignore[no-untyped-def]
     """Tilt the velocity."""
     if math.isnan(aims[LOUDNESS]):
@@ -267,7 +267,7 @@ def steer_velocity(aims, aim, place, logits, mask, firmness, buffer):  # type: i
     _tilt(logits, ids, ids, buffer, wanted, MOST_TILT[LOUDNESS] * VELOCITY_STEP * firmness[LOUDNESS])
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def count_note(aims, aim, lines, row, is_drum, step, place):  # type: ignore[no-untyped-def]
     """Take in an open note that was played."""
     if aim[BAR] != place[1]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
 from woodshed.codecs.note_step import LONGEST_SHIFT, SIZES, WAIT
+from woodshed.compiled import compiled
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def place_of(lines, step, place):  # type: ignore[no-untyped-def]
     """Position in the bar, number of the bar in the scene, length of it; past the last line bars go on as the last."""
     last = len(lines) - 2
@@ -29,7 +29,7 @@ def place_of(lines, step, place):  # type: ignore[no-untyped-def]
     place[0], place[1], place[2] = step - lines[low], low, lines[low + 1] - lines[low]
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _room(scene, state_of, part, lowest, started):  # type: ignore[no-untyped-def]
     """Whether a part may take a pitch of at least ``lowest``, when so many of its notes start on this step."""
     if started >= scene.polyphony[part]:
@@ -37,7 +37,7 @@ def _room(scene, state_of, part, lowest, started):  # type: ignore[no-untyped-de
     return bool(scene.playable[state_of, part, lowest:].any())
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def may_start(scene, step, row, now, started, given_at, part):  # type: ignore[no-untyped-def]
     """Whether a new note of ``part`` may start at ``step``, after the last row and before the next given one."""
     index = step - scene.numbers[2]
@@ -63,7 +63,7 @@ def may_start(scene, step, row, now, started, given_at, part):  # type: ignore[n
     return _room(scene, scene.harmony[index], part, lowest, started[part] if together else 0)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _mask_open_pitch(scene, past, step, part, lowest, g, state_of, mask):  # type: ignore[no-untyped-def]
     """The pitches that given note ``g``, whose pitch is open, may take: ascending, with room for those that follow in
     its chord; if there is no room, any that no other note of the chord has."""
@@ -99,7 +99,7 @@ def _mask_open_pitch(scene, past, step, part, lowest, g, state_of, mask):  # typ
             mask[past.rows[row, 2]] = False
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def is_free(scene, stream, g, next_given, next_open):  # type: ignore[no-untyped-def]
     """Whether a new note may come before the next given one; ``next_open`` is the next step where a part is open."""
     now, end = stream.at[0], scene.numbers[3]
@@ -117,7 +117,7 @@ def is_free(scene, stream, g, next_given, next_open):  # type: ignore[no-untyped
     return later < next_given or (later == next_given and later < end)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def mask_shift(scene, stream, g, next_given, mask):  # type: ignore[no-untyped-def]
     """The time shifts to where a note may start, to the next given one, or past the end."""
     now, first_step, end = stream.at[0], scene.numbers[2], scene.numbers[3]
@@ -141,7 +141,7 @@ def mask_shift(scene, stream, g, next_given, mask):  # type: ignore[no-untyped-d
         mask[WAIT] = True
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def mask_pitch(scene, stream, step, g, to_given, it):  # type: ignore[no-untyped-def]
     """The pitches that the part of the new row may take; of a given note, its own or lower ones that come before it."""
     row, new, mask, part = stream.row, it.new, it.mask, it.new[1]
@@ -157,7 +157,7 @@ def mask_pitch(scene, stream, step, g, to_given, it):  # type: ignore[no-untyped
             mask[pitch] = pitch == known
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def state_at(scene, step):  # type: ignore[no-untyped-def]
     """The harmony state in force."""
     return scene.harmony[min(max(step - scene.numbers[2], 0), len(scene.harmony) - 1)]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 
-import numba
 import numpy as np
 
 from woodshed.codecs.note_step import SIZES
 from woodshed.codecs.past import ANCHORS, POINTERS, RECORDS, TALLIES
+from woodshed.compiled import compiled
 from woodshed.generation.engine_tables import PART, PITCH
 
 BEATS, BAR_NUMBERS, POSITIONS, LEVELS = 12, 16, 192, 13
@@ -16,7 +16,7 @@ INTERVALS = 24
 EPSILON = 1e-5
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+@compiled(fastmath=True)
 def _times(matrix, x, bias, out):  # type: ignore[no-untyped-def]
     """out = matrix @ x + bias"""
     for i in range(matrix.shape[0]):
@@ -26,7 +26,7 @@ def _times(matrix, x, bias, out):  # type: ignore[no-untyped-def]
         out[i] = s
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+@compiled(fastmath=True)
 def _scaled(x, out):  # type: ignore[no-untyped-def]
     """RMSNorm without its weights, which lie in the matrix behind."""
     s = np.float32(0)
@@ -37,12 +37,12 @@ def _scaled(x, out):  # type: ignore[no-untyped-def]
         out[j] = x[j] * s
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _sigmoid(x):  # type: ignore[no-untyped-def]
     return np.float32(1) / (np.float32(1) + math.exp(-x))
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+@compiled(fastmath=True)
 def hear(weights, scene, row, place, state, hidden):  # type: ignore[no-untyped-def]
     """Take in a row: the body's ``state`` moves on, and ``hidden`` (6 H) becomes what is known after it."""
     width = state.shape[1]
@@ -82,7 +82,7 @@ def hear(weights, scene, row, place, state, hidden):  # type: ignore[no-untyped-
     _times(weights.head_in, y, scene.hidden, hidden)
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+@compiled(fastmath=True)
 def tell(weights, scene, field, row, place, hidden):  # type: ignore[no-untyped-def]
     """Add to the hidden layers of later fields what ``row`` has in this one."""
     size = weights.says.shape[0]
@@ -111,7 +111,7 @@ def tell(weights, scene, field, row, place, hidden):  # type: ignore[no-untyped-
             hidden[begin_at + j] += velocity_then[row[4], j]
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+@compiled(fastmath=True)
 def ask(weights, scene, bar, first, hidden):  # type: ignore[no-untyped-def]
     """Add what is asked of a bar: to the time shift's head (``first``) of this bar and the next, else to the others."""
     size = weights.says.shape[0]
@@ -127,7 +127,7 @@ def ask(weights, scene, bar, first, hidden):  # type: ignore[no-untyped-def]
                 hidden[j] += weights.level_then[now, j]
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+@compiled(fastmath=True)
 def logits_of(weights, scene, field, hidden, expected, records, anchors, tallies, z, said, out):  # type: ignore[no-untyped-def]
     """Write the logits of one field into ``out``; of parts that do not exist they mean nothing."""
     size = z.shape[0]

@@ -1,0 +1,125 @@
+"""From Python to machine code, by numba: only here is it imported."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import Any
+
+import numba
+from numba.core import cgutils, types
+from numba.extending import intrinsic, overload, typeof_impl
+
+from woodshed.compiled import store
+from woodshed.compiled.arguments import Kind
+from woodshed.compiled.function import Compiled
+
+_numba: Any = numba
+SIGNATURE = types.void(_numba.types.CPointer(types.int64), _numba.types.CPointer(types.float64))
+_dispatchers: dict[int, Any] = {}
+
+
+def build(marked: Compiled, kinds: tuple[Kind, ...]) -> store.MachineCode:
+    """Machine code of a function for such arguments, with an entry that takes them as two tables, see `arguments`."""
+    from llvmlite import binding
+
+    answers: list[str] = []
+    entry = _entry(_dispatcher(marked), kinds, _writer(answers))
+    made = numba.cfunc(SIGNATURE)(entry)
+    module = binding.parse_assembly(made.inspect_llvm())
+    outside = [one.name for one in (*module.functions, *module.global_variables) if one.is_declaration]
+    helpers = [name for name in outside if not name.startswith("llvm.")]
+    return store.MachineCode(made.native_name, answers[0], helpers, store.target_machine().emit_object(module))
+
+
+def _dispatcher(marked: Compiled) -> Any:
+    """What numba knows a marked function as."""
+    if id(marked) not in _dispatchers:
+        _dispatchers[id(marked)] = numba.njit(nogil=True, **marked.options)(marked.function)
+    return _dispatchers[id(marked)]
+
+
+@typeof_impl.register(Compiled)
+def _type_of(value: Compiled, context: Any) -> Any:
+    """A marked function that another calls is to numba what its own mark would have made of it."""
+    return types.Dispatcher(_dispatcher(value))
+
+
+@intrinsic
+def _pointer(context: Any, address: Any) -> Any:
+    """A number as the address that it is."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], cgutils.voidptr_t)
+
+    return types.voidptr(address), generate
+
+
+def _writer(answers: list[str]) -> Any:
+    """A function that writes an answer into the tables, and into ``answers`` of what kind it is once that is known."""
+
+    def write(answer: Any, whole: Any, fractions: Any) -> None: ...
+
+    @overload(write)
+    def _(answer: Any, whole: Any, fractions: Any) -> Any:
+        if isinstance(answer, types.NoneType):
+            answers.append("none")
+
+            def to_nowhere(answer: Any, whole: Any, fractions: Any) -> None:
+                pass
+
+            return to_nowhere
+        if isinstance(answer, types.Float):
+            answers.append("float")
+
+            def to_fractions(answer: Any, whole: Any, fractions: Any) -> None:
+                fractions[0] = answer
+
+            return to_fractions
+        if isinstance(answer, types.Integer | types.Boolean):
+            answers.append("bool" if isinstance(answer, types.Boolean) else "int")
+
+            def to_whole(answer: Any, whole: Any, fractions: Any) -> None:
+                whole[0] = answer
+
+            return to_whole
+        return None
+
+    return write
+
+
+def _entry(function: Any, kinds: tuple[Kind, ...], write: Any) -> Any:
+    """A Python function that puts the arguments together out of the tables, calls, and writes the answer down."""
+    known: dict[str, Any] = {"pointer": _pointer, "carray": _numba.carray, "function": function, "write": write}
+    lines: list[str] = []
+    whole, fraction, number = count(2), count(1), count()
+
+    def spell(kind: Kind) -> str:
+        if kind[0] == "float":
+            return f"fractions[{next(fraction)}]"
+        if kind[0] == "int":
+            return f"whole[{next(whole)}]"
+        if kind[0] == "bool":
+            return f"whole[{next(whole)}] != 0"
+        name = f"v{next(number)}"
+        if kind[0] == "array":
+            known[f"type_{name}"] = kind[1]
+            address = next(whole)
+            shape = "".join(f"whole[{next(whole)}], " for _ in range(kind[2]))
+            lines.append(f"{name} = carray(pointer(whole[{address}]), ({shape}), type_{name})")
+            return name
+        inner = "".join(f"{spell(one)}, " for one in kind[2])
+        known[f"class_{name}"] = kind[1]
+        return f"({inner})" if kind[1] is tuple else f"class_{name}({inner})"
+
+    given = ", ".join(spell(kind) for kind in kinds)
+    size = f"whole = carray(whole_at, {next(whole)})", f"fractions = carray(fractions_at, {next(fraction)})"
+    call = (
+        "try:",
+        f"    write(function({given}), whole, fractions)",
+        "    whole[1] = 1",
+        "except Exception:",
+        "    whole[1] = 0",
+    )
+    body = "\n    ".join((*size, *lines, *call))
+    exec(f"def entry(whole_at, fractions_at):\n    {body}\n", known)  # numba compiles functions, not trees
+    return known["entry"]
