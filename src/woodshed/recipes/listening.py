@@ -1,0 +1,211 @@
+"""A listening test from folders of music: clips of every source, equally long and loud, a page and its key.
+
+The page goes to the readers. The key says which clip is whose; `woodshed.evaluation.listening_score` needs it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from woodshed.errors import CorpusError, OutOfRange, UnknownName, UsageError
+from woodshed.evaluation.listening import PAIRS, TURING, Design, check_question, design_pairs, design_turing
+from woodshed.evaluation.listening_clips import SAMPLE_RATE, bar_excerpt, code_clip, play_clip, recording_clip
+from woodshed.evaluation.listening_loudness import integrated_loudness, matching_gains
+from woodshed.evaluation.listening_page import minutes_of, page_data, write_page
+from woodshed.evaluation.listening_results import ClipOrigin, Key, write_key
+from woodshed.recipes.files import check_outputs, check_range
+from woodshed.recipes.listening_pieces import Piece, Sources, choose_pieces, common_seconds
+from woodshed.words import counted
+
+PAGE_NAME, KEY_NAME = "listen.html", "key.json"
+USUAL_CLIPS = 6
+LEAST_SECONDS, MOST_SECONDS = 2.0, 60.0
+MOST_CLIPS, MOST_CHECKS = 100, 20
+LONG_TEST = 40.0
+"""Minutes; readers tire of longer tests, and answer anything."""
+ID_SIGNS = 10
+
+Told = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class ListeningWish:
+    """What is asked for."""
+
+    question: str = PAIRS
+    real: str | None = None
+    """The source that is human; None for the first."""
+    clips: int = USUAL_CLIPS
+    """Of each source at most; of "turing" of each model, and as many real ones as all models have."""
+    seconds: float | None = None
+    """Of every clip; None for 15, or less if a piece is shorter."""
+    must_hear_seconds: float = 4.0
+    """Of every clip before an answer counts."""
+    checks: int = 2
+    """Trials asked again."""
+    title: str = "Listening test"
+    seed: int = 0
+
+
+@dataclass
+class MadeTest:
+    """What came of it."""
+
+    page: Path
+    key_path: Path
+    key: Key
+    minutes: float
+    """That a reader needs."""
+    notes: list[str] = field(default_factory=list)
+    """What the maker should know."""
+
+
+@dataclass(frozen=True)
+class _Clip:
+    """A stretch of a piece as sound."""
+
+    piece: Piece
+    sound: NDArray[np.float32]
+    origin: ClipOrigin
+
+
+def make_listening_test(
+    sources: Sources, folder: Path, wish: ListeningWish, *, force: bool = False, progress: Told | None = None
+) -> MadeTest:
+    """Write ``folder/listen.html`` and ``folder/key.json``. The same music and seed give the same bytes.
+
+    ``progress`` is told of the stages "read" and "play", how many are done and how many there are.
+
+    Raises:
+        UsageError: if there are not two sources, or one has a file of another.
+        OutOfRange: for a number outside its range.
+        CorpusError: if a source has too little music.
+        OutputExists: if there is a test already and not ``force``.
+        FileError: if something cannot be read or written.
+    """
+    real = _check(sources, wish)
+    check_outputs([folder / PAGE_NAME, folder / KEY_NAME], force=force)
+    tell = progress or (lambda stage, done, total: None)
+    rng, notes = np.random.default_rng([wish.seed, 0]), list[str]()
+    ordered = {real: sources[real], **{name: paths for name, paths in sources.items() if name != real}}
+    pieces = _pieces(ordered, wish, rng, notes, lambda done, total: tell("read", done, total))
+    seconds = common_seconds(pieces, wish.seconds, notes)
+    clips = []
+    for done, piece in enumerate(pieces, 1):
+        clips.append(_clip(piece, seconds, rng))
+        tell("play", done, len(pieces))
+    made = _write(folder, clips, list(ordered), seconds, wish)
+    if made.minutes > LONG_TEST:
+        notes.append(f"a reader needs some {made.minutes:.0f} minutes; smaller --clips or --seconds ask for less")
+    return replace(made, notes=notes)
+
+
+def _check(sources: Sources, wish: ListeningWish) -> str:
+    """What can be said before anything is read; returns the name of the real source."""
+    check_question(wish.question)
+    if len(sources) < 2:
+        raise UsageError(
+            f"{counted(len(sources), 'source')}: give the real music and one or more others, as folders or NAME=FOLDER"
+        )
+    if wish.real is not None and wish.real not in sources:
+        raise UnknownName(f"--real {wish.real!r} is not one of the sources {', '.join(sources)}")
+    check_range("clips", wish.clips, 1, MOST_CLIPS)
+    check_range("checks", wish.checks, 0, MOST_CHECKS)
+    for name, seconds, low in (("seconds", wish.seconds, LEAST_SECONDS), ("must-hear", wish.must_hear_seconds, 0.0)):
+        if seconds is not None and not low <= seconds <= MOST_SECONDS:
+            raise OutOfRange(f"{name} {seconds:g} is outside {low:g}-{MOST_SECONDS:g}")
+    return wish.real or next(iter(sources))
+
+
+def _pieces(
+    sources: Sources,
+    wish: ListeningWish,
+    rng: np.random.Generator,
+    notes: list[str],
+    progress: Callable[[int, int], None],
+) -> list[Piece]:
+    """The same number of each source; of "turing" as many real ones as of all models together."""
+    real, *models = sources
+    share = len(models) if wish.question == TURING else 1
+    wanted = dict.fromkeys(models, wish.clips) | {real: share * wish.clips}
+    found = choose_pieces(sources, wanted, wish.seconds, rng, notes, progress)
+    count = min(len(found[real]) // share, *(len(found[name]) for name in models))
+    if not count:
+        raise CorpusError(
+            f"source {real}: {counted(len(found[real]), 'piece')}, but {share} are needed for {share} models"
+        )
+    if count < wish.clips:
+        fewest = min(sources, key=lambda name: len(found[name]) / (share if name == real else 1))
+        notes.append(
+            f"{fewest} has {counted(len(found[fewest]), 'piece')}, so there are {count} of each, not {wish.clips}"
+        )
+    return [piece for name in sources for piece in found[name][: count * (share if name == real else 1)]]
+
+
+def _clip(piece: Piece, seconds: float, rng: np.random.Generator) -> _Clip:
+    """The piece's clip, not yet as loud as the others.
+
+    Raises:
+        CorpusError: if nothing is heard of it.
+    """
+    if piece.song is None:
+        sound, start = recording_clip(piece.path, seconds, rng)
+        origin = ClipOrigin(piece.source, str(piece.path), 0, 0, round(start, 3), 0.0)
+    else:
+        excerpt = bar_excerpt(piece.song, seconds, rng)
+        if excerpt is None:
+            raise CorpusError(
+                f"{piece.path}: its bars are too long for a clip of {seconds:.1f} s; ask for more --seconds"
+            )
+        sound = play_clip(excerpt.song, seconds)
+        start = float(piece.song.seconds(piece.song.bar_lines())[excerpt.first_bar - 1])
+        origin = ClipOrigin(piece.source, str(piece.path), excerpt.first_bar, excerpt.bars, round(start, 3), 0.0)
+    if not math.isfinite(integrated_loudness(sound, SAMPLE_RATE)):
+        raise CorpusError(f"{piece.path}: its clip is silent; leave it out")
+    return _Clip(piece, sound, origin)
+
+
+def _write(
+    folder: Path, clips: Sequence[_Clip], sources: Sequence[str], seconds: float, wish: ListeningWish
+) -> MadeTest:
+    """Ids, design, equal loudness; the key, then the page, for a page without its key is worth nothing."""
+    digests = "".join(clip.piece.digest for clip in clips)
+    secret = hashlib.sha256(f"{wish.seed} {wish.question} {digests}".encode()).digest()  # readers do not have the files
+    rng = np.random.default_rng(list(secret))
+    by_id = {
+        hashlib.sha256(secret + str(number).encode()).hexdigest()[:ID_SIGNS]: clip for number, clip in enumerate(clips)
+    }
+    gains, lufs = matching_gains([clip.sound for clip in clips], SAMPLE_RATE)
+    sounds = {
+        name: code_clip(clip.sound * np.float32(gain)) for (name, clip), gain in zip(by_id.items(), gains, strict=True)
+    }
+    origins = {
+        name: replace(clip.origin, gain_db=round(20 * math.log10(gain), 2))
+        for (name, clip), gain in zip(by_id.items(), gains, strict=True)
+    }
+    design = _design(origins, sources, wish, rng)
+    data = page_data(
+        design, sounds, title=wish.title, seed=wish.seed, clip_seconds=seconds, lufs=lufs,
+        must_hear_seconds=min(wish.must_hear_seconds, seconds),
+    )  # fmt: skip
+    key = Key(data["test"], wish.question, wish.seed, sources[0], tuple(sources), origins, design.trials, seconds, lufs)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_key(folder / KEY_NAME, key)
+    write_page(folder / PAGE_NAME, design, data)
+    return MadeTest(folder / PAGE_NAME, folder / KEY_NAME, key, minutes_of(design, seconds))
+
+
+def _design(
+    origins: Mapping[str, ClipOrigin], sources: Sequence[str], wish: ListeningWish, rng: np.random.Generator
+) -> Design:
+    groups = [[clip for clip, origin in origins.items() if origin.source == name] for name in sources]
+    if wish.question == PAIRS:
+        return design_pairs(groups, wish.checks, rng)
+    return design_turing(groups[0], groups[1:], wish.checks, rng)
