@@ -19,7 +19,8 @@ from woodshed.version import __version__
 
 VERBS = (
     "demo", "doctor", "corpus", "data", "recipes", "train", "generate", "continue", "infill", "accompany", "solo",
-    "harmonise", "vary", "humanise", "interpolate", "radio", "evaluate", "listen-test", "render",
+    "harmonise", "vary", "humanise", "interpolate", "radio", "evaluate", "novelty", "listen-test",
+    "render",
 )  # fmt: skip
 """In the order in which a newcomer meets them. Each is a module ``woodshed.cli.VERB`` (``continue_`` for the one
 that is a Python keyword, ``_`` for ``-``) with a function ``command``, or a group of commands ``app``."""

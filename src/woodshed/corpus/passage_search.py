@@ -20,9 +20,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from woodshed.compiled import compiled
 
 SEED = 4
 """Symbols of the shortest seed."""
@@ -87,7 +88,7 @@ class Query(NamedTuple):
     """(room, 2) notes that correspond: place in the song's lines, place in the corpus."""
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def search(corpus, query, run):  # type: ignore[no-untyped-def]
     """Fill ``query.found`` with passages of ``run`` notes or more. Returns how many; -1 if there was not room
     enough."""
@@ -121,7 +122,7 @@ def search(corpus, query, run):  # type: ignore[no-untyped-def]
     return state[0]
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _seed(corpus, query, place, span):  # type: ignore[no-untyped-def]
     """Set ``span`` to the places in the suffix array of the seed that begins at ``place``, and to its symbols."""
     low, high, depth = query.low[place], query.high[place], SEED
@@ -139,7 +140,7 @@ def _seed(corpus, query, place, span):  # type: ignore[no-untyped-def]
     span[0], span[1], span[2] = low, high, depth
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _first(corpus, low, high, depth, symbol):  # type: ignore[no-untyped-def]
     """The first place from ``low`` to ``high`` whose symbol ``depth`` ahead is no less than ``symbol``."""
     while low < high:
@@ -152,7 +153,7 @@ def _first(corpus, low, high, depth, symbol):  # type: ignore[no-untyped-def]
     return low
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _rate(here, there):  # type: ignore[no-untyped-def]
     """Index of the rate nearest to there / here, -1 if none is near."""
     if here <= 0 or there <= 0:
@@ -163,7 +164,7 @@ def _rate(here, there):  # type: ignore[no-untyped-def]
     return -1
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _passage(corpus, query, place, other, rate, run, here, there, seen, stamp, state):  # type: ignore[no-untyped-def]
     """Grow the seed; if what comes of it is a passage, write it down. Returns the last place of the song that it
     holds, -1 if there is no room."""
@@ -198,7 +199,7 @@ def _passage(corpus, query, place, other, rate, run, here, there, seen, stamp, s
     return last
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _grow(corpus, query, place, other, rate, way, stop, halt, here, there):  # type: ignore[no-untyped-def]
     """Go from a note that both have forward (``way`` 1) or back (-1), to before ``stop`` and ``halt``. Fills ``here``
     and
@@ -228,7 +229,7 @@ def _grow(corpus, query, place, other, rate, way, stop, halt, here, there):  # t
     return kept
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _measure(corpus, query, first, notes, row, seen, stamp, state):  # type: ignore[no-untyped-def]
     """The bits that a passage tells, less those of what is altered; sets of ``row`` that and the longest exact stretch.
 
@@ -252,7 +253,7 @@ def _measure(corpus, query, first, notes, row, seen, stamp, state):  # type: ign
     return bits - ALTERED_BITS * altered
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _is_new(key, seen, stamp, now):  # type: ignore[no-untyped-def]
     """Whether a key was not seen under this stamp; it is from now on."""
     slot = (key * 2654435761) & (_SCRATCH - 1)

@@ -108,6 +108,8 @@ class Found:
     """(N,) notes of the longest passage that each note lies in, its altered notes not counted; 0 for none."""
     source: NDArray[np.int64]
     """(N,) the source of that passage, -1 for none."""
+    most_exact: Passage | None
+    """The passage with the longest stretch without an altered note, which need not be one of those."""
 
 
 class PassageIndex:
@@ -206,29 +208,28 @@ class PassageIndex:
                 continue
             length[fresh] = row[0]
             source[fresh] = self.arrays["line_song"][self.arrays["line"][row[7]]]
-            kept.append(self._passage(lines, row, pairs, ours))
-        return Found(tuple(kept), length[lines.twin], source[lines.twin])
+            kept.append(self._passage(lines, row, pairs))
+        exact = self._passage(lines, rows[rows[:, 2].argmax()], pairs) if len(rows) else None
+        return Found(tuple(kept), length[lines.twin], source[lines.twin], exact)
 
-    def _passage(
-        self, lines: Lines, row: NDArray[np.int64], pairs: NDArray[np.int32], ours: NDArray[np.int64]
-    ) -> Passage:
+    def _passage(self, lines: Lines, row: NDArray[np.int64], pairs: NDArray[np.int32]) -> Passage:
         a, line = self.arrays, lines.line[row[8]]
         other = a["line"][row[7]]
-        theirs = a["note"][pairs[row[6] : row[6] + row[0], 1]].astype(np.int64)
+        ours, theirs = pairs[row[6] : row[6] + row[0]].T
         return Passage(
             part=int(lines.parts[line, 0]),
             other_part=int(lines.parts[line, 1]),
             source=int(a["line_song"][other]),
             source_part=int(a["line_parts"][other, 0]),
             source_other_part=int(a["line_parts"][other, 1]),
-            notes=ours,
-            source_notes=theirs,
+            notes=lines.note[ours],
+            source_notes=a["note"][theirs].astype(np.int64),
             altered=int(row[1]),
             exact_from=int(row[3]),
             exact_notes=int(row[2]),
             semitones=-int(row[4]),
             rate=RATES[row[5]],
-            bits=row[9] / 1000,
+            bits=float(row[9] / 1000),
         )
 
 

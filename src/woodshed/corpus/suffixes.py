@@ -12,9 +12,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from woodshed.compiled import compiled
 
 
 def suffix_array(text: NDArray[Any]) -> NDArray[np.int32]:
@@ -58,7 +59,7 @@ def common_prefixes(text: NDArray[Any], order: NDArray[np.int32]) -> NDArray[np.
     return common
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _kasai(text, order, rank, common):  # type: ignore[no-untyped-def]
     """Walk the text: a suffix has at most one value less in common with its neighbour than the one that starts
     before."""

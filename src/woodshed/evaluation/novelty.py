@@ -1,0 +1,298 @@
+"""What of a song also stands in a corpus, and how much of that is usual: so that a share means something.
+
+What a passage is, and why a chugged note or a beat that goes round is none, says `woodshed.corpus.passages`. Here
+passages become what a musician asks: how much, how long, from which song and bar, in which key and at which speed.
+
+============== ========================================================================================================
+figure         meaning
+============== ========================================================================================================
+share          share of the notes that lie in a passage (altered notes of it are not counted); also of pitched notes
+               and of drum notes alone
+in runs longer share of the notes that lie in a passage of more than so many notes
+longest run    the passage with most notes, altered ones allowed; and the longest stretch without any: in notes, in
+               quarter notes and in seconds of this song, from its first onset to its last
+baseline       the same of real songs of the corpus, each against all other songs but its own versions: a song that
+               shares no more than they do has not copied more than its maker does
+============== ========================================================================================================
+
+The baseline's songs are dealt into `FOLDS` folds, versions of a song into one; each fold is checked against an index of
+the others, of which there are a fifth fewer than the song itself was checked against. The mean's interval is the
+bootstrap over groups of versions, see `bootstrap`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from woodshed.corpus.passages import RUN_NOTES, IndexedSong, Passage, PassageIndex
+from woodshed.evaluation.bootstrap import Interval, mean_interval
+from woodshed.music import Song, part_name
+from woodshed.music.meter import bar_of
+from woodshed.music.units import TICKS_PER_QUARTER
+
+LONGER_THAN = (12, 24, 48)
+"""Notes; the shares of notes in longer runs that are told unasked."""
+FOLDS = 5
+MOST_CHECKED = 60
+"""Songs of a baseline; of more, so many are drawn."""
+FEWEST_GROUPS = 2
+
+SourceOf = Callable[[int], Song]
+"""The song that an index knows by this number."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """A stretch of a song, in all its units."""
+
+    notes: int
+    beats: float
+    """Quarter notes from the first onset to the last."""
+    seconds: float
+    first_bar: int
+    """From 1."""
+    last_bar: int
+
+
+@dataclass(frozen=True)
+class Run:
+    """A passage of the song, and where it also stands."""
+
+    part: str
+    """Name of the part, or of both parts that it is shared out over."""
+    here: Span
+    altered: int
+    """Notes changed, put in or left out between them."""
+    exact: Span
+    """The longest stretch of it without one."""
+    source: str
+    """Title of the song that it also stands in."""
+    source_name: str
+    """Its id, or its file."""
+    source_part: str
+    there: Span
+    semitones: int
+    """How much higher it is here."""
+    speed: float
+    """How many times as fast it is here, in quarter notes: 2 where eighths have become sixteenths."""
+    bits: float
+
+
+@dataclass(frozen=True)
+class Novelty:
+    """What of a song stands in a corpus. Shapes: N notes."""
+
+    notes: int
+    share: float
+    pitched_share: float
+    """0 where there is no such note, as `drum_share`."""
+    drum_share: float
+    longer_than: dict[int, float]
+    """Notes -> share of the notes that lie in runs of more."""
+    longest: Run | None
+    longest_exact: Run | None
+    runs: tuple[Run, ...]
+    """Longest first; each holds notes that none before it does."""
+    passages: tuple[Passage, ...]
+    """The same as notes."""
+    source: NDArray[np.int64]
+    """(N,) which song of the index each note is shared with, -1 for none."""
+    run_notes: int
+    """Notes of the shortest run that counts."""
+
+    @property
+    def caution(self) -> str:
+        """Empty, or why these figures say little."""
+        if self.notes >= self.run_notes:
+            return ""
+        return f"n too small: {self.notes} notes, and a run has {self.run_notes} or more"
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            **{name: getattr(self, name) for name in ("notes", "run_notes", "share", "pitched_share", "drum_share")},
+            "longer_than": {str(notes): share for notes, share in self.longer_than.items()},
+            "longest": asdict(self.longest) if self.longest else None,
+            "longest_exact": asdict(self.longest_exact) if self.longest_exact else None,
+            "runs": [asdict(run) for run in self.runs],
+            "caution": self.caution,
+        }
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What real songs of a corpus share with the others."""
+
+    share: Interval
+    pitched_share: Interval
+    drum_share: Interval
+    longest_notes: Interval
+    longest_beats: Interval
+    shares: tuple[float, ...]
+    """Of each song that was checked, ascending."""
+
+    def more_than(self, share: float) -> int:
+        """How many of the songs share less than ``share``."""
+        return int(np.searchsorted(np.array(self.shares), share))
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        names = ("share", "pitched_share", "drum_share", "longest_notes", "longest_beats")
+        return {**{name: getattr(self, name).as_dict() for name in names}, "shares": list(self.shares)}
+
+    @classmethod
+    def from_dict(cls, stored: dict[str, Any]) -> Baseline:
+        """What `as_dict` gave.
+
+        Raises:
+            KeyError, TypeError: for anything else.
+        """
+        names = ("mean", "low", "high", "count", "groups")
+        figures = {
+            name: Interval(**{one: stored[name][one] for one in names})
+            for name in cls.__dataclass_fields__
+            if name != "shares"
+        }
+        return cls(**figures, shares=tuple(map(float, stored["shares"])))
+
+
+def measure_novelty(
+    song: Song,
+    index: PassageIndex,
+    source_of: SourceOf,
+    *,
+    run: int = RUN_NOTES,
+    longer_than: Sequence[int] = LONGER_THAN,
+) -> Novelty:
+    """What of ``song`` stands in the indexed songs in passages of ``run`` notes or more.
+
+    Raises:
+        OutOfRange: for a ``run`` outside 6-4096.
+    """
+    found = index.find(song, run)
+    drums = _drums(song)
+    runs = tuple(_run(song, one, index.songs[one.source], source_of(one.source)) for one in found.passages)
+    exact = found.most_exact
+    return Novelty(
+        notes=len(song),
+        share=_mean(found.length > 0),
+        pitched_share=_mean(found.length[~drums] > 0),
+        drum_share=_mean(found.length[drums] > 0),
+        longer_than={notes: _mean(found.length > notes) for notes in longer_than},
+        longest=runs[0] if runs else None,
+        longest_exact=None if exact is None else _run(song, exact, index.songs[exact.source], source_of(exact.source)),
+        runs=runs,
+        passages=found.passages,
+        source=found.source,
+        run_notes=run,
+    )
+
+
+def measure_baseline(
+    songs: Sequence[Song],
+    groups: Sequence[Hashable],
+    rng: np.random.Generator,
+    *,
+    run: int = RUN_NOTES,
+    on_song: Callable[[int, int], None] | None = None,
+) -> Baseline | None:
+    """What songs share with the others of them, but for those of their own group (versions of one song).
+
+    None if there are fewer than two groups: nothing can be held out then. ``on_song`` is told how many are done of how
+    many.
+    """
+    kinds = list(dict.fromkeys(groups))
+    if len(kinds) < FEWEST_GROUPS:
+        return None
+    tell = on_song or (lambda done, total: None)
+    deal = dict(zip([kinds[number] for number in rng.permutation(len(kinds))], range(len(kinds)), strict=True))
+    fold = np.array([deal[group] % min(FOLDS, len(kinds)) for group in groups])
+    chosen = np.sort(rng.permutation(len(songs))[:MOST_CHECKED])
+    figures: dict[int, tuple[float, ...]] = {}
+    for number in np.unique(fold[chosen]):
+        others = [(IndexedSong("", ""), songs[one]) for one in np.flatnonzero(fold != number)]
+        index = PassageIndex.build(others)
+        for one in chosen[fold[chosen] == number]:
+            tell(len(figures), len(chosen))
+            figures[int(one)] = _figures(songs[one], index, run)
+    columns = np.array([figures[int(one)] for one in chosen]).T
+    of = [groups[one] for one in chosen]
+    pitched = [_has(songs[one], False) for one in chosen], [_has(songs[one], True) for one in chosen]
+
+    def interval(column: int, kept: Sequence[bool] | None = None) -> Interval:
+        mask = np.ones(len(of), bool) if kept is None else np.array(kept)
+        return mean_interval(columns[column][mask], [group for group, one in zip(of, mask, strict=True) if one], rng)
+
+    return Baseline(
+        share=interval(0),
+        pitched_share=interval(1, pitched[0]),
+        drum_share=interval(2, pitched[1]),
+        longest_notes=interval(3),
+        longest_beats=interval(4),
+        shares=tuple(sorted(columns[0].tolist())),
+    )
+
+
+def longest_beats(song: Song, passages: Sequence[Passage]) -> float:
+    """Quarter notes of the passage that lasts longest; 0 if there is none."""
+    onset = song.notes["onset"].astype(np.int64)
+    return max((float(np.ptp(onset[one.notes])) / TICKS_PER_QUARTER for one in passages), default=0.0)
+
+
+def _figures(song: Song, index: PassageIndex, run: int) -> tuple[float, ...]:
+    """share, pitched share, drum share, notes and quarter notes of the longest run."""
+    found, drums = index.find(song, run), _drums(song)
+    shared = found.length > 0
+    longest = float(len(found.passages[0].notes)) if found.passages else 0.0
+    return _mean(shared), _mean(shared[~drums]), _mean(shared[drums]), longest, longest_beats(song, found.passages)
+
+
+def _drums(song: Song) -> NDArray[np.bool_]:
+    """(N,) which notes are drums."""
+    return np.array([part.is_drum for part in song.parts], bool)[song.notes["part"]]
+
+
+def _has(song: Song, drums: bool) -> bool:
+    return bool((_drums(song) == drums).any())
+
+
+def _mean(marked: NDArray[np.bool_]) -> float:
+    return float(marked.mean()) if len(marked) else 0.0
+
+
+def _run(song: Song, passage: Passage, known: IndexedSong, source: Song) -> Run:
+    exact = slice(passage.exact_from, passage.exact_from + passage.exact_notes)
+    return Run(
+        part=_parts(song, passage.part, passage.other_part),
+        here=span_of(song, passage.notes),
+        altered=passage.altered,
+        exact=span_of(song, passage.notes[exact]),
+        source=known.title,
+        source_name=known.name,
+        source_part=_parts(source, passage.source_part, passage.source_other_part),
+        there=span_of(source, passage.source_notes),
+        semitones=passage.semitones,
+        speed=passage.rate,
+        bits=round(passage.bits, 1),
+    )
+
+
+def _parts(song: Song, part: int, other: int) -> str:
+    return " and ".join(part_name(song.parts[one]) for one in (part, other) if one >= 0)
+
+
+def span_of(song: Song, notes: NDArray[np.int64]) -> Span:
+    """Where some notes of a song stand; of no note, nowhere."""
+    if not len(notes):
+        return Span(0, 0.0, 0.0, 0, 0)
+    onset = song.notes["onset"][notes].astype(np.int64)
+    ends = np.array([onset.min(), onset.max()])
+    beats = float(ends[1] - ends[0]) / TICKS_PER_QUARTER
+    first, last = (bar_of(ends, song.bar_lines()) + 1).tolist()
+    seconds = song.seconds(ends)
+    return Span(len(notes), round(beats, 3), round(float(seconds[1] - seconds[0]), 3), first, last)

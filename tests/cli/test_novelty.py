@@ -1,0 +1,123 @@
+"""woodshed novelty: a song against a folder or a corpus, for people and for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from woodshed.formats import write_midi
+from woodshed.music import Part, Song
+
+Run = Callable[..., Any]
+
+
+def tune(seed: int, notes: int = 150) -> Song:
+    chance = np.random.default_rng(seed)
+    onset = np.cumsum(chance.choice((120, 240, 360, 480), notes))
+    pitch = 55 + np.cumsum(chance.integers(-4, 5, notes)) % 24
+    rows = [(0, int(o), 100, int(p), 90) for o, p in zip(onset, pitch, strict=True)]
+    return Song.make(rows, [Part("Lead", 30)], title=f"Tune {seed}")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "music").mkdir()
+    for seed in range(4):
+        write_midi(tune(seed), tmp_path / "music" / f"tune-{seed}.mid")
+    return tmp_path / "music"
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """The first half of tune 2, a fourth higher, and a tune of its own."""
+    own = tune(9, 75).notes.copy()
+    own["part"] = 1
+    notes = np.concatenate((tune(2).transpose(5).notes[:75], own))
+    song = Song.make(notes, [Part("Lead", 30), Part("Other", 27)])
+    write_midi(song, tmp_path / "copy.mid")
+    return tmp_path / "copy.mid"
+
+
+def test_people_are_told_what_stands_where_and_what_is_usual(woodshed: Run, folder: Path, copy: Path) -> None:
+    said = woodshed("novelty", copy, folder)
+    assert said.code == 0, said.err
+    assert "copy.mid: 50.0% of its 150 notes also stand in music (4 songs, 600 notes)" in said.out
+    assert "from Tune 2, bar 1" in said.out
+    assert "usual among its songs: 0.0% [0.0%, 0.0%] (n=4), n too small: 4 songs" in said.out
+
+
+def test_programs_are_told_the_same(woodshed: Run, folder: Path, copy: Path) -> None:
+    said = woodshed("novelty", copy, folder, "--json", "--longer-than", 74, "--longer-than", 75)
+    (told,) = [json.loads(line) for line in said.out.splitlines()]
+    assert (told["share"], told["longer_than"]["74"], told["longer_than"]["75"]) == (0.5, 0.5, 0.0)
+    assert (told["longest"]["source"], told["longest"]["semitones"]) == ("Tune 2", 5)
+    assert told["baseline"]["share"]["mean"] == 0.0
+    assert told["corpus_songs"] == 4
+
+
+def test_the_index_is_built_once_and_anew_when_the_music_changes(woodshed: Run, folder: Path, copy: Path) -> None:
+    cache = folder.parent / "cache" / "woodshed" / "novelty"
+    assert woodshed("novelty", copy, folder).code == 0
+    (index,) = cache.rglob("passages.safetensors")
+    before = index.stat().st_mtime_ns
+    first = woodshed("novelty", copy, folder, "--json").out
+    assert index.stat().st_mtime_ns == before
+    index.write_bytes(index.read_bytes()[:1000])
+    assert woodshed("novelty", copy, folder, "--json").out == first
+    (folder / "tune-2.mid").unlink()
+    assert json.loads(woodshed("novelty", copy, folder, "--json").out)["share"] == 0.0
+
+
+def test_a_corpus_keeps_its_index_in_its_folder(woodshed: Run, folder: Path, copy: Path, tmp_path: Path) -> None:
+    corpus = tmp_path / "corpus"
+    assert woodshed("corpus", "build", folder, "-o", corpus, "--workers", 0).code == 0
+    assert woodshed("novelty", copy, corpus, "--no-baseline").code == 0
+    assert (corpus / "passages.safetensors").is_file()
+    assert woodshed("corpus", "show", corpus).code == 0
+
+
+def test_page_and_picture_are_written_and_never_replaced_unasked(
+    woodshed: Run, refuses: Callable[..., str], folder: Path, copy: Path, tmp_path: Path
+) -> None:
+    options = ("--html", tmp_path / "x.html", "--picture", tmp_path / "x.svg")
+    said = woodshed("novelty", copy, folder, *options)
+    assert said.code == 0, said.err
+    assert "Tune 2" in (tmp_path / "x.html").read_text("utf-8")
+    assert (tmp_path / "x.svg").read_text("utf-8").lstrip().startswith("<?xml")
+    assert "--force" in refuses(2, "novelty", copy, folder, *options)
+
+
+def test_a_song_that_is_in_the_corpus_is_told_to_be(woodshed: Run, folder: Path) -> None:
+    said = woodshed("novelty", folder / "tune-1.mid", folder)
+    assert "the song itself is in the corpus" in said.err
+    assert "100.0% of its 150 notes" in said.out
+
+
+def test_bad_input_is_named(refuses: Callable[..., str], folder: Path, copy: Path, tmp_path: Path) -> None:
+    silent, empty, junk = tmp_path / "silent.mid", tmp_path / "empty", tmp_path / "junk.mid"
+    write_midi(Song(length=1920), silent)
+    empty.mkdir()
+    junk.write_bytes(b"no music")
+    assert "no note sounds" in refuses(1, "novelty", silent, folder)
+    assert "no music below" in refuses(1, "novelty", copy, empty)
+    assert "junk.mid" in refuses(1, "novelty", junk, folder)
+    assert "does not exist" in refuses(1, "novelty", copy, tmp_path / "nowhere")
+    assert "6-4096" in refuses(2, "novelty", copy, folder, "--notes", 5)
+    assert "1 or more" in refuses(2, "novelty", copy, folder, "--longer-than", 0)
+    assert ".png, .svg, .pdf" in refuses(2, "novelty", copy, folder, "--picture", tmp_path / "x.gif")
+
+
+def test_of_a_corpus_of_one_song_nothing_is_usual(woodshed: Run, folder: Path, copy: Path, tmp_path: Path) -> None:
+    one = tmp_path / "one"
+    one.mkdir()
+    (folder / "tune-2.mid").rename(one / "tune-2.mid")
+    said = woodshed("novelty", copy, one)
+    assert said.code == 0
+    assert "50.0% of its 150 notes" in said.out
+    assert "n too small: one song" in said.err
