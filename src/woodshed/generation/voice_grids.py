@@ -1,0 +1,98 @@
+"""Four voices on a grid, drawn from nets: from nothing, or around a soprano that is given.
+
+Source: ancestral sampling from `woodshed.models.voice_grid`; nothing is filtered, ranked or drawn again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from woodshed.codecs.voice_grid import REST, VOICES, Listener, Passages
+from woodshed.errors import OutOfRange
+from woodshed.models.voice_grid import VoiceGridNet
+
+ORDER = (0, 3, 1, 2)
+"""Soprano, bass, alto, tenor."""
+
+
+@torch.no_grad()
+def draw_grids(
+    nets: Sequence[VoiceGridNet],
+    lengths: Sequence[int],
+    generator: torch.Generator,
+    *,
+    sopranos: Sequence[NDArray[np.int64]] = (),
+    passages: Passages | None = None,
+    temperature: float = 1.0,
+    order: tuple[int, ...] = ORDER,
+) -> list[NDArray[np.int64]]:
+    """Pieces of so many frames, all side by side: (T, 4) cells each.
+
+    Args:
+        nets: one, or several whose logits are averaged for each cell; all of them shown the soprano, or none.
+        lengths: frames of each piece.
+        generator: the only source of chance.
+        sopranos: (T,) cells of each piece's soprano, for nets that are shown it.
+        passages: of learned pieces, for the pointers; without them the pointers look only into the piece itself.
+        temperature: above 0; 1 draws from what was learned as it is.
+        order: of the voices within a frame.
+
+    Raises:
+        OutOfRange: for a temperature that is not above 0, or sopranos that are not as long as asked.
+    """
+    if not temperature > 0:
+        raise OutOfRange(f"temperature {temperature} is not above 0; 1 is usual")
+    if nets[0].config.shown and [len(soprano) for soprano in sopranos] != list(lengths):
+        raise OutOfRange("each piece needs a soprano of as many frames as the piece has")
+    batch, most = len(lengths), max(lengths, default=0)
+    shift = torch.zeros(batch, dtype=torch.int64)
+    shown = torch.full((batch, most), REST)
+    for row, soprano in zip(shown, sopranos, strict=False):
+        row[: len(soprano)] = torch.from_numpy(soprano)
+    looks = [net.look_at(shown, shift) for net in nets]
+    states = [net.start(batch) for net in nets]
+    listeners = [Listener(passages) for _ in lengths]
+    cells = torch.full((batch, most, VOICES), REST)
+    for at in range(most):
+        rows = torch.tensor([listener.row() for listener in listeners])
+        known = []
+        for number, net in enumerate(nets):
+            look = looks[number]
+            now, states[number] = net.step(rows, shift, states[number], None if look is None else look[:, at : at + 1])
+            known.append(now[:, None])
+        given = {0: shown[:, at]} if looks[0] is not None else {}
+        cells[:, at] = _frame(nets, known, rows, shift, given, order, temperature, generator)
+        for listener, frame in zip(listeners, cells[:, at].tolist(), strict=True):
+            listener.hear(frame)
+    return [piece[:length].numpy() for piece, length in zip(cells, lengths, strict=True)]
+
+
+def _frame(
+    nets: Sequence[VoiceGridNet],
+    known: Sequence[Tensor],
+    rows: Tensor,
+    shift: Tensor,
+    given: dict[int, Tensor],
+    order: tuple[int, ...],
+    temperature: float,
+    generator: torch.Generator,
+) -> Tensor:
+    """(B, V) one frame of each piece, voice after voice; the given ones stay."""
+    decided = {voice: pitch[:, None] for voice, pitch in given.items()}
+    for voice in order:
+        if voice in decided:
+            continue
+        logits = torch.stack(
+            [
+                net.logits(now, rows[:, None], shift, voice, decided)[:, 0].log_softmax(-1)
+                for net, now in zip(nets, known, strict=True)
+            ]
+        ).mean(0)
+        drawn = torch.multinomial((logits / temperature).softmax(-1), 1, generator=generator)
+        decided[voice] = torch.where(drawn == 0, REST, drawn + nets[0].config.lowest - 1)
+    return torch.cat([decided[voice] for voice in range(VOICES)], 1)

@@ -1,0 +1,248 @@
+"""Four voices frame by frame: an LSTM over frames, and within a frame one voice after another, in any order.
+
+The LSTM hears a row of what is known before each frame (`woodshed.codecs.voice_grid` says what): the frame before, how
+long each voice has held, the place in the bar, what was there one, two and four bars ago, and what pointers into the
+past and into other pieces guess. From its output, the row, and the voices of this frame that are already decided,
+follows a distribution over the next voice's cell. Its logits are sums of what speaks for a pitch as such, for its
+distance from what the voice sang last, for its distance from each voice (in pitch classes), and for what each pointer
+guesses: transposed music is nearly the same music. Any order of the voices gives the exact likelihood of a frame.
+
+Optionally voice 0 is *shown*: all of it is known beforehand, LSTMs in both directions read it, and the others are drawn
+around it.
+
+References:
+    N. Boulanger-Lewandowski, Y. Bengio and P. Vincent, "Modeling temporal dependencies in high-dimensional sequences"
+    (ICML 2012): a recurrent net over frames, and a distribution over the notes of a frame on top.
+    B. Uria, I. Murray and H. Larochelle, "A deep and tractable density estimator" (ICML 2014): one net for any order of
+    the variables, and the mean over orders as an ensemble. Ours are orders of the four voices of a frame.
+    O. Peracha, "Improving polyphonic music models with feature-rich encoding" (ISMIR 2020): TonicNet, a GRU over voices
+    that is told how long each note has sounded.
+    A. See, P. Liu and C. Manning, "Get to the point" (ACL 2017): pointers. Ours add to logits, and matching finds them.
+
+Shape letters: B pieces, T frames, V voices, C cells of a voice (0 rest, then pitches), W width, H hidden.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from woodshed.models.lstm import Bidirectional, LSTMLayer
+
+State = tuple[Tensor, ...]
+REACH = 24
+"""Semitones from what the voice sang last that have a logit of their own; wider leaps share the outermost."""
+SHIFTS = 12
+"""Transpositions that a piece can be in, -6 to +5 semitones."""
+
+
+@dataclass(frozen=True)
+class VoiceGridConfig:
+    """Sizes of a `VoiceGridNet`; all but the last five are facts of the codec."""
+
+    voices: int = 4
+    lowest: int = 28
+    """The pitch of cell 1."""
+    cells: int = 67
+    """C: a rest and the pitches."""
+    ages: int = 33
+    moves: int = 28
+    """What a motion, lag or guess can be: its lowest is -12."""
+    beats: int = 32
+    lags: int = 3
+    pointers: int = 6
+    trusts: int = 55
+    width: int = 384
+    """W, of each GRU layer."""
+    layers: int = 1
+    hidden: int = 256
+    """H, of what a frame is summed up in, and of what decides a cell."""
+    dropout: float = 0.3
+    shown: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        """The sizes as JSON."""
+        return asdict(self)
+
+
+class VoiceGridNet(nn.Module):
+    """Rows (B, T, R) and cells (B, T, V) as MIDI pitches, -1 a rest -> nats (B, T, V)."""
+
+    name: ClassVar[str] = "voice-grid"
+
+    def __init__(self, config: VoiceGridConfig) -> None:
+        super().__init__()
+        self.config = c = config
+        v, small = c.voices, 16
+        self.pitch = nn.ModuleList(nn.Embedding(c.cells, 32) for _ in range(v))
+        self.age = nn.ModuleList(nn.Embedding(c.ages, small) for _ in range(v))
+        self.motion = nn.ModuleList(nn.Embedding(c.moves, small) for _ in range(v))
+        self.between = nn.Embedding(v * (v - 1) // 2 * 49, small)
+        self.place = nn.Embedding(16 * 3, 32)
+        self.bar = nn.Embedding(48, 32)
+        self.shift = nn.Embedding(SHIFTS, small)
+        self.lag = nn.Embedding(c.lags * v * c.moves, 8)
+        self.guess = nn.Embedding(v * c.pointers * c.moves, 8)
+        self.trust = nn.Embedding(v * c.pointers * c.trusts, 8)
+        told = v * (32 + small + small) + v * (v - 1) // 2 * small + 32 + 32 + small + 8 * v * (c.lags + c.pointers)
+        self.told = nn.Linear(told + (c.hidden if c.shown else 0), c.hidden)
+        self.told_norm = nn.LayerNorm(c.hidden)
+        self.layers = nn.ModuleList(LSTMLayer(c.hidden if i == 0 else c.width, c.width) for i in range(c.layers))
+        if c.shown:
+            self.look = Bidirectional(32 + 32 + 2 * small, c.hidden // 2)
+        self.state = nn.ModuleList(nn.Linear(c.width + c.hidden, c.hidden) for _ in range(v))
+        self.decided = nn.ModuleList(nn.Embedding(c.cells, c.hidden) for _ in range(v))
+        self.moved = nn.ModuleList(nn.Embedding(c.moves, c.hidden) for _ in range(v))
+        self.asked = nn.Embedding(v * 2**v, c.hidden)
+        """Which voice is asked for, and which are decided."""
+        self.deeper = nn.ModuleList(nn.Linear(c.hidden, c.hidden) for _ in range(v))
+        self.norms = nn.ModuleList(nn.LayerNorm(c.hidden) for _ in range(2 * v))
+        self.parts = (c.cells, 2 * REACH + 1, 12 * v, c.pointers)
+        self.decide = nn.ModuleList(nn.Linear(c.hidden, sum(self.parts)) for _ in range(v))
+        self.belief = nn.Embedding(v * c.pointers * c.trusts, 1)
+        """What a pointer's guess adds to a logit, by its trust."""
+        for table in (*self.decided, *self.moved, self.asked, self.belief):
+            nn.init.normal_(table.get_parameter("weight"), std=0.05)
+
+    def _drop(self, x: Tensor, share: float = 1.0) -> Tensor:
+        """The same numbers are dropped from all frames of a piece (Gal and Ghahramani 2016); that costs less, too."""
+        keep = 1 - share * self.config.dropout
+        if not self.training or keep == 1:
+            return x
+        return x * (torch.rand(x.shape[0], 1, x.shape[2], device=x.device) < keep).to(x.dtype).div_(keep)
+
+    # rows ------------------------------------------------------------------------------------------------------
+
+    def _columns(self, rows: Tensor) -> dict[str, Tensor]:
+        c, v = self.config, self.config.voices
+        sizes = {"last": v, "anchor": v, "age": v, "motion": v, "place": 2, "lag": c.lags * v,
+                 "guess": v * c.pointers, "trust": v * c.pointers}  # fmt: skip
+        return dict(zip(sizes, torch.split(rows, list(sizes.values()), -1), strict=True))
+
+    def _ids(self, pitches: Tensor, shift: Tensor) -> Tensor:
+        """MIDI pitches, -1 a rest, and (B,) semitones -> cells."""
+        moved = pitches - self.config.lowest + 1 + shift.view(-1, *[1] * (pitches.ndim - 1))
+        return torch.where(pitches < 0, 0, moved)
+
+    def _told(self, rows: Tensor, shift: Tensor, look: Tensor | None) -> Tensor:
+        """(B, T, H) a row as one vector."""
+        c, v = self.config, self.config.voices
+        said = self._columns(rows)
+        last = self._ids(said["last"], shift)
+        anchor = said["anchor"]
+        upper, lower = torch.triu_indices(v, v, 1, device=rows.device)
+        apart = (anchor[..., upper] - anchor[..., lower]).clamp(-12, 36) + 12
+        pairs = torch.arange(len(upper), device=rows.device) * 49
+        beat, sixteenth = said["place"][..., 1], said["place"][..., 0]
+        frames = beat * 4 + sixteenth % 4
+        parts = [self.pitch[i](last[..., i]) for i in range(v)]
+        parts += [self.age[i](said["age"][..., i]) for i in range(v)]
+        parts += [self.motion[i](said["motion"][..., i] + 12) for i in range(v)]
+        parts.append(self.between(apart + pairs).flatten(-2))
+        parts += [self.place(sixteenth * 3 + (beat // 4).clamp(max=2)), self.bar(frames % 48)]
+        parts.append(self.shift(shift + SHIFTS // 2)[:, None].expand(-1, rows.shape[1], -1))
+        parts.append(self.lag(_numbered(said["lag"] + 12, c.moves)).flatten(-2))
+        trusted = self.guess(_numbered(said["guess"] + 12, c.moves)) + self.trust(_numbered(said["trust"], c.trusts))
+        parts.append(trusted.flatten(-2))
+        if look is not None:
+            parts.append(look)
+        return F.gelu(self.told_norm(self.told(self._drop(torch.cat(parts, -1)))))
+
+    def look_at(self, shown: Tensor, shift: Tensor) -> Tensor | None:
+        """(B, T) pitches of voice 0 -> (B, T, H) what it does around each frame; None where nothing is shown."""
+        if not self.config.shown:
+            return None
+        cells = self._ids(shown, shift)
+        before = torch.cat((cells[:, :1], cells[:, :-1]), 1)
+        moved = (cells - before).clamp(-12, 12) + 12
+        place = torch.arange(cells.shape[1], device=cells.device)
+        parts = [self.pitch[0](cells), self.motion[0](moved), self.motion[0]((moved != 12).long()),
+                 self.bar(place % 48)[None].expand(len(cells), -1, -1)]  # fmt: skip
+        seen: Tensor = self.look(torch.cat(parts, -1).transpose(0, 1))
+        return self._drop(seen.transpose(0, 1))
+
+    def body(self, rows: Tensor, shift: Tensor, look: Tensor | None = None) -> Tensor:
+        """(B, T, W + H) what is known before each frame, from rows (B, T, R), semitones (B,) and, if shown, `look`."""
+        told = x = self._told(rows, shift, look)
+        for i, layer in enumerate(self._layers()):
+            y = layer(layer.gates(self._drop(x)).transpose(0, 1)).transpose(0, 1)
+            x = y if i == 0 else x + y
+        return torch.cat((x, told), -1)
+
+    def start(self, batch: int) -> State:
+        """The state before the first frame: output and cell (B, W) of each layer."""
+        return tuple(self.asked.weight.new_zeros(batch, self.config.width) for _ in range(2 * self.config.layers))
+
+    def step(self, rows: Tensor, shift: Tensor, state: State, look: Tensor | None = None) -> tuple[Tensor, State]:
+        """The next frame of each piece: rows (B, R) -> what `body` gives (B, W + H), and the state after it."""
+        told = x = self._told(rows[:, None], shift, look)[:, 0]
+        after: list[Tensor] = []
+        for i, layer in enumerate(self._layers()):
+            output, cell = state[2 * i : 2 * i + 2]
+            gates = torch.addmm(layer.bias, torch.cat((self._drop(x[:, None])[:, 0], output), 1), layer.kernel)
+            y, cell = layer.step(gates, cell)
+            after += [y, cell]
+            x = y if i == 0 else x + y
+        return torch.cat((x, told), -1), tuple(after)
+
+    def _layers(self) -> list[LSTMLayer]:
+        return [layer for layer in self.layers if isinstance(layer, LSTMLayer)]
+
+    # cells -----------------------------------------------------------------------------------------------------
+
+    def logits(self, known: Tensor, rows: Tensor, shift: Tensor, voice: int, decided: dict[int, Tensor]) -> Tensor:
+        """(B, T, C) of a voice's cell, given the body's output and the pitches (B, T) of the voices decided."""
+        c = self.config
+        said = self._columns(rows)
+        anchors = said["anchor"] - c.lowest + 1 + shift[:, None, None]
+        z = self.state[voice](self._drop(known))
+        mask = sum(1 << other for other in decided)
+        z = z + self.asked.weight[voice * 2**c.voices + mask]
+        cells = {other: self._ids(pitch, shift) for other, pitch in decided.items()}
+        for other, cell in cells.items():
+            moved = torch.where(cell == 0, 13, (cell - anchors[..., other]).clamp(-12, 12))
+            z = z + self.decided[other](cell) + self.moved[other](moved + 12)
+        z = F.gelu(self.norms[2 * voice](z))
+        z = z + F.gelu(self.norms[2 * voice + 1](self.deeper[voice](self._drop(z))))
+        absolute, near, classes, pointers = torch.split(self.decide[voice](self._drop(z)), list(self.parts), -1)
+        every = torch.arange(c.cells, device=rows.device)
+        anchor = anchors[..., voice, None]
+        steps = (every - anchor).clamp(-REACH, REACH) + REACH
+        bases = torch.stack([cells.get(other, anchors[..., other]) for other in range(c.voices)], -1)
+        turned = (torch.arange(12, device=rows.device) - bases[..., None]) % 12  # (B, T, V, 12)
+        in_class = classes.view(*classes.shape[:-1], c.voices, 12).gather(-1, turned).sum(-2)
+        extra = torch.where(every == 0, 0.0, near.gather(-1, steps) + in_class[..., every % 12])
+        mine = slice(voice * c.pointers, (voice + 1) * c.pointers)
+        guess, trust = said["guess"][..., mine], said["trust"][..., mine]
+        offset = torch.arange(c.pointers, device=rows.device) + voice * c.pointers
+        strength = (pointers + self.belief(trust + offset * c.trusts).squeeze(-1)) * (trust > 0)
+        target = torch.where(guess == 13, 0, (anchor + guess).clamp(0, c.cells - 1))
+        return (absolute + extra).float().scatter_add(-1, target, strength.float())
+
+    def nats(self, rows: Tensor, cells: Tensor, shift: Tensor, order: tuple[int, ...]) -> Tensor:
+        """(B, T, V) of each cell, the voices of a frame taken in that order; the shown voice, if any, costs nothing."""
+        known = self.body(rows, shift, self.look_at(cells[..., 0], shift))
+        return -torch.stack(self.log_chances(known, rows, cells, shift, order), -1)
+
+    def log_chances(
+        self, known: Tensor, rows: Tensor, cells: Tensor, shift: Tensor, order: tuple[int, ...]
+    ) -> list[Tensor]:
+        """Of each voice (B, T): the log of the chance of the cell that it has."""
+        found: dict[int, Tensor] = {}
+        decided: dict[int, Tensor] = {}
+        for voice in order:
+            if not (self.config.shown and voice == 0):
+                logits = self.logits(known, rows, shift, voice, decided).log_softmax(-1)
+                found[voice] = logits.gather(-1, self._ids(cells[..., voice], shift)[..., None]).squeeze(-1)
+            decided[voice] = cells[..., voice]
+        zero = next(iter(found.values())) * 0
+        return [found.get(voice, zero) for voice in range(self.config.voices)]
+
+
+def _numbered(ids: Tensor, size: int) -> Tensor:
+    """Ids below ``size`` in each column -> ids of one table for all columns."""
+    return ids + torch.arange(ids.shape[-1], device=ids.device) * size

@@ -1,0 +1,115 @@
+"""What is known before each frame of a chorale: its past, and where that stood before."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from woodshed.codecs.voice_grid import (
+    LINES,
+    OF_VOICE,
+    POINTERS,
+    REST,
+    ROW,
+    UNKNOWN,
+    VOICES,
+    Listener,
+    Passages,
+    listen,
+    moves,
+    voices_of,
+)
+from woodshed.errors import CodecError, OutOfRange
+
+GUESS, TRUST = slice(30, 30 + VOICES * POINTERS), slice(30 + VOICES * POINTERS, ROW)
+
+
+def wander(frames: int, seed: int) -> np.ndarray:
+    """Four voices that hold or step at random, with rests."""
+    chance = np.random.default_rng(seed)
+    steps = chance.choice([0, 0, 0, 1, -1, 2, -2], (frames, VOICES))
+    cells = np.clip(np.cumsum(steps, 0) + (71, 65, 59, 51), 40, 84)
+    return np.where(chance.random(cells.shape) < 0.03, REST, cells)
+
+
+def test_a_full_frame_is_read_voice_by_voice_and_a_thin_one_by_who_moves_least() -> None:
+    cells = voices_of([[72, 67, 60, 48], [60, 64, 55, 48], [60, 55, 48], [], [48]])
+    assert cells.tolist() == [
+        [72, 67, 60, 48],
+        [60, 64, 55, 48],  # voices may cross
+        [60, REST, 55, 48],
+        [REST] * 4,
+        [REST, REST, REST, 48],
+    ]
+
+
+def test_a_frame_that_cannot_be_told_is_named() -> None:
+    with pytest.raises(CodecError, match="frame 1: 5 pitches"):
+        voices_of([[60, 59, 58, 57], [60, 59, 58, 57, 56]])
+    with pytest.raises(OutOfRange, match="frame 0: pitch 120 is outside 28-93"):
+        voices_of([[120, 60, 59, 50]])
+
+
+def test_a_row_knows_nothing_of_its_own_frame_and_of_later_ones() -> None:
+    cells, other = wander(120, 1), wander(120, 2)
+    passages = Passages([wander(120, 3), cells])  # its own future is there to be seen, were it looked at
+    whole = listen(cells, passages)
+    for cut in (1, 17, 64, 119):
+        changed = listen(np.concatenate((cells[:cut], other[cut:])), passages)
+        assert (changed[: cut + 1] == whole[: cut + 1]).all()
+        assert cut == 119 or (changed[cut + 1] != whole[cut + 1]).any()
+
+
+def test_transposed_music_has_the_same_rows_but_for_the_pitches() -> None:
+    cells = wander(100, 4)
+    higher = listen(np.where(cells == REST, REST, cells + 5), Passages([cells]))
+    here = listen(cells, Passages([cells]))
+    assert (higher[:, 8:] == here[:, 8:]).all()
+
+
+def test_ages_motions_and_lags_are_those_of_the_frames_before() -> None:
+    cells = np.tile([[72, 67, 60, 48]], (20, 1))
+    cells[5:, 0] = 74
+    cells[9:, 3] = REST
+    rows = listen(cells)
+    assert rows[0, :16].tolist() == [REST] * 4 + [71, 65, 59, 51] + [0] * 8
+    assert rows[6, 8:12].tolist() == [1, 6, 6, 6]
+    assert rows[6, 12].item() == 2
+    assert rows[12, 3:8:4].tolist() == [REST, 48]
+    assert rows[15:18:2, 18:22].tolist() == [[UNKNOWN] * 4, [0] * 4]
+
+
+def test_a_pointer_finds_a_passage_in_another_piece_and_in_another_key() -> None:
+    cells = wander(80, 5)
+    rows = listen(np.where(cells == REST, REST, cells - 3), Passages([cells]))
+    guess = rows[:, GUESS].reshape(-1, VOICES, POINTERS)
+    trust = rows[:, TRUST].reshape(-1, VOICES, POINTERS)
+    said = np.where(moves(cells) == 100, 13, np.clip(moves(cells), -12, 12))
+    late = slice(30, None)
+    assert (trust[late, :, 0] > 0).all()
+    assert (guess[late, :, 0] == said[late]).mean() > 0.99
+
+
+def test_a_piece_is_told_nothing_of_itself_as_another() -> None:
+    cells = wander(80, 6)
+    trust = listen(cells, Passages([cells]), own=0)[:, TRUST].reshape(-1, VOICES, POINTERS)
+    assert (trust[:, :, : POINTERS // 2] == 0).all()
+    twin = listen(cells, Passages([cells, cells]), own=0)[:, TRUST].reshape(-1, VOICES, POINTERS)
+    assert (twin[40:, :, 0] > 0).all()
+
+
+def test_a_passage_that_comes_again_is_found_in_the_piece_itself() -> None:
+    phrase = wander(40, 7)
+    rows = listen(np.concatenate((phrase, phrase + np.where(phrase == REST, 0, 2))))
+    guess = rows[:, GUESS].reshape(-1, VOICES, POINTERS)[65:, :, POINTERS // 2 + 1]
+    said = np.where(moves(phrase) == 100, 13, np.clip(moves(phrase), -12, 12))[25:]
+    assert (guess == said).all()
+
+
+def test_every_pointer_of_a_voice_looks_at_lines_that_it_sings() -> None:
+    for voice, numbers in enumerate(OF_VOICE):
+        assert all(voice in LINES[number].voices for number in numbers)
+
+
+def test_a_row_has_as_many_numbers_as_the_table_says() -> None:
+    assert len(Listener().row()) == ROW == 78
