@@ -9,6 +9,7 @@ even their sizes in bytes are the same.
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from woodshed.errors import FormatError
-from woodshed.evaluation.listening_loudness import SILENCE_LUFS, integrated_loudness
+from woodshed.evaluation.listening_loudness import SILENCE_LUFS, integrated_loudness, matching_gains
 from woodshed.music import Song
 from woodshed.rendering import render_audio
 
@@ -124,8 +125,28 @@ def recording_clip(path: Path, clip_seconds: float, rng: np.random.Generator) ->
         raise _unreadable(path, error) from error
 
 
-def code_clip(sound: NDArray[np.float32]) -> bytes:
-    """The clip as MP3 without a name, a date or anything else in it."""
+def code_equally_loud(sounds: Sequence[NDArray[np.float32]]) -> tuple[list[bytes], list[float], float]:
+    """The clips as MP3, what each was multiplied by, and the loudness in LUFS that all of them have when decoded.
+
+    Coding changes the level (LAME takes 5 % off, and what it filters out is not the same of every clip), so each clip
+    is coded, measured, and coded again by so much louder. None may be silent.
+    """
+    gains, target = matching_gains(sounds, SAMPLE_RATE)
+    for index, sound in enumerate(sounds):
+        lost = target - integrated_loudness(decode_clip(_code(sound * np.float32(gains[index]))), SAMPLE_RATE)
+        gains[index] *= 10 ** (lost / 20)
+    return [_code(sound * np.float32(gain)) for sound, gain in zip(sounds, gains, strict=True)], gains, target
+
+
+def decode_clip(coded: bytes) -> NDArray[np.float32]:
+    """(samples, 2) of a coded clip, as a browser has them."""
+    import soundfile
+
+    return np.asarray(soundfile.read(io.BytesIO(coded), dtype="float32", always_2d=True)[0])
+
+
+def _code(sound: NDArray[np.float32]) -> bytes:
+    """MP3 without a name, a date or anything else in it."""
     import soundfile
 
     coded = io.BytesIO()

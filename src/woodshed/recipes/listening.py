@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from woodshed.errors import CorpusError, OutOfRange, UnknownName, UsageError
 from woodshed.evaluation.listening import PAIRS, TURING, Design, check_question, design_pairs, design_turing
-from woodshed.evaluation.listening_clips import SAMPLE_RATE, bar_excerpt, code_clip, play_clip, recording_clip
-from woodshed.evaluation.listening_loudness import integrated_loudness, matching_gains
+from woodshed.evaluation.listening_clips import SAMPLE_RATE, bar_excerpt, code_equally_loud, play_clip, recording_clip
+from woodshed.evaluation.listening_loudness import integrated_loudness
 from woodshed.evaluation.listening_page import minutes_of, page_data, write_page
 from woodshed.evaluation.listening_results import ClipOrigin, Key, write_key
 from woodshed.recipes.files import check_outputs, check_range
@@ -182,14 +182,12 @@ def _write(
     by_id = {
         hashlib.sha256(secret + str(number).encode()).hexdigest()[:ID_SIGNS]: clip for number, clip in enumerate(clips)
     }
-    gains, lufs = matching_gains([clip.sound for clip in clips], SAMPLE_RATE)
-    sounds = {
-        name: code_clip(clip.sound * np.float32(gain)) for (name, clip), gain in zip(by_id.items(), gains, strict=True)
-    }
+    coded, gains, lufs = code_equally_loud([clip.sound for clip in clips])
     origins = {
         name: replace(clip.origin, gain_db=round(20 * math.log10(gain), 2))
         for (name, clip), gain in zip(by_id.items(), gains, strict=True)
     }
+    sounds = dict(zip(by_id, coded, strict=True))
     design = _design(origins, sources, wish, rng)
     data = page_data(
         design, sounds, title=wish.title, seed=wish.seed, clip_seconds=seconds, lufs=lufs,
