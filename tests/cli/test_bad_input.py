@@ -158,7 +158,9 @@ def test_a_bundle_from_a_newer_version(refuses: Refuses, own_bundle: Path, tmp_p
 
 def test_a_folder_that_is_no_bundle(refuses: Refuses, music_folder: Path, tmp_path: Path) -> None:
     assert "is not a bundle" in refuses(1, "generate", music_folder, "-o", tmp_path / "x.mid")
-    assert "is not a bundle" in refuses(1, "evaluate", music_folder, music_folder)
+    assert "does not exist" in refuses(1, "evaluate", tmp_path / "nowhere", music_folder)
+    (tmp_path / "empty").mkdir()
+    assert "holds no bundle and no music" in refuses(1, "evaluate", tmp_path / "empty", music_folder)
     song = next(music_folder.rglob("*.mid"))
     told = refuses(1, "generate", song, "-o", tmp_path / "x.mid")
     assert f"{song.name} is a file, and a bundle is a folder that `woodshed train` writes" in told

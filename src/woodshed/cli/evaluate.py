@@ -3,57 +3,173 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from woodshed.cli.options import BundleArgument, Json, Threads, use_threads
+from woodshed.cli.options import Json, Threads, use_threads
 from woodshed.cli.talk import Talk
 from woodshed.words import counted
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from woodshed.evaluation.bootstrap import Interval
+    from woodshed.evaluation.comparison import Comparison
     from woodshed.evaluation.reconstruction import Reconstruction
-    from woodshed.recipes.judge import Verdict
+    from woodshed.evaluation.set_distances import SetDistance
+    from woodshed.recipes.judge import PairVerdict, Verdict
+    from woodshed.recipes.judge_clips import ClipsVerdict
+
+BETTER = {
+    "first": "{0} is better",
+    "second": "{1} is better",
+    "neither": "neither is surely better",
+}
 
 
 def command(
-    bundle: BundleArgument,
+    bundle: Annotated[
+        Path,
+        typer.Argument(
+            readable=False, metavar="BUNDLE|CLIPS", help="A bundle; or music, a file or folder of anyone's, to judge."
+        ),
+    ],
     music: Annotated[
         Path, typer.Argument(readable=False, metavar="CORPUS|FOLDER", help="A built corpus, or a folder of music.")
     ],
+    other: Annotated[
+        Optional[Path],  # noqa: UP045 - typer reads it
+        typer.Argument(readable=False, metavar="[OTHER]", help="A second bundle: which predicts the songs better?"),
+    ] = None,
     split: Annotated[
         str, typer.Option("--split", metavar="SIDE", help="held_out (never learned from), train, or all.")
     ] = "held_out",
-    seed: Annotated[int, typer.Option("--seed", metavar="S", help="Of the draws behind the interval.")] = 0,
+    bars: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option("--bars", metavar="N", min=1, max=256, help="Judge music in pieces so long; as it is, up to 16."),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", metavar="S", help="Of the draws behind the intervals.")] = 0,
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
-    """Measure how well a bundle predicts held-out music, and what that music is like."""
-    from woodshed.bundle import load_bundle
-    from woodshed.recipes.judge import judge
+    """Measure how well a bundle predicts held-out music, alone or beside another; or set any music beside a corpus."""
+    from woodshed.bundle.bundle import bundle_folder
+    from woodshed.errors import UsageError
+    from woodshed.recipes.judge_clips import is_music
 
     talk = Talk(as_json)
     use_threads(threads)
+    if is_music(bundle_folder(bundle)):
+        if other is not None:
+            raise UsageError(f"{bundle} is no bundle, so {other} cannot be compared with it; judge them one by one")
+        return _judge_music(talk, bundle, music, bars, seed)
+    if bars is not None:
+        raise UsageError("--bars cuts music that is to be judged; a bundle is asked about whole songs, so leave it out")
+    if other is not None:
+        return _judge_two(talk, (bundle, other), music, split, seed)
+    return _judge_one(talk, bundle, music, split, seed)
+
+
+def _judge_one(talk: Talk, bundle: Path, music: Path, split: str, seed: int) -> None:
+    from woodshed.bundle import load_bundle
+    from woodshed.recipes.judge import judge
+
     loaded = load_bundle(bundle)
     with talk.stages(read="read the music", compare="find duplicates", measure="measure") as tell:
         verdict = judge(loaded, music, split=split, seed=seed, progress=tell)
     talk.facts(verdict.as_dict())
-    talk.show(_table(verdict))
+    talk.show(_likelihood_table(verdict))
+    talk.show(_music_table(verdict))
     if verdict.reconstruction is not None:
         talk.say(_what_comes_back(verdict.reconstruction))
+    talk.say(f"{verdict.footing}")
     talk.say(f"{bundle}: {_summary(verdict)}")
+
+
+def _judge_two(talk: Talk, paths: tuple[Path, Path], music: Path, split: str, seed: int) -> None:
+    from woodshed.bundle import load_bundle
+    from woodshed.recipes.judge import judge_two
+
+    bundles = load_bundle(paths[0]), load_bundle(paths[1])
+    with talk.stages(read="read the music", compare="find duplicates", measure="measure") as tell:
+        verdict = judge_two(bundles, music, split=split, seed=seed, progress=tell)
+    talk.facts(verdict.as_dict())
+    talk.show(_pair_table(verdict, paths))
+    if verdict.paired.ground:
+        talk.say(verdict.paired.ground)
+    talk.say(_pair_summary(verdict, paths))
+
+
+def _judge_music(talk: Talk, clips: Path, music: Path, bars: int | None, seed: int) -> None:
+    from woodshed.recipes.judge_clips import judge_clips, worst
+
+    names = {"clips": "read what to judge", "read": "read the music", "compare": "set beside", "judge": "tell apart"}
+    with talk.stages(**names, measure="measure") as tell:
+        verdict = judge_clips(clips, music, bars=bars, seed=seed, progress=tell)
+    talk.facts(verdict.as_dict())
+    talk.show(_beside_table(verdict.comparison))
+    for line in _judge_lines(verdict):
+        talk.say(line)
+    if verdict.unreadable:
+        talk.note(f"not read: {worst(verdict.unreadable)}")
+    talk.say(f"{clips}: {_music_summary(verdict)}")
 
 
 def _summary(verdict: Verdict) -> str:
     found = verdict.likelihood
-    sure = "one song, so how sure that is cannot be told"
-    if found.songs > 1:
-        sure = f"{found.low:.3f}-{found.high:.3f} in 95 % of draws of its {found.songs} songs"
     left_out = f"; {counted(verdict.left_out, 'song')} not of that side" if verdict.left_out else ""
     unheard = f"; in {found.unheard} more it hears nothing of its kind" if found.unheard else ""
-    return f"{found.nats_per_note:.3f} nats per note ({sure}), {counted(found.notes, 'note')}{left_out}{unheard}"
+    notes = counted(found.notes, "note")
+    return f"{found.nats_per_note:.3f} nats per note ({_sure(found.total)}), {notes}{left_out}{unheard}"
+
+
+def _sure(found: Interval) -> str:
+    if not found.is_known:
+        return "one song, so how sure that is cannot be told"
+    caution = ", n too small" if found.caution else ""
+    return f"{found.low:.3f} to {found.high:.3f} in 95 % of draws of its {found.groups} songs{caution}"
+
+
+def _pair_summary(verdict: PairVerdict, paths: tuple[Path, Path]) -> str:
+    paired = verdict.paired
+    unlike = counted(paired.left_out, "song")
+    left_out = f"; {unlike} of which they count other notes left out" if paired.left_out else ""
+    says = BETTER[paired.better].format(*paths)
+    return (
+        f"{says}: {paths[1]} minus {paths[0]} is {paired.difference.mean:+.3f} nats per note "
+        f"({_sure(paired.difference)}); {paths[0]} finds {paired.first_better_songs} of them likelier{left_out}"
+    )
+
+
+def _music_summary(verdict: ClipsVerdict) -> str:
+    found = verdict.comparison
+    lengths = f"of {counted(found.bars, 'bar')}"
+    ours, theirs = counted(found.made, "piece"), counted(found.real, "real one")
+    songs = f"({counted(found.made_songs, 'song')} and {counted(found.real_songs, 'song')})"
+    caution = f"; {found.caution}" if found.caution else ""
+    silent = f"; {counted(verdict.silent, 'file')} without a note" if verdict.silent else ""
+    measure = f"overlapping area {found.overlap:.3f} in the mean, of values {found.values:.3f}"
+    return f"{ours} {lengths} beside {theirs} {songs}: {measure}; {found.copied.mean:.1%} copied{silent}{caution}"
+
+
+def _judge_lines(verdict: ClipsVerdict) -> list[str]:
+    """How often each judge tells, and what real songs reach."""
+    lines = []
+    for name, told in verdict.comparison.judges.items():
+        by = f"; by {', '.join(told.telling)}" if told.telling else ""
+        yard = verdict.yardstick.judges[name] if verdict.yardstick else None
+        real = f"; held-out real songs {yard.accuracy:.0%} [{yard.low:.0%}, {yard.high:.0%}]" if yard else ""
+        real += f" ({yard.caution})" if yard and yard.caution else ""
+        result = told.too_few or f"{told.accuracy:.0%} [{told.low:.0%}, {told.high:.0%}] told from real{real}{by}"
+        lines.append(f"judge {name}: {result}")
+    if verdict.yardstick is not None:
+        yard_found = verdict.yardstick
+        lines.append(
+            f"held-out real songs: overlapping area {yard_found.overlap:.3f}, of values {yard_found.values:.3f}; "
+            f"{yard_found.copied.mean:.1%} also in the others"
+        )
+    return lines
 
 
 def _what_comes_back(found: Reconstruction) -> str:
@@ -65,16 +181,65 @@ def _what_comes_back(found: Reconstruction) -> str:
     return f"tokens right given those before (all sampled): {parts}; {held} a clip in {used}; {clips}"
 
 
-def _table(verdict: Verdict) -> Table:
+def _new_table(first: str, *others: str) -> Table:
     from rich.table import Table
 
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
-    table.add_column("field or figure")
-    for name in ("nats per note", "mean", "5 %", "95 %"):
-        table.add_column(name, justify="right")
-    for field, nats in verdict.likelihood.fields.items():
-        table.add_row(field, f"{nats:.3f}")
+    table.add_column(first, no_wrap=True)
+    for name in others:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
+
+
+def _likelihood_table(verdict: Verdict) -> Table:
+    found = verdict.likelihood
+    table = _new_table("nats per note", "mean", "2.5 %", "97.5 %", "songs", "notes")
+    rows = {"all fields": found.total, **{f"  {name}": one for name, one in found.field_intervals.items()}}
+    rows |= {f"part: {name}": one for name, one in found.players.items()}
+    if found.nobody.mean:
+        rows["of no part: rests, the end"] = found.nobody
+    for name, one in rows.items():
+        table.add_row(name, f"{one.mean:.3f}", *_ends(one, ".3f"), str(one.groups), f"{one.count:,}")
+    return table
+
+
+def _music_table(verdict: Verdict) -> Table:
+    table = _new_table("figure of the music", "mean", "5 %", "95 %", "songs")
     for name, spread in verdict.metrics.items():
         if spread.count:
-            table.add_row(name, "", f"{spread.mean:.3g}", f"{spread.low:.3g}", f"{spread.high:.3g}")
+            table.add_row(name, f"{spread.mean:.3g}", f"{spread.low:.3g}", f"{spread.high:.3g}", str(spread.count))
     return table
+
+
+def _pair_table(verdict: PairVerdict, paths: tuple[Path, Path]) -> Table:
+    paired = verdict.paired
+    table = _new_table("nats per note", *(path.name for path in paths), "difference", "2.5 %", "97.5 %", "songs")
+    first, second = (likelihood.fields for likelihood in verdict.likelihoods)
+    rows = {"all": (paired.first, paired.second, paired.difference)}
+    rows |= {f"  {name}": (first[name], second[name], one) for name, one in paired.fields.items()}
+    for name, (ours, theirs, apart) in rows.items():
+        ends = _ends(apart, "+.3f")
+        table.add_row(name, f"{ours:.3f}", f"{theirs:.3f}", f"{apart.mean:+.3f}", *ends, str(apart.groups))
+    return table
+
+
+def _beside_table(found: Comparison) -> Table:
+    """Means and their intervals; where fewer songs than all have the figure, how many stands behind its name."""
+    table = _new_table("figure", "here", "corpus", "overlap", "KL", "values")
+    for name, beside in found.figures.items():
+        here, real = (f"{one.mean:.3g} [{one.low:.3g}, {one.high:.3g}]" for one in (beside.made, beside.real))
+        few = "" if beside.made.groups == found.made_songs else f" ({beside.made.groups})"
+        table.add_row(name + few, here, real, *_apart(beside.distance))
+    for name, distance in found.histograms.items():
+        table.add_row(name, "", "", *_apart(distance))
+    return table
+
+
+def _apart(distance: SetDistance) -> tuple[str, str, str]:
+    if distance.too_few:
+        return "n too small", "", ""
+    return f"{distance.overlap:.2f}", f"{distance.divergence:.2f}", f"{distance.values:.2f}"
+
+
+def _ends(one: Interval, form: str) -> tuple[str, str]:
+    return (format(one.low, form), format(one.high, form)) if one.is_known else ("n too small", "")

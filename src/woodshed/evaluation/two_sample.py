@@ -1,6 +1,6 @@
 """Can a judge tell two collections of clips apart? A classifier is trained to, and asked about clips it has not seen.
 
-Accuracy 0.5 means that it cannot: by all that `clip_features` looks at, the two are alike. 1 means that it always can.
+Accuracy 0.5 means that it cannot: by all that it looks at, the two are alike. 1 means that it always can.
 The accuracy is balanced (the mean of the shares found right on either side, so that it does not matter which side has
 more clips) and out of sample: clips are judged by what was learned from the other folds, and clips of one song always
 lie in one fold, so that a judge cannot know a clip by the song's other clips. `ROUNDS` divisions into folds are
@@ -15,12 +15,15 @@ judge     how it decides
 linear    logistic regression with a ridge (`RIDGE`), by Newton's method: it finds figures whose mean differs
 kernel    ridge regression on the side under a Gaussian kernel as wide as the median distance, solved at once: it
           also finds differences of spread and of what goes with what
+notes     ridge regression on the side by raw notes: words that notes make (`note_words`), the rarer in the
+          training folds the heavier (tf-idf); all kinds of word weigh the same
 ========= ===========================================================================================
 
-Figures are put in standard deviations of the training folds, at most `MOST` of them, and each side weighs the same.
+The first two look at `clip_features`, in standard deviations of the training folds, at most `MOST` of them; the third
+at nothing that somebody thought of beforehand. Each side weighs the same.
 
-What it cannot see: anything that is not among the features. A result with fewer than `FEW_SONGS` songs on a side is
-marked by `TwoSample.caution`, and with fewer than two there is none (`too_few`).
+What it cannot see: anything that is not among the features, or the words. A result with fewer than `FEW_SONGS` songs
+on a side is marked by `TwoSample.caution`, and with fewer than two there is none (`too_few`).
 
 Sources:
     D. Lopez-Paz, M. Oquab: Revisiting Classifier Two-Sample Tests, ICLR 2017.
@@ -39,6 +42,7 @@ from numpy.typing import ArrayLike, NDArray
 from woodshed.errors import OutOfRange, UnknownName
 from woodshed.evaluation.bootstrap import LEVEL, group_numbers, resampled_means
 from woodshed.evaluation.clip_features import feature_matrix, feature_names
+from woodshed.evaluation.note_words import BUCKETS, note_matrix
 from woodshed.music import Song
 from woodshed.words import counted
 
@@ -51,6 +55,7 @@ FEWEST_CLIPS = 4
 RIDGE = 10.0
 """Added to the squared weights of the linear judge; half of the clips weigh as much as there are clips on a side."""
 KERNEL_RIDGE = 0.3
+NOTES_RIDGE = 0.3
 MOST = 5.0
 NEWTON_STEPS = 12
 TELLING = 5
@@ -115,8 +120,13 @@ def tell_apart(
 
     Raises:
         OutOfRange: if there are not as many names as clips.
-        UnknownName: for another judge than "linear" and "kernel".
+        UnknownName: for another judge than those of `JUDGES`.
     """
+    if judge == NOTES:
+        return tell_features_apart(
+            note_matrix(first), note_matrix(second), rng,
+            first_songs=first_songs, second_songs=second_songs, judge=judge,
+        )  # fmt: skip
     return tell_features_apart(
         feature_matrix(first), feature_matrix(second), rng,
         first_songs=first_songs, second_songs=second_songs, judge=judge, names=feature_names(),
@@ -134,6 +144,8 @@ def tell_features_apart(
     names: Sequence[str] = (),
 ) -> TwoSample:
     """The same for clips that are already rows of numbers: (n, F) and (m, F), with the names of the F columns.
+
+    The judge ``notes`` wants what `note_matrix` gives.
 
     Raises:
         OutOfRange: if the shapes do not fit, or a number is not finite.
@@ -205,8 +217,7 @@ def _right(
             asked, learned = fold == number, fold != number
             if len(np.unique(is_second[learned])) < 2:
                 continue  # a song on both sides took the last of one side along
-            known, unknown = _standardised(features[learned], features[asked])
-            scores = judge(known, is_second[learned], unknown)
+            scores = judge(features[learned], is_second[learned], features[asked])
             scores = np.where(np.abs(scores) < 1e-9, 0.0, scores)  # what is left of rounding is no opinion
             row[asked] = (np.sign(scores) * np.where(is_second[asked], 1, -1) + 1) / 2
     return right
@@ -260,18 +271,41 @@ def _fit(features: Features, is_second: NDArray[np.bool_]) -> NDArray[np.float64
 
 
 def _linear(learned: Features, is_second: NDArray[np.bool_], asked: Features) -> NDArray[np.float64]:
+    learned, asked = _standardised(learned, asked)
     weights = _fit(learned, is_second)
     scores: NDArray[np.float64] = asked @ weights[:-1] + weights[-1]
     return scores
 
 
 def _kernel(learned: Features, is_second: NDArray[np.bool_], asked: Features) -> NDArray[np.float64]:
+    learned, asked = _standardised(learned, asked)
     apart = _squared_distances(learned, learned)
     width = max(float(np.median(apart[np.triu_indices(len(learned), 1)])), 1e-12)
     ridge = np.diag(KERNEL_RIDGE / _side_weights(is_second))
     weights = np.linalg.solve(np.exp(-apart / (2 * width)) + ridge, np.where(is_second, 1.0, -1.0))
     scores: NDArray[np.float64] = np.exp(-_squared_distances(asked, learned) / (2 * width)) @ weights
     return scores
+
+
+def _notes(learned: Features, is_second: NDArray[np.bool_], asked: Features) -> NDArray[np.float64]:
+    """Words weigh by how few of the clips learned from have them."""
+    rarity = np.log((1 + len(learned)) / (1 + (learned > 0).sum(0))) + 1
+    known, unknown = (_unit(np.log1p(counts) * rarity) for counts in (learned, asked))
+    weights = _side_weights(is_second)
+    middle = weights @ known / len(known)
+    known, unknown = known - middle, unknown - middle
+    scale = max(float((known**2).sum(1).mean()), 1e-12)  # so that the ridge means the same for any words
+    alike = known @ known.T / scale + 1  # the constant is the bias
+    found = np.linalg.solve(alike + np.diag(NOTES_RIDGE / weights), np.where(is_second, 1.0, -1.0))
+    scores: NDArray[np.float64] = (unknown @ known.T / scale + 1) @ found
+    return scores
+
+
+def _unit(rows: Features) -> Features:
+    """Each kind of word as long as 1; what a clip has none of stays 0."""
+    kinds = rows.reshape(len(rows), -1, BUCKETS)
+    unit: Features = (kinds / np.maximum(np.sqrt((kinds**2).sum(2, keepdims=True)), 1e-9)).reshape(len(rows), -1)
+    return unit
 
 
 def _squared_distances(first: Features, second: Features) -> NDArray[np.float64]:
@@ -292,5 +326,6 @@ def _telling(features: Features, is_second: NDArray[np.bool_], names: Sequence[s
     return tuple(f"{'+' if apart[index] > 0 else '-'}{names[index]}" for index in most)
 
 
-JUDGES: dict[str, Judge] = {"linear": _linear, "kernel": _kernel}
+NOTES = "notes"
+JUDGES: dict[str, Judge] = {"linear": _linear, "kernel": _kernel, NOTES: _notes}
 """Name -> judge, as the table above has them."""

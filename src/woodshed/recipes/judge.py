@@ -1,4 +1,4 @@
-"""Judge a bundle on music: how well it predicts songs that it did not learn from, and what that music is like."""
+"""Judge a bundle, or two, on music: how well it predicts songs that it did not learn from; what that music is like."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from typing import Any
 
 from woodshed.bundle import LATENT, Bundle, kind_of
 from woodshed.corpus import BuildOptions, Corpus, build_corpus
-from woodshed.errors import CorpusError, UnknownName, WoodshedError
+from woodshed.errors import CorpusError, UnknownName, UsageError, WoodshedError
+from woodshed.evaluation.footing import Footing, common_ground, footing_of
 from woodshed.evaluation.likelihood import Likelihood, measure_likelihood
 from woodshed.evaluation.metrics import Spread, summarise
+from woodshed.evaluation.paired import Paired, compare
 from woodshed.evaluation.reconstruction import Reconstruction, measure_reconstruction
 from woodshed.music import Song
 from woodshed.recipes.material import Material, is_corpus
@@ -32,6 +34,8 @@ class Verdict:
     """Figures of the music itself, to hold a clip against."""
     left_out: int
     """Songs not asked about because the bundle learned from them."""
+    footing: Footing
+    """What the nats are nats of."""
     reconstruction: Reconstruction | None = None
     """Of a bundle with a latent space: what comes back from it."""
 
@@ -39,7 +43,24 @@ class Verdict:
         """For JSON."""
         metrics = {name: asdict(spread) for name, spread in self.metrics.items()}
         back = {"reconstruction": self.reconstruction.as_dict()} if self.reconstruction else {}
-        return {**self.likelihood.as_dict(), "left_out": self.left_out, **back, "metrics": metrics}
+        rest = {"left_out": self.left_out, "footing": self.footing.as_dict()}
+        return {**self.likelihood.as_dict(), **rest, **back, "metrics": metrics}
+
+
+@dataclass(frozen=True)
+class PairVerdict:
+    """What came of two."""
+
+    paired: Paired
+    likelihoods: tuple[Likelihood, Likelihood]
+    """Of what both price."""
+    left_out: int
+    """Songs not asked about because one of them learned from them."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        first, second = (likelihood.as_dict() for likelihood in self.likelihoods)
+        return {**self.paired.as_dict(), "left_out": self.left_out, "bundles": [first, second]}
 
 
 def judge(
@@ -53,30 +74,77 @@ def judge(
         UnknownName: for another split.
         CorpusError: if there is no song to ask about.
     """
-    if split not in SPLITS:
-        raise UnknownName(f"split {split!r} is not one of {', '.join(SPLITS)}")
     tell = progress or (lambda stage, done, total: None)
-    songs, left_out = _songs(bundle, Path(source), split, tell)
-    if not songs:
-        raise CorpusError(f"{source}: no song is {split}; give other music, or --split all to include what was learned")
+    songs, left_out = songs_to_ask([bundle], source, split, tell)
+    likelihood = likelihood_on(bundle, songs, split=split, seed=seed, tell=tell)
+    back = measure_reconstruction(bundle, songs, seed=seed) if kind_of(bundle) == LATENT else None
+    return Verdict(likelihood, summarise(songs), left_out, footing_of(bundle), back)
+
+
+def judge_two(
+    bundles: tuple[Bundle, Bundle],
+    source: Path,
+    *,
+    split: str = "held_out",
+    seed: int = 0,
+    progress: Told | None = None,
+) -> PairVerdict:
+    """Which of two bundles predicts the same songs better; none that either learned from is asked about.
+
+    Raises:
+        UnknownName: for another split.
+        UsageError: if their nats price different things.
+        CorpusError: if there is no song to ask about.
+    """
+    tell = progress or (lambda stage, done, total: None)
+    if refusal := common_ground(*bundles).refusal:  # before any music is read
+        raise UsageError(refusal)
+    songs, left_out = songs_to_ask(bundles, source, split, tell)
+    hear = heard_by(bundles[0]), heard_by(bundles[1])
+    found, first, second = compare(
+        bundles, songs, hear=hear, seed=seed, on_song=lambda done, total: tell("measure", done, total)
+    )
+    return PairVerdict(found, (first, second), left_out)
+
+
+def likelihood_on(bundle: Bundle, songs: Sequence[Song], *, split: str, seed: int, tell: Told) -> Likelihood:
+    """Nats per note of what the bundle's recipe finds in the songs.
+
+    Raises:
+        CorpusError: if it finds nothing.
+    """
     try:
-        likelihood = measure_likelihood(
-            bundle, songs, seed=seed, on_song=lambda done, total: tell("measure", done, total), hear=_heard_by(bundle)
+        return measure_likelihood(
+            bundle, songs, seed=seed, on_song=lambda done, total: tell("measure", done, total), hear=heard_by(bundle)
         )
     except CorpusError as error:
         remedy = "" if split == "all" else f" (these are {split}; --split all asks about all songs)"
         raise CorpusError(f"{error}{remedy}") from None
-    back = measure_reconstruction(bundle, songs, seed=seed) if kind_of(bundle) == LATENT else None
-    return Verdict(likelihood, summarise(songs), left_out, back)
 
 
-def _songs(bundle: Bundle, source: Path, split: str, tell: Told) -> tuple[list[Song], int]:
+def songs_to_ask(bundles: Sequence[Bundle], source: Path, split: str, tell: Told) -> tuple[list[Song], int]:
+    """The songs of one split that none of the bundles learned from, and how many were left out.
+
+    Raises:
+        UnknownName: for another split.
+        CorpusError: if there is none.
+    """
+    if split not in SPLITS:
+        raise UnknownName(f"split {split!r} is not one of {', '.join(SPLITS)}")
+    songs, left_out = _songs(bundles, Path(source), split, tell)
+    if not songs:
+        raise CorpusError(f"{source}: no song is {split}; give other music, or --split all to include what was learned")
+    return songs, left_out
+
+
+def _songs(bundles: Sequence[Bundle], source: Path, split: str, tell: Told) -> tuple[list[Song], int]:
     """The songs to ask about, and how many were left out."""
+    learned = set().union(*map(_learned, bundles))
     if is_corpus(source):
         corpus = Corpus.open(source)
-        found = [song for _, song in corpus.songs(None if split == "all" else split)]
+        side = corpus.songs(None if split == "all" else split)
+        found = [song for entry, song in side if split != "held_out" or entry.song_id not in learned]
         return found, len(corpus) - len(found)
-    learned = _learned(bundle)
     with tempfile.TemporaryDirectory(prefix="woodshed-") as folder:
         options = BuildOptions(min_notes=1, held_out_fraction=0.0, near_duplicates=False)
         build_corpus(source, Path(folder) / "corpus", options=options, progress=tell)
@@ -86,7 +154,7 @@ def _songs(bundle: Bundle, source: Path, split: str, tell: Told) -> tuple[list[S
     return found, len(entries) - len(found)
 
 
-def _heard_by(bundle: Bundle) -> Callable[[Song], Sequence[Song]]:
+def heard_by(bundle: Bundle) -> Callable[[Song], Sequence[Song]]:
     """Who finds in a song what the bundle's recipe learns of it: the very parts or melodies that training held out."""
     try:
         recipe = load_recipe(bundle.recipe, list(map(str, bundle.training.get("changed") or ())))
