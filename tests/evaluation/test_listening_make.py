@@ -29,7 +29,7 @@ from woodshed.evaluation.listening_results import read_key
 from woodshed.formats import write_midi
 from woodshed.music import Part, Song
 from woodshed.recipes.listening import ListeningWish, MadeTest, make_listening_test
-from woodshed.recipes.listening_pieces import Sources, named_sources
+from woodshed.recipes.listening_pieces import Sources, choose_pieces, common_seconds, named_sources
 
 QUICK = ListeningWish(clips=2, seconds=3.0, seed=5)
 
@@ -104,23 +104,18 @@ def test_the_page_tells_no_source(page: str, made: MadeTest, sources: Sources, d
     }  # fmt: skip
 
 
-def test_clips_lie_in_the_page_by_ids_that_only_the_files_can_explain(sources: Sources, tmp_path: Path) -> None:
+def test_clips_lie_in_the_page_by_ids_that_only_the_files_can_explain(
+    made: MadeTest, page: str, sources: Sources, tmp_path: Path
+) -> None:
     """The order is that of the ids; with one byte of one file another, all ids are others."""
-    first = make_listening_test(sources, tmp_path / "first", QUICK)
-    file = Path(sources["model-a"][0])
-    other = tmp_path / file.name
-    song = tmp_path / "song.mid"
-    song.write_bytes(file.read_bytes())
-    content = bytearray(file.read_bytes())
-    name = content.find(b"Guitar")
-    content[name : name + 6] = b"guitar"
-    other.write_bytes(content)
-    second = make_listening_test({**sources, "model-a": [other, sources["model-a"][1]]}, tmp_path / "second", QUICK)
-    assert set(first.key.clips).isdisjoint(second.key.clips)
-    page = first.page.read_text(encoding="utf-8")
-    places = [page.index(f'"{clip}":"') for clip in sorted(first.key.clips)]
+    places = [page.index(f'"{clip}":"') for clip in sorted(made.key.clips)]
     assert places == sorted(places)
-    assert all(re.fullmatch("[0-9a-f]{10}", clip) for clip in first.key.clips)
+    assert all(re.fullmatch("[0-9a-f]{10}", clip) for clip in made.key.clips)
+    file, other = sources["model-a"]
+    changed = tmp_path / file.name
+    changed.write_bytes(file.read_bytes().replace(b"Guitar", b"guitar"))
+    second = make_listening_test({**sources, "model-a": [changed, other]}, tmp_path / "second", QUICK)
+    assert set(second.key.clips).isdisjoint(made.key.clips)
 
 
 def test_the_same_music_and_seed_give_the_same_bytes(sources: Sources, made: MadeTest, tmp_path: Path) -> None:
@@ -141,6 +136,26 @@ def test_the_policy_allows_this_script_and_style_and_no_address(page: str) -> No
     assert not re.search(r"https?:|unsafe|\*", policy[1])
     assert not re.search(r'(?:src|href|action)="(?!data:)', page)
     assert "{{" not in page
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_words_stand_out_from_what_is_behind_them(scheme: str, page: str) -> None:
+    """WCAG 2.1: at least 4.5 to 1 for words, 3 to 1 for edges of controls."""
+
+    def luminance(colour: str) -> float:
+        parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    palettes = re.findall(r":root \{(.*?)\}", page, re.DOTALL)
+    colours = dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6})", palettes[scheme == "dark"]))
+    words = [("ink", "page"), ("ink", "card"), ("ink", "soft"), ("ink", "chosen"), ("faint", "page"), ("faint", "card"),
+             ("faint", "soft"), ("faint", "chosen"), ("on-accent", "accent")]  # fmt: skip
+    edges = [("edge", "card"), ("edge", "page"), ("accent", "page"), ("accent", "card"), ("accent", "chosen")]
+    for least, pairs in ((4.5, words), (3.0, edges)):
+        for front, back in pairs:
+            low, high = sorted(luminance(colours[name]) for name in (front, back))
+            assert (high + 0.05) / (low + 0.05) >= least, (front, back)
 
 
 def test_markup_in_a_title_is_shown_and_never_run(sources: Sources, tmp_path: Path) -> None:
@@ -229,15 +244,22 @@ def test_a_song_too_short_for_its_bars_gives_no_clip() -> None:
 
 
 def test_clips_are_as_long_as_the_shortest_piece_allows(music_folder: Path, tmp_path: Path) -> None:
-    write_midi(song_of(5), tmp_path / "short.mid")
-    write_midi(song_of(1), tmp_path / "too-short.mid")
-    write_midi(song_of(20, bpm=100.0), tmp_path / "long.mid")
+    for name, song in (("short", song_of(5)), ("too-short", song_of(1)), ("long", song_of(20, bpm=100.0))):
+        write_midi(song, tmp_path / f"{name}.mid")
     sources = {"real": [music_folder], "mine": [tmp_path]}
-    made = make_listening_test(sources, tmp_path / "a", ListeningWish(clips=2))
-    assert made.key.seconds == pytest.approx(10.0 + FADE_SECONDS)
-    assert any("as long as" in note and "short.mid" in note for note in made.notes)
-    made = make_listening_test(sources, tmp_path / "b", ListeningWish(clips=1, seconds=14.0))
-    assert {clip.file for clip in made.key.clips.values() if clip.source == "mine"} == {str(tmp_path / "long.mid")}
+
+    def chosen(seconds: float | None) -> tuple[set[str], float, list[str]]:
+        notes: list[str] = []
+        rng = np.random.default_rng(0)
+        pieces = choose_pieces(sources, {"real": 2, "mine": 3}, seconds, rng, notes, lambda done, total: None)
+        length = common_seconds([*pieces["real"], *pieces["mine"]], seconds, notes)
+        return {piece.path.stem for piece in pieces["mine"]}, length, notes
+
+    mine, seconds, notes = chosen(None)
+    assert (mine, seconds) == ({"short", "long"}, pytest.approx(10.0 + FADE_SECONDS))
+    assert any("too-short.mid has 2.5 s of music, a clip has 4" in note for note in notes)
+    assert any("clips last 10.5 s, as long as" in note and "short.mid" in note for note in notes)
+    assert chosen(14.0)[:2] == ({"long"}, 14.0)
 
 
 def test_a_silent_place_in_a_recording_is_passed_over(tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ def make(
 
     talk = Talk(as_json)
     wish = ListeningWish(question, real, clips, seconds, must_hear, checks, title, seed)
-    with talk.stages(read="read the music", play="play the clips") as tell:
+    with talk.stages(read="read the music", play="play the clips", code="make them equally loud") as tell:
         made = make_listening_test(named_sources(sources), output, wish, force=force, progress=tell)
     for note in made.notes:
         talk.note(f"note: {note}")

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from woodshed.evaluation.listening import PAIRS
 from woodshed.evaluation.listening_score import ListeningScore
 from woodshed.evaluation.listening_statistics import Share
-from woodshed.rendering.colours import PART_COLOURS, Style
+from woodshed.music import Part
+from woodshed.rendering.colours import Style, part_colours
 from woodshed.rendering.pictures import check_picture_path, find_style, save_figure
 from woodshed.words import counted
 
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 ROW_INCHES, FRAME_INCHES, WIDTH_INCHES = 0.42, 1.35, 9.0
-REAL_COLOUR, MODEL_COLOUR, OTHER_COLOUR = PART_COLOURS[2], PART_COLOURS[1], PART_COLOURS[0]
+OTHER, MODEL, REAL = range(3)
+"""Which of the style's colours."""
 NAME_LETTERS = 28
 
 
@@ -31,7 +33,7 @@ class _Row:
     """None: nothing was answered."""
     low: float
     high: float
-    colour: str
+    colour: int
     note: str
 
 
@@ -70,42 +72,41 @@ def _strengths(score: ListeningScore) -> tuple[str, float, list[_Row]]:
             source.strength,
             source.strength if source.low is None else source.low,
             source.strength if source.high is None else source.high,
-            REAL_COLOUR if source.is_real else MODEL_COLOUR,
+            REAL if source.is_real else MODEL,
             source.chosen.caution,
         )
         for source in score.sources
         if source.strength is not None
     ]
-    return "Strength (Bradley-Terry, natural log)", 0.0, rows
+    return "Strength (Bradley-Terry, log; 95 % over readers)", 0.0, rows
 
 
 def _preferences(score: ListeningScore) -> tuple[str, float, list[_Row]]:
-    rows = [_share(f"{pair.first} over {pair.second}", pair.first_preferred, OTHER_COLOUR) for pair in score.pairs]
-    return "How often preferred", 0.5, rows
+    rows = [_share(f"{pair.first} over {pair.second}", pair.first_preferred, OTHER) for pair in score.pairs]
+    return "How often preferred (95 % exact)", 0.5, rows
 
 
 def _taken(score: ListeningScore) -> tuple[str, float, list[_Row]]:
-    rows = [
-        _share(source.name, source.chosen, REAL_COLOUR if source.is_real else MODEL_COLOUR) for source in score.sources
-    ]
-    return "Taken for human", 0.5, rows
+    rows = [_share(source.name, source.chosen, REAL if source.is_real else MODEL) for source in score.sources]
+    return "Taken for human (95 % exact)", 0.5, rows
 
 
 def _right(score: ListeningScore) -> tuple[str, float, list[_Row]]:
     groups = {"all": score.accuracy, **{f"who {name}": share for name, share in score.by_experience.items()}}
     return (
-        "Right answers (half is guessing)",
+        "Right answers (95 % exact; half is guessing)",
         0.5,
-        [_share(name, share, OTHER_COLOUR) for name, share in groups.items()],
+        [_share(name, share, OTHER) for name, share in groups.items()],
     )
 
 
-def _share(name: str, share: Share, colour: str) -> _Row:
+def _share(name: str, share: Share, colour: int) -> _Row:
     return _Row(name, share.share, share.low, share.high, colour, share.caution)
 
 
 def _draw(axes: Axes, title: str, chance: float, rows: Sequence[_Row], paint: Style) -> None:
     """Rows from the top, a line where chance is."""
+    colours = part_colours([Part()] * 3, paint)
     axes.set_facecolor(paint.panel)
     axes.axvline(chance, color=paint.bar_line, lw=1.2, ls=(0, (4, 3)), zorder=1)
     for place, row in enumerate(rows):
@@ -113,8 +114,12 @@ def _draw(axes: Axes, title: str, chance: float, rows: Sequence[_Row], paint: St
             axes.annotate("no answer", (chance, place), color=paint.faint, fontsize=8, ha="center", va="center")
             continue
         alpha = 0.45 if row.note else 1.0
-        axes.plot((row.low, row.high), (place, place), color=row.colour, lw=3, alpha=alpha, solid_capstyle="round")
-        axes.plot(row.value, place, "o", ms=9, color=row.colour, mec=paint.panel, mew=1.5, zorder=3, alpha=alpha)
+        axes.plot(
+            (row.low, row.high), (place, place), color=colours[row.colour], lw=3, alpha=alpha, solid_capstyle="round"
+        )
+        axes.plot(
+            row.value, place, "o", ms=9, color=colours[row.colour], mec=paint.panel, mew=1.5, zorder=3, alpha=alpha
+        )
     axes.set_yticks(range(len(rows)), [_name(row) for row in rows])
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_title(title, loc="left", color=paint.text, fontsize=10.5, fontweight="bold")

@@ -9,7 +9,7 @@ even their sizes in bytes are the same.
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -125,17 +125,21 @@ def recording_clip(path: Path, clip_seconds: float, rng: np.random.Generator) ->
         raise _unreadable(path, error) from error
 
 
-def code_equally_loud(sounds: Sequence[NDArray[np.float32]]) -> tuple[list[bytes], list[float], float]:
+def code_equally_loud(
+    sounds: Sequence[NDArray[np.float32]], progress: Callable[[int, int], None] = lambda done, total: None
+) -> tuple[list[bytes], list[float], float]:
     """The clips as MP3, what each was multiplied by, and the loudness in LUFS that all of them have when decoded.
 
     Coding changes the level (LAME takes 5 % off, and what it filters out is not the same of every clip), so each clip
     is coded, measured, and coded again by so much louder. None may be silent.
     """
-    gains, target = matching_gains(sounds, SAMPLE_RATE)
+    coded, gains, target = list[bytes](), *matching_gains(sounds, SAMPLE_RATE)
     for index, sound in enumerate(sounds):
         lost = target - integrated_loudness(decode_clip(_code(sound * np.float32(gains[index]))), SAMPLE_RATE)
         gains[index] *= 10 ** (lost / 20)
-    return [_code(sound * np.float32(gain)) for sound, gain in zip(sounds, gains, strict=True)], gains, target
+        coded.append(_code(sound * np.float32(gains[index])))
+        progress(index + 1, len(sounds))
+    return coded, gains, target
 
 
 def decode_clip(coded: bytes) -> NDArray[np.float32]:

@@ -140,7 +140,7 @@ class ListeningScore:
             "answers": self.answers,
             "known": self.known,
             "accuracy": self.accuracy.as_dict(),
-            "accuracy_over_readers": vars(self.over_readers),
+            "accuracy_over_readers": self._over_readers(),
             "sources": [source.as_dict() for source in self.sources],
             "pairs": [pair.as_dict() for pair in self.pairs],
             "by_experience": {name: share.as_dict() for name, share in self.by_experience.items()},
@@ -149,6 +149,15 @@ class ListeningScore:
             "first_chosen" if self.question == PAIRS else "taken_for_human": self.first_chosen.as_dict(),
             "readers": [reader.as_dict() for reader in self.readers],
             "cautions": list(self.cautions),
+        }
+
+    def _over_readers(self) -> dict[str, object]:
+        """The interval; None where there is only one reader to draw."""
+        found, is_known = self.over_readers, self.over_readers.is_known
+        return {
+            "low": found.low if is_known else None,
+            "high": found.high if is_known else None,
+            "readers": found.groups,
         }
 
 

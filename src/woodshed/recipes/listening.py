@@ -81,7 +81,7 @@ def make_listening_test(
 ) -> MadeTest:
     """Write ``folder/listen.html`` and ``folder/key.json``. The same music and seed give the same bytes.
 
-    ``progress`` is told of the stages "read" and "play", how many are done and how many there are.
+    ``progress`` is told of the stages "read", "play" and "code", how many are done and how many there are.
 
     Raises:
         UsageError: if there are not two sources, or one has a file of another.
@@ -101,7 +101,7 @@ def make_listening_test(
     for done, piece in enumerate(pieces, 1):
         clips.append(_clip(piece, seconds, rng))
         tell("play", done, len(pieces))
-    made = _write(folder, clips, list(ordered), seconds, wish)
+    made = _write(folder, clips, list(ordered), seconds, wish, lambda done, total: tell("code", done, total))
     if made.minutes > LONG_TEST:
         notes.append(f"a reader needs some {made.minutes:.0f} minutes; smaller --clips or --seconds ask for less")
     return replace(made, notes=notes)
@@ -173,7 +173,12 @@ def _clip(piece: Piece, seconds: float, rng: np.random.Generator) -> _Clip:
 
 
 def _write(
-    folder: Path, clips: Sequence[_Clip], sources: Sequence[str], seconds: float, wish: ListeningWish
+    folder: Path,
+    clips: Sequence[_Clip],
+    sources: Sequence[str],
+    seconds: float,
+    wish: ListeningWish,
+    progress: Callable[[int, int], None],
 ) -> MadeTest:
     """Ids, design, equal loudness; the key, then the page, for a page without its key is worth nothing."""
     digests = "".join(clip.piece.digest for clip in clips)
@@ -182,7 +187,7 @@ def _write(
     by_id = {
         hashlib.sha256(secret + str(number).encode()).hexdigest()[:ID_SIGNS]: clip for number, clip in enumerate(clips)
     }
-    coded, gains, lufs = code_equally_loud([clip.sound for clip in clips])
+    coded, gains, lufs = code_equally_loud([clip.sound for clip in clips], progress)
     origins = {
         name: replace(clip.origin, gain_db=round(20 * math.log10(gain), 2))
         for (name, clip), gain in zip(by_id.items(), gains, strict=True)
