@@ -16,7 +16,7 @@ from woodshed.cli.app import VERBS, build_app
 
 NAMED_IN_THE_DESIGN = {
     "demo", "doctor", "corpus", "data", "recipes", "train", "generate", "continue", "infill", "accompany", "solo",
-    "harmonise", "vary", "humanise", "interpolate", "radio", "evaluate", "novelty",
+    "harmonise", "vary", "humanise", "interpolate", "radio", "evaluate", "report", "novelty",
     "listen-test", "render",
 }  # fmt: skip
 HEAVY = {"numpy", "torch", "scipy", "matplotlib", "symusic", "pyarrow", "music21", "soundfile", "httpx", "rich"}

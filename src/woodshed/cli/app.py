@@ -19,7 +19,7 @@ from woodshed.version import __version__
 
 VERBS = (
     "demo", "doctor", "corpus", "data", "recipes", "train", "generate", "continue", "infill", "accompany", "solo",
-    "harmonise", "vary", "humanise", "interpolate", "radio", "evaluate", "novelty", "listen-test",
+    "harmonise", "vary", "humanise", "interpolate", "radio", "evaluate", "report", "novelty", "listen-test",
     "render",
 )  # fmt: skip
 """In the order in which a newcomer meets them. Each is a module ``woodshed.cli.VERB`` (``continue_`` for the one

@@ -95,7 +95,7 @@ def _judge_two(talk: Talk, paths: tuple[Path, Path], music: Path, split: str, se
     with talk.stages(read="read the music", compare="find duplicates", measure="measure") as tell:
         verdict = judge_two(bundles, music, split=split, seed=seed, progress=tell)
     talk.facts(verdict.as_dict())
-    talk.show(_pair_table(verdict, paths))
+    talk.show(_pair_table(verdict))
     if verdict.paired.ground:
         talk.say(verdict.paired.ground)
     talk.say(_pair_summary(verdict, paths))
@@ -211,9 +211,9 @@ def _music_table(verdict: Verdict) -> Table:
     return table
 
 
-def _pair_table(verdict: PairVerdict, paths: tuple[Path, Path]) -> Table:
+def _pair_table(verdict: PairVerdict) -> Table:
     paired = verdict.paired
-    table = _new_table("nats per note", *(path.name for path in paths), "difference", "2.5 %", "97.5 %", "songs")
+    table = _new_table("nats per note", "first", "second", "difference", "2.5 %", "97.5 %", "songs")
     first, second = (likelihood.fields for likelihood in verdict.likelihoods)
     rows = {"all": (paired.first, paired.second, paired.difference)}
     rows |= {f"  {name}": (first[name], second[name], one) for name, one in paired.fields.items()}

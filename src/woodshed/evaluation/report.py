@@ -15,7 +15,9 @@ from importlib.resources import files
 from pathlib import Path
 
 from woodshed.errors import UnknownName
+from woodshed.evaluation.comparison import Comparison
 from woodshed.evaluation.copying import Copying
+from woodshed.evaluation.likelihood import Likelihood
 from woodshed.evaluation.metrics import Metrics, Spread
 from woodshed.evaluation.report_figures import agreement, figures_table
 from woodshed.evaluation.report_parts import (
@@ -29,6 +31,7 @@ from woodshed.evaluation.report_parts import (
     table,
     text,
 )
+from woodshed.evaluation.report_sections import comparison_section, judges_section, likelihood_section
 from woodshed.music import Song
 from woodshed.rendering.output import written_whole
 from woodshed.words import counted
@@ -88,6 +91,25 @@ class Training:
     """Any other facts, such as the seed."""
 
 
+@dataclass(frozen=True)
+class Findings:
+    """What was measured beyond the clips that are shown. What is None or empty is not shown."""
+
+    likelihood: Likelihood | None = None
+    footing: str = ""
+    """What its nats price."""
+    asked: str = "songs that it never learned from"
+    """Which songs the likelihood is of."""
+    comparison: Comparison | None = None
+    """Of all clips that were drawn, beside real music."""
+    yardstick: Comparison | None = None
+    """Of held-out real songs, beside those learned from."""
+    learned: Sequence[tuple[str, str]] = ()
+    """What is known of the music learned from: names and values."""
+    remarks: Sequence[str] = ()
+    """Sentences on what could not be measured, and why."""
+
+
 def write_report(
     path: Path,
     *,
@@ -100,23 +122,28 @@ def write_report(
     next_steps: Sequence[str],
     corpus_note: str = "the songs it learned from",
     loss_svg_dark: str = "",
+    findings: Findings | None = None,
 ) -> None:
     """Write the page; it appears whole or not at all.
 
     ``loss_svg`` is the loss curve (empty: none), ``loss_svg_dark`` the same for dark screens. ``corpus_summary``
-    comes from `metrics.summarise`, best of excerpts as long as the clips; ``corpus_note`` says of what. In
-    ``next_steps`` what stands between back-ticks is shown as a command.
+    comes from `metrics.summarise`, best of excerpts as long as the clips; ``corpus_note`` says of what. Where
+    ``findings`` compare sets of clips, that table stands in the place of the one of single clips. In ``next_steps``
+    what stands between back-ticks is shown as a command.
 
     Raises:
         UnknownName: for an ``audio_type`` that is not a media type of sound.
         FileError: when the file cannot be written.
     """
+    findings = findings or Findings()
     sections = [
         _clips_section(clips, corpus_summary),
-        _novelty_section(clips),
-        _figures_section(clips, corpus_summary, corpus_note),
+        _remarks(findings.remarks),
+        _novelty_section(clips, findings.comparison, findings.yardstick),
+        *_beside_sections(findings, clips, corpus_summary, corpus_note),
+        _likelihood(findings),
         _training_section(training, loss_svg, loss_svg_dark or loss_svg),
-        _songs_section(learned_from),
+        _songs_section(learned_from, findings.learned),
         _next_section(next_steps),
     ]
     page = _page(title, _subtitle(learned_from, training, clips), "".join(sections))
@@ -195,7 +222,30 @@ def _verdicts(clip: Clip, real: Mapping[str, Spread]) -> list[str]:
     return said
 
 
-def _novelty_section(clips: Sequence[Clip]) -> str:
+def _remarks(remarks: Sequence[str]) -> str:
+    return "".join(f'<p class="few">{prose(remark)}</p>' for remark in remarks)
+
+
+def _likelihood(findings: Findings) -> str:
+    if findings.likelihood is None:
+        return ""
+    return likelihood_section(findings.likelihood, findings.footing, findings.asked)
+
+
+def _beside_sections(
+    findings: Findings, clips: Sequence[Clip], real: Mapping[str, Spread], corpus_note: str
+) -> list[str]:
+    if findings.comparison is None:
+        return [_figures_section(clips, real, corpus_note)]
+    return [
+        comparison_section(findings.comparison, findings.yardstick, corpus_note),
+        judges_section(findings.comparison, findings.yardstick),
+    ]
+
+
+def _novelty_section(
+    clips: Sequence[Clip], comparison: Comparison | None = None, yardstick: Comparison | None = None
+) -> str:
     looked = [(number, clip, clip.copying) for number, clip in enumerate(clips, 1) if clip.copying is not None]
     if not looked:
         return ""
@@ -207,8 +257,22 @@ def _novelty_section(clips: Sequence[Clip]) -> str:
         "<h2>Is it new?</h2><p class=faint>Copied notes are those in a stretch of at least "
         f"{least} notes that also stands in a song it learned from: the same intervals and rhythm, in any key; "
         "drums hit for hit. Repeated notes and chugged chords belong to everybody and do not count.</p>"
-        '<div class="card">' + table(("Clip", "Copied", "Longest stretch", "Also in"), rows, words=(0, 2, 3)) + "</div>"
+        '<div class="card">'
+        + _copied_tiles(comparison, yardstick)
+        + table(("Clip", "Copied", "Longest stretch", "Also in"), rows, words=(0, 2, 3))
+        + "</div>"
     )
+
+
+def _copied_tiles(comparison: Comparison | None, yardstick: Comparison | None) -> str:
+    """Of all clips that were drawn, and of real songs of the same corpus: it takes both to mean something."""
+    sides = (("Copied, of all clips", comparison), ("Held-out real songs share", yardstick))
+    tiles = [
+        (name, f"{one.copied.mean:.1%} [{one.copied.low:.1%}, {one.copied.high:.1%}], n = {one.copied.groups}")
+        for name, one in sides
+        if one is not None
+    ]
+    return facts(tiles) if tiles else ""
 
 
 def _longest_run(found: Copying) -> tuple[str, str]:
@@ -257,7 +321,9 @@ def _training_facts(training: Training) -> list[tuple[str, str]]:
     return [(name, value) for name, value in known if value]
 
 
-def _songs_section(songs: Sequence[LearnedSong]) -> str:
+def _songs_section(songs: Sequence[LearnedSong], known: Sequence[tuple[str, str]] = ()) -> str:
+    if not songs and known:
+        return f'<h2>Learned from</h2><div class="card">{facts(known)}</div>'
     learned = [song for song in songs if song.split == "train"]
     held_out = len(songs) - len(learned)
     rows = [(text(s.title), f"{s.notes:,}", f"{s.bars:,}", text(s.key), f"{s.bpm:.0f}", text(s.split)) for s in songs]
@@ -265,8 +331,9 @@ def _songs_section(songs: Sequence[LearnedSong]) -> str:
     notes = _count(sum(song.notes for song in learned), "note")
     told = f"{_count(len(learned), 'song')} with {notes}; {held_out:,} held out to test it."
     is_open = " open" if len(songs) <= MOST_ROWS_OPEN else ""
+    tiles = facts(known) if known else ""
     return (
-        f'<h2>Learned from</h2><div class="card"><details{is_open}><summary>{told}</summary>'
+        f'<h2>Learned from</h2><div class="card">{tiles}<details{is_open}><summary>{told}</summary>'
         f"{table(head, rows, words=(0, 3, 5))}</details></div>"
     )
 

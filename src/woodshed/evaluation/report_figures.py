@@ -53,6 +53,39 @@ FIGURES = (
 )
 
 
+OTHERS = (
+    Figure("notes_per_bar_per_part", "Notes per bar of a part", ""),
+    Figure("longest_drone_quarters", "Longest drone", "quarter notes on one top note"),
+    Figure("notes_per_beat", "Density", "notes per quarter note"),
+    Figure("mean_inter_onset_quarters", "Wait between notes", "mean, in quarter notes", ".2f"),
+    Figure("mean_interval", "Leaps", "mean, in semitones"),
+    Figure("pitch_classes", "Different tones", "of the twelve"),
+    Figure("polyphony_rate", "Three or more at once", "share of the time", ".0%"),
+    Figure("pitch_entropy", "Variety of pitches", "bits", ".2f"),
+    Figure("chord_tone_rate", "Chord tones", "share of the time that notes sound", ".0%"),
+    Figure("parallel_fifths", "Parallel fifths", "of 1,000 moving pairs of parts", ".0f"),
+    Figure("parallel_octaves", "Parallel octaves", "of 1,000 moving pairs of parts", ".0f"),
+)
+"""Figures of sets, beside those of one clip."""
+_BY_NAME = {figure.name: figure for figure in (*FIGURES, *OTHERS)}
+
+
+def label_of(name: str) -> str:
+    """For musicians."""
+    return _BY_NAME[name].label if name in _BY_NAME else name
+
+
+def hint_of(name: str) -> str:
+    """Unit, or how to read it."""
+    return _BY_NAME[name].hint if name in _BY_NAME else ""
+
+
+def form_of(name: str) -> str:
+    """Format of a mean: whole numbers have a digit more in it."""
+    form = _BY_NAME[name].form if name in _BY_NAME else ".3g"
+    return {".0f": ".1f", ".0%": ".1%"}.get(form, form)
+
+
 def is_outside(metrics: Metrics, figure: Figure, real: Mapping[str, Spread]) -> bool:
     """Whether nine in ten real pieces lie on one side of this clip, or no range is known: then never."""
     spread = real.get(figure.name)
