@@ -12,6 +12,7 @@ from woodshed.generation.filters import (
     keep_min_p,
     keep_top_k,
     keep_top_p,
+    numbers_of,
     probabilities,
     warm,
 )
@@ -96,3 +97,8 @@ def test_one_row_draws_what_it_draws_among_others(temperature: float, top_p: flo
         among = draw(logits, sampling, temperature, np.random.default_rng(seed))
         assert alone.shape == (1,)
         assert alone[0] == among[0]
+
+
+def test_a_temperature_that_is_a_whole_number_asks_for_no_other_machine_code() -> None:
+    warm, whole = numbers_of(Sampling(temperature=0.9)), numbers_of(Sampling(temperature=1))
+    assert [one.dtype for one in warm] == [one.dtype for one in whole]

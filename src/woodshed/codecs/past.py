@@ -22,7 +22,7 @@ and intervals (two contexts expect an interval, so that a phrase is known again 
 chord so far; of duration, velocity and microtiming the part, the pitch or drum, the place and the values before.
 
 For the pitch there are also *anchors* (`ANCHORS` pitches from which an interval may be taken) and *tallies*
-(`TALLIES` x 12: how often each pitch class was played of late, sounds now, is given ahead).
+(`TALLIES` x 12: how often each pitch class was played of late, sounds now, is given ahead), see `past_pitches`.
 
 One implementation serves training (`study`, a whole song in one call) and playing (`begin`, `expect` per field,
 `hints`, `add`), so the two cannot differ. All is compiled: about a microsecond and a half a row.
@@ -37,29 +37,24 @@ from __future__ import annotations
 
 import numpy as np
 
-from woodshed.codecs.note_step import LONGEST_SHIFT, SIZES, WAIT
+from woodshed.codecs.note_step import LONGEST_SHIFT, WAIT
+from woodshed.codecs.past_contexts import confirm, in_contexts, mix
+from woodshed.codecs.past_pitches import count_class, sound
 from woodshed.codecs.past_state import (
     ANCHORS,
     CONTEXTS,
-    FAR,
     GIVEN,
     LAGS,
     LAST_POSITION,
     LENGTHS,
-    LONG,
     LONG_MATCH,
     MATCH_SLOTS,
     MATCHED_ROWS,
     MATCHES,
-    MOST_SOUNDING,
-    NEAR,
-    NO_PART,
     NOTHING,
     POINTERS,
     RECORDS,
     RUNS,
-    SHORT,
-    SLOTS,
     SYMBOL_ZERO,
     TALLIES,
     Past,
@@ -72,14 +67,8 @@ from woodshed.compiled import compiled
 
 __all__ = [
     "ANCHORS", "GIVEN", "LAGS", "MATCHES", "NOTHING", "POINTERS", "RECORDS", "TALLIES", "Past", "add", "begin",
-    "copy_past", "expect", "follow_back", "forget", "forget_all", "hints", "look_ahead", "new_past",
+    "copy_past", "expect", "follow_back", "forget", "forget_all", "new_past",
 ]  # fmt: skip
-
-
-@compiled
-def _mix(hashed, value):  # type: ignore[no-untyped-def]
-    x = (hashed ^ (np.uint64(value) * np.uint64(0x9E3779B97F4A7C15))) * np.uint64(0xBF58476D1CE4E5B9)
-    return x ^ (x >> np.uint64(32))
 
 
 @compiled
@@ -159,7 +148,7 @@ def expect(past, field, row, position, bar_steps, given, expected, records):  # 
         if agrees:
             expected[LAGS + m] = past.rows[j, field]
     if field == 0 or row[0] <= LONGEST_SHIFT:
-        _in_contexts(past, field, row, min(position, LAST_POSITION), expected, records)
+        in_contexts(past, field, row, min(position, LAST_POSITION), expected, records)
 
 
 @compiled
@@ -218,151 +207,6 @@ def _at_lags(past, field, row, bar_steps, expected, records):  # type: ignore[no
 
 
 @compiled
-def _facts(field, context, one, two, three):  # type: ignore[no-untyped-def]
-    return _mix(_mix(_mix(np.uint64(field * 16 + context + 1), one), two), three)
-
-
-@compiled
-def _in_contexts(past, field, row, position, expected, records):  # type: ignore[no-untyped-def]
-    """Look up what came last in each context of this field."""
-    state = past.state[0]
-    for c in range(CONTEXTS):
-        state.keys[c] = 0
-        state.bases[c] = 0
-    _contexts(past, field, row, position, expected)
-    for c in range(CONTEXTS):
-        h = state.keys[c]
-        if h == 0:
-            continue
-        slot = np.int64(h & np.uint64(SLOTS - 1))
-        check = h >> np.uint64(32)
-        state.used[field, c], state.checks[field, c] = slot, check
-        record = state.hits[field, LAGS + MATCHES + c] & 3
-        entry = state.slots[slot]
-        if entry != 0 and entry >> np.uint64(32) == check:
-            symbol = np.int64((entry >> np.uint64(8)) & np.uint64(0xFFFF)) - SYMBOL_ZERO + state.bases[c]
-            if 0 <= symbol < SIZES[field]:
-                expected[LAGS + MATCHES + c] = symbol
-            run = np.int64(entry & np.uint64(255))
-            record += 4 * (run if run < 2 else 2 if run < 4 else 3)
-        records[LAGS + MATCHES + c] = record
-
-
-@compiled
-def _contexts(past, field, row, position, expected):  # type: ignore[no-untyped-def]
-    """Hash the facts of each context of this field; a key of 0 is no context."""
-    state = past.state[0]
-    keys = state.keys
-    last = state.count - 1
-    last_shift = np.int64(past.rows[last, 0])
-    last_part = np.int64(past.rows[last, 1])
-    last_pitch = np.int64(past.rows[last, 2])
-    now, before = state.struck[0], state.struck[1]
-    bar = state.place[1] & 3
-    if field == 0:
-        keys[0] = _facts(0, 0, position, last_part, 0)
-        keys[1] = _facts(0, 1, last_part, last_pitch, last_shift)
-        keys[2] = _facts(0, 2, position, now, 0)
-        keys[3] = _facts(0, 3, now, before, 0)
-        keys[4] = _facts(0, 4, position, last_part, last_pitch)
-        keys[5] = _facts(0, 5, position, 0, 0)
-        keys[6] = _facts(0, 6, last_part, last_pitch, 0)
-        keys[7] = _facts(0, 7, position, last_part, bar)
-        return
-    together = row[0] == 0
-    with_part = last_part if together else np.int64(NO_PART)
-    with_pitch = last_pitch if together else np.int64(0)
-    struck = now if together else np.int64(1)
-    earlier = np.int64(1) if together else now
-    part, pitch = np.int64(row[1]), np.int64(row[2])
-    if field == 1:
-        keys[0] = _facts(1, 0, position, with_part, 0)
-        keys[1] = _facts(1, 1, with_part, with_pitch, 0)
-        keys[2] = _facts(1, 2, position, struck, 0)
-        keys[3] = _facts(1, 3, now, before if not together else np.int64(1), row[0])
-        keys[4] = _facts(1, 4, position, with_part, with_pitch)
-        keys[5] = _facts(1, 5, last_part, last_pitch, row[0])
-        keys[6] = _facts(1, 6, position, with_part, bar)
-        keys[7] = _facts(1, 7, with_part, expected[0] + 1, expected[1] + 1)
-        return
-    chord = np.int64(1) if together and last_part == part else np.int64(0)
-    if field == 2:
-        one, two, three, four = state.own[part, 0], state.own[part, 1], state.own[part, 2], state.own[part, 3]
-        keys[0] = _facts(2, 0, part, position, chord)
-        if one >= 0:
-            phrase = (three - four + 256) * 2 + chord
-            keys[1] = _facts(2, 1, part * 512 + one - two + 256, two - three + 256, phrase)
-            state.bases[1] = one
-            keys[2] = _facts(2, 2, part, one - two + 256, chord)
-            state.bases[2] = one
-            keys[3] = _facts(2, 3, part * 128 + one, two + 1, chord)
-            keys[5] = _facts(2, 5, part * 128 + one, position, chord)
-            keys[7] = _facts(2, 7, part * 128 + one, chord, 0)
-        keys[4] = _facts(2, 4, part, struck, earlier)
-        keys[6] = _facts(2, 6, part, position * 2 + chord, bar)
-        return
-    latest, second = state.own[part, 2 * field - 2], state.own[part, 2 * field - 1]
-    beside = np.int64(past.rows[last, field]) if together else np.int64(-1)
-    keys[0] = _facts(field, 0, part, pitch, 0)
-    keys[1] = _facts(field, 1, part, position, 0)
-    keys[2] = _facts(field, 2, part, 0, 0)
-    keys[3] = _facts(field, 3, part, pitch, position)
-    keys[4] = _facts(field, 4, part, beside + 1, chord)
-    keys[5] = _facts(field, 5, part, latest + 1, second + 1)
-    keys[6] = _facts(field, 6, part * 128 + pitch, latest + 1, row[field - 1])
-    keys[7] = _facts(field, 7, part, position, latest + 1)
-
-
-@compiled
-def hints(past, part, drum, onset, given, anchors, tallies):  # type: ignore[no-untyped-def]
-    """Write ``anchors`` (5,) and ``tallies`` (5, 12) for the pitch of a row of ``part`` at step ``onset``."""
-    state = past.state[0]
-    for k in range(ANCHORS):
-        anchors[k] = NOTHING
-    for k in range(TALLIES):
-        for c in range(12):
-            tallies[k, c] = 0
-    if drum:
-        return
-    anchors[0], anchors[1], anchors[2] = state.own[part, 0], state.own[part, 1], state.last_pitch
-    lowest = np.int64(128)
-    for i in range(state.sounds):
-        if state.sounding[i, 1] > onset:
-            pitch = state.sounding[i, 0]
-            tallies[2, pitch % 12] += 1
-            lowest = min(lowest, pitch)
-    if lowest < 128:
-        anchors[3] = lowest
-    for c in range(12):
-        tallies[0, c], tallies[1, c] = state.tally[0, c], state.tally[1, c]
-        tallies[3, c], tallies[4, c] = state.ahead_tally[0, c], state.ahead_tally[1, c]
-    for g in range(state.ahead_at[0], state.ahead_at[3]):
-        if given[g, 2] >= 0 and given[g, 6] == 0:
-            anchors[4] = given[g, 2]
-            break
-
-
-@compiled
-def look_ahead(past, onset, given):  # type: ignore[no-untyped-def]
-    """Count the given pitches of the beat and of the bar from step ``onset``, which never goes back, on."""
-    state = past.state[0]
-    at = state.ahead_at
-    while at[1] < at[0]:
-        g = at[1]
-        for k in range(2):
-            if g < at[2 + k] and given[g, 2] >= 0 and given[g, 6] == 0:
-                state.ahead_tally[k, given[g, 2] % 12] -= 1
-        at[1] += 1
-    for k in range(2):
-        at[2 + k] = max(at[2 + k], at[1])
-        while at[2 + k] < len(given) and given[at[2 + k], 0] < onset + (NEAR if k == 0 else FAR):
-            g = at[2 + k]
-            if given[g, 2] >= 0 and given[g, 6] == 0:
-                state.ahead_tally[k, given[g, 2] % 12] += 1
-            at[2 + k] += 1
-
-
-@compiled
 def add(past, row, onset, place, drum, expected):  # type: ignore[no-untyped-def]
     """The row is decided. ``place`` is its position, bar and bar length; ``expected`` (6, 15) what was expected."""
     state = past.state[0]
@@ -379,7 +223,7 @@ def add(past, row, onset, place, drum, expected):  # type: ignore[no-untyped-def
         for c in range(CONTEXTS):
             if state.used[field, c] >= 0:
                 base = own if field == 2 and 1 <= c <= 2 else 0
-                _confirm(state.slots, state.used[field, c], state.checks[field, c], row[field] - base + SYMBOL_ZERO)
+                confirm(state.slots, state.used[field, c], state.checks[field, c], row[field] - base + SYMBOL_ZERO)
     for c in range(6):
         past.rows[count, c] = row[c]
     past.onset[count] = onset
@@ -389,7 +233,7 @@ def add(past, row, onset, place, drum, expected):  # type: ignore[no-untyped-def
     if row[0] > 0:
         state.struck[1] = state.struck[0]
         state.struck[0] = 7
-    state.struck[0] = np.int64(_mix(np.uint64(state.struck[0]), part * 128 + pitch))
+    state.struck[0] = np.int64(mix(np.uint64(state.struck[0]), part * 128 + pitch))
     for m in range(MATCHES):
         _follow(past, m, row)
     pitch_class = np.int64(-1)
@@ -403,31 +247,8 @@ def add(past, row, onset, place, drum, expected):  # type: ignore[no-untyped-def
         if not drum:
             pitch_class = pitch % 12
             state.last_pitch = pitch
-            _sound(past, pitch, onset, onset + row[3] + 1)
-    heard = state.heard
-    state.heard = heard + 1
-    gone = state.classes[heard % LONG]
-    if gone >= 0:
-        state.tally[1, gone] -= 1
-    if heard >= SHORT:
-        gone = state.classes[(heard - SHORT) % LONG]
-        if gone >= 0:
-            state.tally[0, gone] -= 1
-    state.classes[heard % LONG] = pitch_class
-    if pitch_class >= 0:
-        state.tally[0, pitch_class] += 1
-        state.tally[1, pitch_class] += 1
-
-
-@compiled
-def _confirm(slots, slot, check, symbol):  # type: ignore[no-untyped-def]
-    entry = slots[slot]
-    found = (check << np.uint64(32)) | (np.uint64(symbol) << np.uint64(8))
-    if entry & ~np.uint64(255) == found:
-        if entry & np.uint64(255) < np.uint64(255):
-            slots[slot] = entry + np.uint64(1)
-    else:
-        slots[slot] = found
+            sound(past, pitch, onset, onset + row[3] + 1)
+    count_class(state, pitch_class)
 
 
 @compiled
@@ -446,7 +267,7 @@ def _follow(past, m, row):  # type: ignore[no-untyped-def]
         return
     h = np.uint64(size)
     for i in range(count - size, count):
-        h = _mix(h, (past.rows[i, 0] * 16 + past.rows[i, 1]) * 128 + past.rows[i, 2])
+        h = mix(h, (past.rows[i, 0] * 16 + past.rows[i, 1]) * 128 + past.rows[i, 2])
     past.hashes[m, count] = h
     slot = np.int64(h & np.uint64(MATCH_SLOTS - 1))
     if state.match_at[m] < 0:
@@ -455,17 +276,3 @@ def _follow(past, m, row):  # type: ignore[no-untyped-def]
             state.match_at[m] = found
             state.match_length[m] = 1
     state.match_slots[m, slot] = count
-
-
-@compiled
-def _sound(past, pitch, onset, end):  # type: ignore[no-untyped-def]
-    state = past.state[0]
-    kept = 0
-    for i in range(state.sounds):
-        if state.sounding[i, 1] > onset:
-            state.sounding[kept, 0], state.sounding[kept, 1] = state.sounding[i, 0], state.sounding[i, 1]
-            kept += 1
-    if kept < MOST_SOUNDING:
-        state.sounding[kept, 0], state.sounding[kept, 1] = pitch, end
-        kept += 1
-    state.sounds = kept

@@ -29,10 +29,9 @@ from woodshed.codecs.past import (
     add,
     begin,
     expect,
-    hints,
-    look_ahead,
     new_past,
 )
+from woodshed.codecs.past_pitches import hints, look_ahead
 from woodshed.compiled import compiled
 from woodshed.music import Song
 

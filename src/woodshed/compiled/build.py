@@ -7,7 +7,7 @@ from typing import Any
 
 import numba
 from numba.core import cgutils, types
-from numba.extending import intrinsic, overload, typeof_impl
+from numba.extending import intrinsic, models, overload, register_model, typeof_impl
 
 from woodshed.compiled import store
 from woodshed.compiled.arguments import Kind
@@ -41,7 +41,18 @@ def _dispatcher(marked: Compiled) -> Any:
 @typeof_impl.register(Compiled)
 def _type_of(value: Compiled, context: Any) -> Any:
     """A marked function that another calls is to numba what its own mark would have made of it."""
-    return types.Dispatcher(_dispatcher(value))
+    return _Plain(_dispatcher(value))
+
+
+class _Plain(_numba.types.Dispatcher):  # type: ignore[misc]
+    """A function that is compiled once for all numbers of a type, where numba would do so for every constant anew."""
+
+    def get_call_type(self, context: Any, args: Any, kws: Any) -> Any:
+        plain = _numba.types.unliteral
+        return super().get_call_type(context, [plain(one) for one in args], {name: plain(kws[name]) for name in kws})
+
+
+register_model(_Plain)(models.OpaqueModel)
 
 
 @intrinsic

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from woodshed.codecs.note_step import LONGEST_SHIFT, MAX_PARTS, SIZES, WAIT
-from woodshed.codecs.past import ANCHORS, POINTERS, TALLIES, add, begin, expect, follow_back, hints, look_ahead
+from woodshed.codecs.past import ANCHORS, POINTERS, TALLIES, add, begin, expect, follow_back
+from woodshed.codecs.past_pitches import hints, look_ahead
 from woodshed.compiled import compiled
 from woodshed.generation.engine_copying import count_copies, lean_to_copies
 from woodshed.generation.engine_draw import draw

@@ -62,7 +62,7 @@ class Sampling:
 
 def numbers_of(sampling: Sampling) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """For compiled players: (6,) top-k, top-p, min-p, repetition, steering, steady; (6,) temperature of each field."""
-    temperatures = np.array([sampling.temperature_of(field) for field in range(len(FIELDS))])
+    temperatures = np.array([sampling.temperature_of(field) for field in range(len(FIELDS))], np.float64)
     numbers = sampling.top_k, sampling.top_p, sampling.min_p, sampling.repetition, sampling.steering, sampling.steady
     return np.array(numbers, np.float64), temperatures
 
