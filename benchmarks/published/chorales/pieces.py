@@ -1,0 +1,52 @@
+"""Bach's chorales on a grid of sixteenths with the published split, and which test pieces have a learned soprano."""
+
+from __future__ import annotations
+
+import json
+import os
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from woodshed.codecs.voice_grid import Passages, voices_of
+from woodshed.training.voice_grids import Piece, as_pieces
+
+HERE = Path(__file__).resolve().parent
+DATA = Path(os.environ.get("WOODSHED_DATA", HERE.parents[3] / "shared" / "data"))
+SPLITS = ("train", "valid", "test")
+
+
+@cache
+def grids(split: str) -> tuple[NDArray[np.int64], ...]:
+    """(T, 4) cells of each piece of a split, in the published order."""
+    with (DATA / "chorales" / "jsb-chorales-16th.json").open(encoding="utf-8") as file:
+        return tuple(voices_of(frames) for frames in json.load(file)[split])
+
+
+@cache
+def passages() -> Passages:
+    """Of the train split: the only other pieces that anything here may look into."""
+    return Passages(grids("train"))
+
+
+@cache
+def pieces(split: str) -> tuple[Piece, ...]:
+    """Each piece of a split, and what is known before each of its frames."""
+    return tuple(as_pieces(grids(split), passages(), learned=split == "train"))
+
+
+def with_learned_soprano(split: str) -> list[int]:
+    """Which pieces have, in that key or another, the whole soprano of a piece of the train split."""
+    learned = {_tune(cells) for cells in grids("train")}
+    return [at for at, cells in enumerate(grids(split)) if _tune(cells) in learned]
+
+
+def changed_cells(split: str) -> int:
+    """Cells unlike the one before in their voice; the first frame's all count."""
+    return sum(int((cells[1:] != cells[:-1]).sum()) + cells.shape[1] for cells in grids(split))
+
+
+def _tune(cells: NDArray[np.int64]) -> bytes:
+    return np.diff(cells[:, 0]).tobytes()
