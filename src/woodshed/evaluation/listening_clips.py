@@ -35,6 +35,9 @@ TRIES = 16
 """Places in a recording that are looked at for one that is not silent."""
 CODING = 0.5
 """Of libsndfile's MP3: 160 kbit/s, constant."""
+CODED_LEVEL = 0.95
+"""LAME takes so much of the level."""
+CLOSE_LU = 0.05
 
 
 @dataclass(frozen=True)
@@ -130,14 +133,16 @@ def code_equally_loud(
 ) -> tuple[list[bytes], list[float], float]:
     """The clips as MP3, what each was multiplied by, and the loudness in LUFS that all of them have when decoded.
 
-    Coding changes the level (LAME takes 5 % off, and what it filters out is not the same of every clip), so each clip
-    is coded, measured, and coded again by so much louder. None may be silent.
+    Coding changes the level, by what it filters out, which is not the same of every clip: what was coded is measured,
+    and coded again where it is off by more than `CLOSE_LU`. None may be silent.
     """
     coded, gains, target = list[bytes](), *matching_gains(sounds, SAMPLE_RATE)
     for index, sound in enumerate(sounds):
-        lost = target - integrated_loudness(decode_clip(_code(sound * np.float32(gains[index]))), SAMPLE_RATE)
-        gains[index] *= 10 ** (lost / 20)
         coded.append(_code(sound * np.float32(gains[index])))
+        lost = target - integrated_loudness(decode_clip(coded[index]), SAMPLE_RATE)
+        if abs(lost) > CLOSE_LU:
+            gains[index] *= 10 ** (lost / 20)
+            coded[index] = _code(sound * np.float32(gains[index]))
         progress(index + 1, len(sounds))
     return coded, gains, target
 
@@ -154,10 +159,9 @@ def _code(sound: NDArray[np.float32]) -> bytes:
     import soundfile
 
     coded = io.BytesIO()
-    soundfile.write(
-        coded, np.clip(sound, -1.0, 1.0), SAMPLE_RATE, format="MP3", subtype="MPEG_LAYER_III", compression_level=CODING,
-        bitrate_mode="CONSTANT",
-    )  # fmt: skip
+    level = np.clip(sound / CODED_LEVEL, -1.0, 1.0)
+    coding = {"format": "MP3", "subtype": "MPEG_LAYER_III", "compression_level": CODING, "bitrate_mode": "CONSTANT"}
+    soundfile.write(coded, level, SAMPLE_RATE, **coding)
     return coded.getvalue()
 
 
