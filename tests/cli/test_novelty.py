@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -121,3 +122,32 @@ def test_of_a_corpus_of_one_song_nothing_is_usual(woodshed: Run, folder: Path, c
     assert said.code == 0
     assert "50.0% of its 150 notes" in said.out
     assert "n too small: one song" in said.err
+
+
+def test_generate_holds_a_limit_of_copying_and_says_what_it_had_to_do(
+    woodshed: Run, tiny_bundle: Path, music_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    asked = ("generate", tiny_bundle, "--bars", 4, "--candidates", 2, "--seed", 5, "--json")
+    assert woodshed(*asked, "-o", tmp_path / "songs" / "first.mid").code == 0
+    out = tmp_path / "second.mid"
+    said = woodshed(*asked, "-o", out, "--max-copy", "2beats", "--corpus", tmp_path / "songs")
+    assert said.code == 0, said.err
+    told = json.loads(said.out)["max_copy"]
+    assert told["limit"] == "2beats"
+    assert told["beats"] <= 2
+    assert "2beats of songs" in json.loads(said.out)["settings"]["max_copy"]
+    again = json.loads(woodshed("novelty", out, tmp_path / "songs", "--json", "--no-baseline").out)
+    assert max((run["here"]["beats"] for run in again["runs"]), default=0.0) <= 2
+    own = woodshed(*asked, "-o", tmp_path / "third.mid", "--max-copy", "24notes")
+    assert own.code == 0, own.err
+    assert json.loads(own.out)["max_copy"]["notes"] <= 24
+
+
+def test_a_limit_of_copying_needs_songs(refuses: Callable[..., str], own_bundle: Path, tmp_path: Path) -> None:
+    shutil.rmtree(own_bundle / "training", ignore_errors=True)
+    asked = ("generate", own_bundle, "-o", tmp_path / "x.mid")
+    assert "--corpus" in refuses(2, *asked, "--max-copy", "8beats")
+    assert "write 8beats" in refuses(2, *asked, "--max-copy", "8")
+    assert "--max-copy" in refuses(2, *asked, "--corpus", tmp_path)
+    assert "no music below" in refuses(1, *asked, "--max-copy", "8beats", "--corpus", tmp_path / "own.shed")

@@ -15,6 +15,7 @@ from woodshed.errors import UsageError
 
 if TYPE_CHECKING:
     from woodshed.bundle import Bundle
+    from woodshed.generation.copy_limit import CopyLimit
     from woodshed.generation.filters import Sampling
     from woodshed.recipes.files import Told
 
@@ -61,6 +62,8 @@ def command(
         str | None,
         typer.Option("--binarise", metavar="HOW", help="Of binary rolls: monophonic, bernoulli or threshold."),
     ] = None,
+    max_copy: playing.MaxCopy = None,
+    corpus: playing.NotToCopy = None,
     threshold: Annotated[
         float | None, typer.Option("--threshold", metavar="P", help="Of --binarise threshold: the least chance, 0-1.")
     ] = None,
@@ -96,6 +99,10 @@ def command(
     )
     wish = wishes.over_chords(wish, asked.chords, asked.chords_from, bars is not None)
     wish = replace(wish, binariser=binarise, threshold=threshold, mode=mode)
+    if max_copy is not None:
+        wish = replace(wish, rules=replace(wish.rules, copying=_limit(talk, max_copy, corpus, bundle, making.style)))
+    elif corpus is not None:
+        raise UsageError("--corpus says what --max-copy must not copy; give both, or none")
 
     def make(loaded: Bundle, sampling: Sampling, seed: int, tell: Told) -> list[clip.Clip]:
         draw = {"seed": seed, "count": making.count, "candidates": making.candidates}
@@ -122,3 +129,13 @@ def command(
         return play.generate(loaded, wish, sampling, **draw, on_step=tell)
 
     making.play(bundle, freedom, make)
+
+
+def _limit(talk: Talk, text: str, corpus: Path | None, bundle: Path | None, style: str | None) -> CopyLimit:
+    """The limit of copying, with the index of what must not be copied."""
+    from woodshed.recipes.novelty import copy_limit
+
+    if bundle is None and corpus is None:
+        raise UsageError(f"--max-copy with --style {style} needs --corpus: name the songs that must not be copied")
+    with talk.stages(look="look at the files", read="read the music", index="index") as tell:
+        return copy_limit(text, corpus, bundle or Path(), tell)

@@ -135,6 +135,18 @@ Loudness = Annotated[str | None, typer.Option("--loudness", metavar="LEVELS", he
 Without = Annotated[
     str | None, typer.Option("--without", metavar="NAMES", help="Who must not play, such as 'piano, strings'.")
 ]
+MaxCopy = Annotated[
+    str | None,
+    typer.Option(
+        "--max-copy", metavar="LIMIT", help="No passage of learned songs longer than 8beats, or 24notes, in any key."
+    ),
+]
+NotToCopy = Annotated[
+    Path | None,
+    typer.Option(
+        "--corpus", metavar="CORPUS|FOLDER", help="Of --max-copy: the songs; those that BUNDLE learned from if kept."
+    ),
+]
 TheseBars = Annotated[
     str | None,
     typer.Option("--bars", metavar="FIRST-LAST", help="Which bars, counted from 1: 5-8, 5, or 5- to the end; all."),

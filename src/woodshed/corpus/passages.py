@@ -108,6 +108,8 @@ class Found:
     """(N,) notes of the longest passage that each note lies in, its altered notes not counted; 0 for none."""
     source: NDArray[np.int64]
     """(N,) the source of that passage, -1 for none."""
+    spans: NDArray[np.int64]
+    """(P, 3) of every passage, also those not needed: its notes, the first and the last of them."""
     most_exact: Passage | None
     """The passage with the longest stretch without an altered note, which need not be one of those."""
 
@@ -210,7 +212,9 @@ class PassageIndex:
             source[fresh] = self.arrays["line_song"][self.arrays["line"][row[7]]]
             kept.append(self._passage(lines, row, pairs))
         exact = self._passage(lines, rows[rows[:, 2].argmax()], pairs) if len(rows) else None
-        return Found(tuple(kept), length[lines.twin], source[lines.twin], exact)
+        ends = [lines.note[pairs[place, 0]] for place in (rows[:, 6], rows[:, 6] + rows[:, 0] - 1)]
+        spans = np.column_stack((rows[:, 0], *ends))
+        return Found(tuple(kept), length[lines.twin], source[lines.twin], spans, exact)
 
     def _passage(self, lines: Lines, row: NDArray[np.int64], pairs: NDArray[np.int32]) -> Passage:
         a, line = self.arrays, lines.line[row[8]]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from woodshed.codecs.levels import AS_IT_COMES, CONTROLS, LEVELS
 from woodshed.errors import InfeasibleCanvas, OutOfRange, UnknownName
+from woodshed.generation.copy_limit import CopyLimit
 from woodshed.music import CHORD, NO_CHORD, QUALITY_NAMES, Key
 from woodshed.music.chord_sheet import Bars, distinct
 from woodshed.music.units import STEPS_PER_QUARTER, TICKS_PER_QUARTER, ticks_per_step
@@ -61,6 +62,8 @@ class Constraints:
     """Whether pitched parts play nothing outside the key; else its tones gain ``key_pull``."""
     key_pull: float = KEY_PULL
     """Log-odds."""
+    copying: CopyLimit | None = None
+    """How long a passage of new notes may be that also stands in the songs of an index."""
 
 
 def grid_units(text: str) -> tuple[int, ...]:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,7 @@ from woodshed.generation.engine import (
 )
 from woodshed.generation.filters import Sampling, numbers_of
 from woodshed.generation.finish import finish
+from woodshed.generation.max_copy import held, new_notes, play_within
 from woodshed.generation.plan import Plan, make_plan
 from woodshed.music import Song
 
@@ -48,6 +50,12 @@ class Answer:
     song: Song
     nats_per_note: float
     """Of the notes that were open, as drawn and steered, before temperature and filters; 0 where there are none."""
+    redrawn: int = 0
+    """Bars that were played again because they held too much of what may not be copied."""
+    removed: int = 0
+    """Notes that had to go for the same reason."""
+    copied: tuple[float, int] = (0.0, 0)
+    """Of a limit of copying, measured on what came out: quarter notes of the longest passage, notes of the fullest."""
 
 
 def fill(
@@ -87,7 +95,8 @@ def answers(
     room = NOTES_PER_BAR_LIMIT * (len(plan.bar_lines) - 1)
     rows = len(plan.given) + room + plan.end // LONGEST_SHIFT + 2
     first = begin_stream(weights, plan, room, rows, 0)
-    played = _play_all(weights, scene, plan, first, seeds.tolist(), sampling, on_step or (lambda share: None))
+    tell = on_step or (lambda share: None)
+    played = _play_all(weights, scene, plan, canvas, first, seeds.tolist(), sampling, tell)
     found = [_answer(canvas, plan, *one) for one in played if one is not None]
     if not found:
         raise LimitExceeded(f"more than {NOTES_PER_BAR_LIMIT} notes a bar; lower the temperature")
@@ -139,27 +148,39 @@ def _play_all(
     weights: Weights,
     scene: Scene,
     plan: Plan,
+    canvas: Canvas,
     first: Stream,
     seeds: Sequence[int],
     sampling: Sampling,
     on_step: Callable[[float], None],
-) -> list[tuple[NDArray[np.int64], float] | None]:
-    """Go on from ``first`` with each seed, side by side on all cores: `Stream.kept` of each, and nats per
-    note; None for one that ran out of room.
+) -> list[tuple[NDArray[np.int64], float, int] | None]:
+    """Go on from ``first`` with each seed, side by side on all cores: `Stream.kept` of each, nats per note, and bars
+    that were played again; None for one that ran out of room.
 
     They share nothing that they write, so what they play does not depend on the number of cores.
     """
     shares, stopped = [0.0] * len(seeds), threading.Event()
     numbers, span = numbers_of(sampling), max(plan.end - plan.begin, 1)
+    limit = canvas.constraints.copying
 
-    def play(number: int) -> tuple[NDArray[np.int64], float] | None:
-        stream, state = copy_stream(first, seeds[number]), PLAYING
-        while state == PLAYING and not stopped.is_set():
-            state = play_rows(weights, scene, stream, *numbers, ROWS_AT_ONCE, ALL_ROWS)
-            shares[number] = min(max((stream.at[0] - plan.begin) / span, 0.0), 1.0)
+    def look(number: int, stream: Stream) -> bool:
+        shares[number] = min(max((stream.at[0] - plan.begin) / span, 0.0), 1.0)
+        return stopped.is_set()
+
+    def play(number: int) -> tuple[NDArray[np.int64], float, int] | None:
+        redrawn = 0
+        if limit is None:
+            stream, state = copy_stream(first, seeds[number]), PLAYING
+            while state == PLAYING and not look(number, stream):
+                state = play_rows(weights, scene, stream, *numbers, ROWS_AT_ONCE, ALL_ROWS)
+        else:
+            watch = partial(look, number)
+            state, stream, redrawn = play_within(
+                weights, scene, plan, canvas, first, seeds[number], sampling, limit, watch
+            )
         nats, rows = stream.nats
         kept = stream.kept[: stream.at[3]].copy()
-        return (kept, float(nats / rows) if rows else 0.0) if state == FINISHED else None
+        return (kept, float(nats / rows) if rows else 0.0, redrawn) if state == FINISHED else None
 
     with ThreadPoolExecutor(min(len(seeds), os.cpu_count() or 1)) as crew:
         playing = [crew.submit(play, number) for number in range(len(seeds))]
@@ -173,9 +194,14 @@ def _play_all(
     return [one.result() for one in playing]
 
 
-def _answer(canvas: Canvas, plan: Plan, kept: NDArray[np.int64], nats_per_note: float) -> Answer:
+def _answer(canvas: Canvas, plan: Plan, kept: NDArray[np.int64], nats_per_note: float, redrawn: int) -> Answer:
     new = kept[kept[:, 6] == 0, :6]
     filled = plan.given.copy()
     again = kept[kept[:, 6] > 0]
     filled[again[:, 6] - 1] = again[:, :6]
-    return Answer(finish(canvas, plan, new, filled), nats_per_note)
+    song, limit = finish(canvas, plan, new, filled), canvas.constraints.copying
+    if limit is None:
+        return Answer(song, nats_per_note)
+    song, removed = held(song, canvas, limit)
+    new = song.replace(notes=song.notes[new_notes(song, canvas)])
+    return Answer(song, nats_per_note, redrawn, removed, limit.longest(new))

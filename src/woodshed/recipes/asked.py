@@ -52,6 +52,7 @@ def with_wish(canvas: Canvas, wish: Wish) -> Canvas:
         strict_chords=kept.strict_chords if chords is None else not rules.soft_chords,
         levels=kept.levels | levels,
         leanings=kept.leanings - levels.keys(),
+        copying=rules.copying or kept.copying,
     )
     return with_ranges(replace(canvas, constraints=constraints), wish.ranges)
 

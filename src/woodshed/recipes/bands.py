@@ -13,7 +13,7 @@ from woodshed.codecs.levels import CONTROLS
 from woodshed.codecs.note_step import MAX_PARTS
 from woodshed.generation.canvas import Canvas
 from woodshed.generation.choose import open_levels, ranked
-from woodshed.generation.fill import answers
+from woodshed.generation.fill import Answer, answers
 from woodshed.generation.filters import Sampling
 from woodshed.music import Song, part_name
 from woodshed.music.units import DEFAULT_BPM
@@ -22,6 +22,7 @@ from woodshed.recipes.clip import LARGEST_SEED, MOST_CANDIDATES, Clip, settings_
 from woodshed.recipes.files import MOST_CLIPS, Told, check_range
 from woodshed.recipes.window import window_of
 from woodshed.recipes.wish import Wish
+from woodshed.words import counted
 
 SET = 32
 """So many clips at most are chosen together, so that they differ; more are several sets."""
@@ -42,7 +43,7 @@ class Telling:
 class _Drawn:
     song: Song
     canvas: Canvas
-    nats: float
+    answer: Answer
 
 
 def play_canvas(
@@ -83,7 +84,7 @@ def play_canvas(
         ]
         songs, canvases = [one.song for one in pool], [one.canvas for one in pool]
         more = [] if judge is None else [judge(one.song, one.canvas) for one in pool]
-        nats = [one.nats for one in pool]
+        nats = [one.answer.nats_per_note for one in pool]
         best = ranked(songs, nats, canvases, bundle.style, min(len(numbers), len(pool)), more)
         for number, index in zip(numbers, best, strict=False):
             kept = pool[index]
@@ -94,8 +95,13 @@ def play_canvas(
                     seed=seed,
                     number=number,
                     settings={**settings, "count": count, **told.settings},
-                    findings={"nats_per_note": round(kept.nats, 4), **_measured(kept), **told.findings},
-                    remark="; ".join(told.remarks),
+                    findings={
+                        "nats_per_note": round(kept.answer.nats_per_note, 4),
+                        **_measured(kept),
+                        **_held(kept),
+                        **told.findings,
+                    },
+                    remark="; ".join(filter(None, [*told.remarks, _had_to(kept.answer)])),
                 )
             )
     return clips
@@ -141,7 +147,7 @@ def _draw(
 
     window = window_of(canvas)
     drawn = answers(bundle, window.canvas, sampling, rng, count=candidates, on_step=tell)
-    return [_Drawn(window.put_back(one.song), canvas, one.nats_per_note) for one in drawn]
+    return [_Drawn(window.put_back(one.song), canvas, one) for one in drawn]
 
 
 def _measured(drawn: _Drawn) -> dict[str, Any]:
@@ -157,6 +163,23 @@ def _measured(drawn: _Drawn) -> dict[str, Any]:
             for name, row in asked.items()
         }
     }
+
+
+def _held(drawn: _Drawn) -> dict[str, Any]:
+    """Of a limit of copying: what it is, and what was done to hold it."""
+    limit = drawn.canvas.constraints.copying
+    if limit is None:
+        return {}
+    answer = drawn.answer
+    done = {"redrawn": answer.redrawn, "removed": answer.removed}
+    return {"max_copy": {"limit": limit.text, **done, "beats": answer.copied[0], "notes": answer.copied[1]}}
+
+
+def _had_to(answer: Answer) -> str:
+    """The same in words; empty where nothing had to be done."""
+    done = [f"{counted(answer.redrawn, 'bar')} played again"] if answer.redrawn else []
+    done += [f"{counted(answer.removed, 'note')} left out"] if answer.removed else []
+    return f"{' and '.join(done)}, so as not to copy" if done else ""
 
 
 def names_of(song: Song, parts: list[int]) -> list[str]:

@@ -12,15 +12,16 @@ from typing import Any
 
 import numpy as np
 
-from woodshed.bundle.bundle import write_atomically
+from woodshed.bundle.bundle import bundle_folder, write_atomically
 from woodshed.corpus import BuildOptions, Corpus, Entry, build_corpus
 from woodshed.corpus.analyse import content_hash
 from woodshed.corpus.passage_store import FILE, load_index, passages_key, save_index
 from woodshed.corpus.passages import RUN_NOTES, IndexedSong, PassageIndex
 from woodshed.corpus.scan import scan
-from woodshed.errors import CorpusError, FileError, FormatError, OutOfRange
+from woodshed.errors import CorpusError, FileError, FormatError, OutOfRange, UsageError
 from woodshed.evaluation.novelty import LONGER_THAN, Baseline, Novelty, measure_baseline, measure_novelty
 from woodshed.evaluation.novelty_page import write_page
+from woodshed.generation.copy_limit import CopyLimit, parse_limit
 from woodshed.music import Song
 from woodshed.places import cache_folder
 from woodshed.recipes.files import read_song
@@ -113,6 +114,26 @@ def check_song(
     novelty = measure_novelty(song, library.index, cache(library.song), run=run, longer_than=asked)
     usual = usual_sharing(library, run=run, seed=seed, progress=progress) if baseline else None
     return Checked(song, path.name, library, novelty, usual, tuple(_remarks(song, library, usual, baseline)))
+
+
+def copy_limit(text: str, source: Path | None, bundle: Path, progress: Told | None = None) -> CopyLimit:
+    """``"8beats"`` or ``"24notes"`` of ``source``, a corpus or a folder; None is what the bundle keeps of its training.
+
+    Raises:
+        OutOfRange: for a text that is no limit.
+        UsageError: if nobody says what must not be copied.
+        CorpusError, FileError: for music that cannot be read.
+    """
+    beats, notes = parse_limit(text)
+    learned = bundle_folder(bundle) / "training" / "corpus"
+    if source is None and not is_corpus(learned):
+        raise UsageError(
+            f"{bundle} keeps no songs that it learned from, so what must not be copied is unknown; name them with "
+            "--corpus CORPUS|FOLDER, or leave --max-copy out"
+        )
+    library = open_library(source or learned, progress)
+    name = library.name if source else f"the songs of {bundle_folder(bundle).name}"
+    return CopyLimit(library.index, name, beats, notes)
 
 
 def write_novelty_page(checked: Checked, path: Path) -> None:

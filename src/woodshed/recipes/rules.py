@@ -12,6 +12,7 @@ import numpy as np
 from woodshed.codecs.levels import CONTROLS, LEVELS
 from woodshed.errors import OutOfRange, UnknownName, UsageError
 from woodshed.generation.constraints import grid_units
+from woodshed.generation.copy_limit import CopyLimit
 from woodshed.generation.openings import CLOSED_HATS
 from woodshed.music import Meter, Part, parse_part, parse_pitch, part_name
 from woodshed.music.general_midi import DRUMS
@@ -29,6 +30,7 @@ OPTIONS = {
     "soft_chords": "--chords-soft",
     "pitches": "--pitches",
     "levels": "--density, --register, --syncopation and --loudness",
+    "copying": "--max-copy",
 }
 """Field of `Rules` -> how it is asked for."""
 
@@ -86,6 +88,8 @@ class Rules:
     """Name of a part, or of its instrument -> the only pitches, or drums, that it plays."""
     levels: Mapping[str, Curve] = field(default_factory=dict)
     """One of `CONTROLS` -> what is asked of the open bars."""
+    copying: CopyLimit | None = None
+    """How long a passage may be that also stands in the songs of an index."""
 
     def asked(self) -> list[str]:
         """The options by which anything was asked for."""
@@ -186,6 +190,7 @@ def told_rules(rules: Rules) -> dict[str, Any]:
         "soft_chords": rules.soft_chords or None,
         "pitches": {name: list(pitches) for name, pitches in rules.pitches.items()} or None,
         "levels": {name: curve.text for name, curve in rules.levels.items()} or None,
+        "max_copy": None if rules.copying is None else f"{rules.copying.text} of {rules.copying.name}",
     }
 
 
