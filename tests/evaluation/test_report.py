@@ -12,11 +12,16 @@ from typing import Any
 import pytest
 
 from woodshed.errors import FileError, UnknownName
+from woodshed.evaluation.bootstrap import Interval
+from woodshed.evaluation.comparison import compare_sets
 from woodshed.evaluation.copying import CopyIndex
+from woodshed.evaluation.likelihood import summarise_nats
 from woodshed.evaluation.metrics import Spread, measure, summarise
-from woodshed.evaluation.report import Clip, LearnedSong, Training, write_report
+from woodshed.evaluation.report import Clip, Findings, LearnedSong, Training, write_report
 from woodshed.evaluation.report_figures import FIGURES, agreement, figures_table, is_outside
 from woodshed.evaluation.report_parts import file_name, prose, text
+from woodshed.evaluation.report_sections import record_facts, strip
+from woodshed.evaluation.song_nats import SongNats
 from woodshed.music import Song
 
 EVIL = "<script>alert('x')</script>\"><img src=x onerror=alert(1)>"
@@ -150,6 +155,41 @@ def test_a_media_type_that_is_not_sound_is_refused_and_nothing_is_written(tmp_pa
 def test_a_folder_that_does_not_exist_is_named(tmp_path: Path, band_song: Song) -> None:
     with pytest.raises(FileError, match=r"report\.html cannot be written"):
         written(tmp_path / "nowhere", band_song)
+
+
+def test_sets_of_clips_are_shown_with_interval_and_n_and_few_songs_are_marked(tmp_path: Path, band_song: Song) -> None:
+    made = [(f"clip {number}", band_song.transpose(number)) for number in range(4)]
+    real = [(f"{EVIL} {number}", band_song.transpose(-number)) for number in range(1, 6)]
+    found = compare_sets(made, real)
+    likelihood = summarise_nats([SongNats({"pitch": 8.0, EVIL: 2.0}, 5, {"bass": (9.0, 5)})] * 3, ["pitch", EVIL])
+    findings = Findings(likelihood, "nats price notes", comparison=found, yardstick=found, remarks=["No `sound`"])
+    page = Page(written(tmp_path, band_song, findings=findings))
+    for words in ("How well it foresees music", "bass", "nobody", "Can a judge tell?", "4 / 5", "n too small: 3 songs"):
+        assert words in page.words, words
+    assert "2.000" in page.words
+    assert page.tags.count("script") == 1
+    assert page.open == []
+    assert "NaN" not in page.words
+
+
+def test_one_clip_beside_real_music_shows_no_overlap(tmp_path: Path, band_song: Song) -> None:
+    found = compare_sets([("clip", band_song)], [(f"song {step}", band_song.transpose(step)) for step in range(4)])
+    page = Page(written(tmp_path, band_song, findings=Findings(comparison=found)))
+    assert "n too small: 1 clip on one side" in page.words
+    assert "Overlap of distances0.00" not in page.words
+
+
+def test_a_strip_marks_only_intervals_that_are_known() -> None:
+    known, alone = Interval(0.5, 0.4, 0.6, 9, 9), Interval(0.5, 0.5, 0.5, 1, 1)
+    assert strip([("", known)], 0.0, 1.0).count("<rect") == 1
+    assert strip([("", alone)], 0.0, 1.0).count("<rect") == 0
+    assert 'cx="100.0"' in strip([("", alone)], 0.0, 1.0)
+    assert 'cx="100' in strip([("", alone)], 0.5, 0.5)
+
+
+def test_a_record_that_lacks_something_says_nothing_of_it() -> None:
+    assert record_facts({"songs": 3}, {}) == [("Songs", "3")]
+    assert record_facts({"songs": None}, {"meters": 7}) == []
 
 
 def test_a_figure_outside_nine_in_ten_real_pieces_is_marked(band_song: Song) -> None:

@@ -68,11 +68,10 @@ def comparison_section(found: Comparison, yardstick: Comparison | None, real: st
     rows = "".join(
         _beside_row(name, one) for name, one in found.figures.items() if not name.startswith(MUSPY)
     ) + "".join(_shape_row(name, one) for name, one in found.histograms.items())  # fmt: skip
-    yard = _yardstick_tiles(yardstick)
-    tiles = [("Overlap of distances", f"{found.overlap:.2f}"), ("Overlap of values", f"{found.values:.2f}"), *yard]
+    tiles = [*_overlap_tiles(found), *_yardstick_tiles(yardstick)]
     return (
         f"<h2>Beside real music</h2><p class=faint>{found.made} pieces of {found.bars} bars, all that were drawn, "
-        f"beside {found.real} of {text(real)}. The bar is the interval of the mean over songs: coloured the clips, grey "
+        f"beside {found.real} of {text(real)}. The bar is the interval of the mean over songs: coloured clips, grey "
         "real music. Overlap: how alike the two sets are, 1 at best; first of the distances between pieces (Yang and "
         "Lerch 2018), then of the values. No figure says good or bad.</p>"
         f'<div class="card">{facts(tiles)}{caution(found.caution)}<div class="scroll"><table class="sticky"><thead><tr>'
@@ -180,13 +179,17 @@ def _overlaps(one: SetDistance) -> str:
     return "".join(f"<td>{value:.2f}<small>{low:.2f} – {high:.2f}</small></td>" for value, low, high in found)
 
 
+def _overlap_tiles(found: Comparison) -> list[tuple[str, str]]:
+    if all(one.too_few for one in found.distances.values()):
+        return [("Overlap", "n too small")]
+    return [("Overlap of distances", f"{found.overlap:.2f}"), ("Overlap of values", f"{found.values:.2f}")]
+
+
 def _yardstick_tiles(yardstick: Comparison | None) -> list[tuple[str, str]]:
     if yardstick is None:
         return []
-    few = f" (n = {yardstick.made_songs})"
-    return [
-        ("The same of held-out songs", f"{yardstick.overlap:.2f}, {yardstick.values:.2f}{few}"),
-    ]
+    reached = f"{yardstick.overlap:.2f}, {yardstick.values:.2f} (n = {yardstick.made_songs})"
+    return [("The same of held-out songs", reached)]
 
 
 def _as_muspy(found: Comparison) -> str:
@@ -209,7 +212,8 @@ def _as_muspy(found: Comparison) -> str:
 def _judge_row(name: str, told: TwoSample, yard: TwoSample | None) -> str:
     label, hint = JUDGE_LABELS.get(name, (name, ""))
     if told.too_few:
-        return f'<tr>{_head(label, hint)}<td colspan="5" class="few words">n too small: {text(told.too_few)}</td></tr>'
+        why = f"n too small: {told.too_few}"
+        return f'<tr>{_head(label, hint)}<td colspan="5" class="few words">{text(why)}</td></tr>'
     shown = [("real", _interval(yard))] if yard is not None and not yard.too_few else []
     picture = strip([*shown, ("", _interval(told))], 0.0, 1.0, line=0.5)
     few = ' <span class="few">n too small</span>' if told.caution else ""

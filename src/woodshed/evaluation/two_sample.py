@@ -156,6 +156,8 @@ def tell_features_apart(
     first, second = np.asarray(first, np.float64), np.asarray(second, np.float64)
     if first.ndim != 2 or second.ndim != 2 or first.shape[1] != second.shape[1]:
         raise OutOfRange(f"features of shapes {first.shape} and {second.shape}: both must be (clips, the same figures)")
+    if judge == NOTES and first.shape[1] % BUCKETS:
+        raise OutOfRange(f"{first.shape[1]} columns are not those of note_matrix, {BUCKETS} for each kind of word")
     both = np.concatenate((first, second))
     if not np.isfinite(both).all():
         raise OutOfRange("features that are not finite: leave those clips out")
@@ -303,8 +305,8 @@ def _notes(learned: Features, is_second: NDArray[np.bool_], asked: Features) -> 
 
 def _unit(rows: Features) -> Features:
     """Each kind of word as long as 1; what a clip has none of stays 0."""
-    kinds = rows.reshape(len(rows), -1, BUCKETS)
-    unit: Features = (kinds / np.maximum(np.sqrt((kinds**2).sum(2, keepdims=True)), 1e-9)).reshape(len(rows), -1)
+    kinds = rows.reshape(len(rows), rows.shape[1] // BUCKETS, BUCKETS)
+    unit: Features = (kinds / np.maximum(np.sqrt((kinds**2).sum(2, keepdims=True)), 1e-9)).reshape(rows.shape)
     return unit
 
 
