@@ -44,11 +44,15 @@ LAUNCH = (
     "import os, sys; os.dup2(int(sys.argv[1]), 3); os.dup2(int(sys.argv[2]), 4); os.execv(sys.argv[3], sys.argv[3:])"
 )
 PATIENCE_SECONDS = 60
+NO_BROWSER = "the page of a listening test was not tried in a browser"
+PROGRAM = os.environ.get("WOODSHED_BROWSER") or next(filter(None, map(shutil.which, NAMES)), None)
+if PROGRAM is None:
+    pytest.skip(f"{NO_BROWSER}: no Chromium or Chrome was found", allow_module_level=True)
 KEYS = {"Enter": ("Enter", 13, "\r"), " ": ("Space", 32, " "), "Tab": ("Tab", 9, "")}
 
 
 class Browser:
-    """One window on one page."""
+    """Chromium, with one window at a time."""
 
     def __init__(self, program: str, folder: Path) -> None:
         ours, theirs = os.pipe(), os.pipe()
@@ -60,12 +64,22 @@ class Browser:
         for end in (read, write, theirs[0], ours[1]):
             os.close(end)
         self.read, self.write = ours[0], theirs[1]
-        self.buffer, self.number, self.session = b"", 0, ""
+        self.buffer, self.number, self.session, self.profile = b"", 0, "", ""
         self.events: list[dict[str, Any]] = []
-        target = self.ask("Target.createTarget", url="about:blank")["targetId"]
+
+    def open_window(self) -> None:
+        """With a memory of its own, and none of those before."""
+        self.events.clear()
+        self.profile = self.ask("Target.createBrowserContext")["browserContextId"]
+        target = self.ask("Target.createTarget", url="about:blank", browserContextId=self.profile)["targetId"]
         self.session = self.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.ask(f"{domain}.enable")
+
+    def close_window(self) -> None:
+        """And forget all that was kept in it."""
+        self.session = ""
+        self.ask("Target.disposeBrowserContext", browserContextId=self.profile)
 
     def ask(self, method: str, **parameters: Any) -> dict[str, Any]:
         """One command, and what it answers; events that come meanwhile are kept."""
@@ -170,20 +184,29 @@ def _number(key: str) -> int:
 
 
 @pytest.fixture(scope="module")
-def program() -> str:
-    """The browser on this machine."""
-    named = os.environ.get("WOODSHED_BROWSER")
-    found = named or next(filter(None, map(shutil.which, NAMES)), None)
-    if found is None or os.name != "posix":
-        pytest.skip("no Chromium or Chrome here: the page of a listening test was not tried in a browser")
-    return found
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """The browser of this machine, if it can be driven and may read our files (one in a sandbox may not)."""
+    folder = tmp_path_factory.mktemp("browser")
+    (folder / "probe.html").write_text("<title>probe</title>", encoding="utf-8")
+    found = Browser(str(PROGRAM), folder / "profile")
+    try:
+        try:
+            found.open_window()
+            found.ask("Page.navigate", url=(folder / "probe.html").as_uri())
+            found.wait("document.title === 'probe'")
+            found.close_window()
+        except (AssertionError, OSError) as error:
+            pytest.skip(f"{NO_BROWSER}: {PROGRAM} cannot be driven here ({str(error).splitlines()[0]})")
+        yield found
+    finally:
+        found.close()
 
 
 @pytest.fixture
-def browser(program: str, tmp_path: Path) -> Iterator[Browser]:
-    window = Browser(program, tmp_path / "profile")
-    yield window
-    window.close()
+def browser(chromium: Browser) -> Iterator[Browser]:
+    chromium.open_window()
+    yield chromium
+    chromium.close_window()
 
 
 @pytest.fixture(scope="module")
@@ -228,7 +251,9 @@ def saved(browser: Browser, folder: Path) -> Path:
     """Press what has the focus, or the button to save; the file that arrives."""
     folder.mkdir(exist_ok=True)
     browser.session, session = "", browser.session
-    browser.ask("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
+    browser.ask(
+        "Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder), browserContextId=browser.profile
+    )
     browser.session = session
     browser.run("document.getElementById('save').focus()")
     browser.press("Enter")
