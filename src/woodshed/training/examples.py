@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -140,9 +141,17 @@ class Windows:
     """
 
     def __init__(
-        self, codec: NoteStepCodec, examples: list[Example], batch: int, length: int, augmentation: Augmentation
+        self,
+        codec: NoteStepCodec,
+        examples: list[Example],
+        batch: int,
+        length: int,
+        augmentation: Augmentation,
+        threads: int = 1,
     ) -> None:
+        """``threads``: how many walks go on side by side; it changes nothing of what is drawn."""
         self.codec, self.examples, self.batch, self.length = codec, examples, batch, length
+        self.map = ThreadPoolExecutor(threads, "walks").map if threads > 1 else map
         self.augmentation = augmentation
         weights = np.array([len(example.rows) for example in examples], float)
         self.chances = weights / weights.sum()
@@ -155,7 +164,7 @@ class Windows:
         for lane in np.flatnonzero(~goes_on):
             example = self.examples[int(rng.choice(len(self.examples), p=self.chances))]
             self.walks[lane] = Walk(self.codec, example, self.pasts[lane], self.length, self.augmentation, rng)
-        windows, scored = zip(*(walk.window() for walk in self.walks if walk is not None), strict=True)
+        windows, scored = zip(*self.map(Walk.window, filter(None, self.walks)), strict=True)
         sizes = {"rows": 1, "places": 1, "levels": 1}
         padded = {
             name: np.stack(
@@ -211,10 +220,8 @@ class Walk:
         self.scored, self.past, self.length, self.at = holes.scored, past, length, before
         self.given, self.row_of = given_rows(holes.known, onsets[before:], drums)
         self.row_of += before
-        forget_all(past)
-        if before:
-            self._read(0, before, NOTHING_GIVEN)
         self.first = before
+        self.heard = False
 
     @property
     def done(self) -> bool:
@@ -222,7 +229,11 @@ class Walk:
         return self.at >= len(self.rows)
 
     def window(self) -> tuple[Inputs, NDArray[np.bool_]]:
-        """The next T rows or fewer, and (T, 6) what of them is scored."""
+        """The next T rows or fewer, and (T, 6) what of them is scored. The first call hears all that was before."""
+        if not self.heard:
+            forget_all(self.past)
+            self._read(0, self.first, NOTHING_GIVEN)
+            self.heard = True
         start, stop = self.at, min(self.at + self.length, len(self.rows))
         self.at = stop
         given = self.given, self.row_of - start

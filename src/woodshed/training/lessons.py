@@ -54,7 +54,7 @@ class NoteLessons:
     def __init__(
         self, codec: NoteStepCodec, songs: Sequence[Song], batch: int, length: int, vary: Augmentation
     ) -> None:
-        self.windows = Windows(codec, encode_examples(codec, songs), batch, length, vary)
+        self.windows = Windows(codec, encode_examples(codec, songs), batch, length, vary, torch.get_num_threads())
         self.state: list[Tensor] | None = None
         """What the model remembers of the walks, at the end of the last batch."""
 

@@ -18,6 +18,7 @@ import torch
 from woodshed.bundle import LATENT, Bundle, save_bundle
 from woodshed.errors import OutOfRange, UnknownName
 from woodshed.music import Song
+from woodshed.training.ahead import Ahead
 from woodshed.training.checkpoints import (
     Progress,
     latest_checkpoint,
@@ -27,7 +28,7 @@ from woodshed.training.checkpoints import (
 )
 from woodshed.training.examples import Augmentation
 from woodshed.training.latent_lessons import LatentLessons, LatentOptions
-from woodshed.training.lessons import held_out_nats, make_lessons
+from woodshed.training.lessons import NoteLessons, held_out_nats, make_lessons
 from woodshed.training.memory import keep_freed_memory
 from woodshed.training.precision import PRECISIONS, lower_precision
 
@@ -183,6 +184,8 @@ class _Run:
         )
         self.held_out = [blank.codec.arrange(song) for song in held_out if len(song)]
         self.rng = np.random.default_rng(options.seed)
+        self.ahead: Ahead | None = None
+        """Where drawing a batch takes long enough to be worth a thread."""
         self.progress = Progress()
         self.events: list[Event] = []
         self.recent: list[float] = []
@@ -216,6 +219,8 @@ class _Run:
         return min(self.progress.seconds / (60 * self.options.minutes), 1.0)
 
     def loop(self) -> str:
+        if isinstance(self.lessons, NoteLessons) and (self.device.type != "cpu" or torch.get_num_threads() > 1):
+            self.ahead = Ahead(self.lessons.draw, self.rng)
         while self.fraction < 1:
             self.step()
             if self.fraction - self.evaluated >= 1 / self.options.evaluations or self.fraction >= 1:
@@ -231,7 +236,7 @@ class _Run:
         began = time.perf_counter()
         if isinstance(self.lessons, LatentLessons):
             self.lessons.fraction = self.fraction
-        batch = self.lessons.draw(self.rng)
+        batch = self.ahead.take() if self.ahead else self.lessons.draw(self.rng)
         for group in self.optimiser.param_groups:
             group["lr"] = self.options.learning_rate * schedule(self.fraction, self.options.warm_up)
         with lower_precision(self.options.precision, self.device):
@@ -299,12 +304,14 @@ class _Run:
         save_bundle(replace(self.bundle, model=self.average, training=training), self.folder)
 
     def checkpoint(self) -> None:
-        chance = {"numpy_rng": self.rng.bit_generator.state}
+        chance = {"numpy_rng": self.ahead.state if self.ahead else self.rng.bit_generator.state}
         save_checkpoint(self.folder / WORK_FOLDER, self.model, self.average, self.optimiser, self.progress, chance)
         self.saved_at = self.progress.seconds
         self.tell("checkpoint")
 
     def finish(self, reason: str) -> Outcome:
+        if self.ahead:
+            self.ahead.close()
         if reason == "interrupted" or not self.progress.best_step:  # there must be a bundle to give
             self.evaluate()
         self.checkpoint()
