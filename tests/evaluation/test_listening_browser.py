@@ -303,12 +303,12 @@ def test_an_answer_waits_until_both_were_heard_and_next_until_there_is_one(brows
     start(browser, (pairs_test / "listen.html").as_uri(), "bob")
     said = "document.getElementById('status').textContent"
     browser.press("1")
-    assert browser.run(said) == "First hear at least 1 seconds of the first clip and the second clip."
+    assert browser.run(said) == "First hear at least 1 second of the first clip and the second clip."
     browser.press("Enter")
     assert browser.run(said) == "Listen, then choose."
     hear(browser, "ArrowLeft", 0)
     browser.press("2")
-    assert browser.run(said) == "First hear at least 1 seconds of the second clip."
+    assert browser.run(said) == "First hear at least 1 second of the second clip."
     hear(browser, "ArrowRight", 1)
     assert not browser.run("players[0].isPlaying")
     browser.press("Enter")
@@ -368,6 +368,16 @@ def test_human_or_machine_from_a_server_on_a_narrow_screen(browser: Browser, sou
         assert [answer["known"] for answer in answers] == [True, True]
         assert browser.run("document.documentElement.scrollWidth") <= 320
         assert [path for path in browser.requests() if path.startswith("http")] == [f"{address}/listen.html"]
+    assert browser.faults() == []
+
+
+def test_what_others_left_in_the_storage_is_no_session(browser: Browser, pairs_test: Path) -> None:
+    page = (pairs_test / "listen.html").as_uri()
+    browser.open(page)
+    for kept in ("{", "7", '{"answers": 3}', '{"answers": [], "sheet": 1000}'):
+        browser.run(f"localStorage.setItem(turnPlace, 'ann'); localStorage.setItem(placeOf('ann'), {json.dumps(kept)})")
+        browser.open(page)
+        assert not browser.run("document.getElementById('welcome').hidden")
     assert browser.faults() == []
 
 

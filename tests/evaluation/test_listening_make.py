@@ -293,6 +293,8 @@ def test_sources_are_named_by_their_folders_or_by_hand(tmp_path: Path) -> None:
         (ListeningWish(clips=0), OutOfRange, "clips 0 is outside 1-100"),
         (ListeningWish(checks=99), OutOfRange, "checks 99 is outside 0-20"),
         (ListeningWish(seconds=1.0), OutOfRange, "seconds 1 is outside 2-60"),
+        (ListeningWish(clips=100), OutOfRange, "300 clips of 15 s are more than 3600 s in all"),
+        (ListeningWish("turing", clips=16, seconds=60.0), OutOfRange, "64 clips of 60 s are more than 3600 s"),
         (ListeningWish(seconds=float("nan")), OutOfRange, "seconds nan is outside 2-60"),
         (ListeningWish(must_hear_seconds=-1.0), OutOfRange, "must-hear -1 is outside 0-60"),
         (ListeningWish(seconds=60.0), CorpusError, "nothing can be heard of 2 files: .* a clip has 60"),

@@ -34,11 +34,11 @@ const asked = () => test.sheets[session.sheet];
 const isDone = () => session.answers.length >= asked().length;
 
 function load(reader) {
-  const kept = storage?.getItem(placeOf(reader));
   try {
-    return kept ? JSON.parse(kept) : null;
+    const kept = JSON.parse(storage?.getItem(placeOf(reader)) ?? "null");
+    return Array.isArray(kept?.answers) && test.sheets[kept.sheet] ? kept : null;
   } catch {
-    return null;
+    return null; // something else wrote there
   }
 }
 
@@ -229,7 +229,7 @@ function choose(index) {
   const missing = unheard();
   if (missing.length) {
     const least = Math.ceil(test.must_hear_ms / 1000);
-    say(`First hear at least ${least} seconds of ${missing.map((player) => player.name).join(" and ")}.`);
+    say(`First hear at least ${least} second${least === 1 ? "" : "s"} of ${missing.map((player) => player.name).join(" and ")}.`);
     return;
   }
   chosen = index;
@@ -329,7 +329,7 @@ const actions = {
 };
 
 document.addEventListener("keydown", (event) => {
-  if (byId("trial").hidden || !byId("use-keys").checked || event.repeat) return;
+  if (byId("trial").hidden || !byId("use-keys").checked) return;
   if (event.ctrlKey || event.altKey || event.metaKey) return;
   const inside = event.target.closest("button, summary, a, input, textarea");
   const digit = /^(?:Digit|Numpad)([12])$/.exec(event.code);
@@ -339,7 +339,7 @@ document.addEventListener("keydown", (event) => {
   const action = Object.hasOwn(actions, key) ? actions[key] : null;
   if (!action) return;
   event.preventDefault();
-  action();
+  if (!event.repeat) action();
 });
 
 choices.forEach((choice, index) => choice.addEventListener("click", () => choose(index)));

@@ -21,13 +21,15 @@ from woodshed.evaluation.listening_loudness import integrated_loudness
 from woodshed.evaluation.listening_page import minutes_of, page_data, write_page
 from woodshed.evaluation.listening_results import ClipOrigin, Key, write_key
 from woodshed.recipes.files import check_outputs, check_range
-from woodshed.recipes.listening_pieces import Piece, Sources, choose_pieces, common_seconds
+from woodshed.recipes.listening_pieces import USUAL_SECONDS, Piece, Sources, choose_pieces, common_seconds
 from woodshed.words import counted
 
 PAGE_NAME, KEY_NAME = "listen.html", "key.json"
 USUAL_CLIPS = 6
 LEAST_SECONDS, MOST_SECONDS = 2.0, 60.0
 MOST_CLIPS, MOST_CHECKS = 100, 20
+MOST_SOUND = 3600.0
+"""Seconds of all clips together: 1.3 GB while they are made, and a page of 100 MB."""
 LONG_TEST = 40.0
 """Minutes; readers tire of longer tests, and answer anything."""
 ID_SIGNS = 10
@@ -121,6 +123,12 @@ def _check(sources: Sources, wish: ListeningWish) -> str:
     for name, seconds, low in (("seconds", wish.seconds, LEAST_SECONDS), ("must-hear", wish.must_hear_seconds, 0.0)):
         if seconds is not None and not low <= seconds <= MOST_SECONDS:
             raise OutOfRange(f"{name} {seconds:g} is outside {low:g}-{MOST_SECONDS:g}")
+    count = wish.clips * (2 * (len(sources) - 1) if wish.question == TURING else len(sources))
+    if count * (wish.seconds or USUAL_SECONDS) > MOST_SOUND:
+        raise OutOfRange(
+            f"{counted(count, 'clip')} of {wish.seconds or USUAL_SECONDS:g} s are more than {MOST_SOUND:g} s in all; "
+            "ask for fewer --clips, or less --seconds"
+        )
     return wish.real or next(iter(sources))
 
 

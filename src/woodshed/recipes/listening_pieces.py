@@ -141,7 +141,8 @@ def _music_files(path: Path) -> list[Path]:
 def _read(source: str, path: Path, clip_seconds: float | None, reasons: list[str]) -> Piece | None:
     """The piece, or None with one more of ``reasons``."""
     try:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
         if path.suffix.lower() in SOUND_ENDINGS:
             piece = Piece(source, path, recording_seconds(path), 0.0, None, digest)
         else:
