@@ -72,7 +72,7 @@ def test_a_piece_of_the_corpus_says_nothing_of_itself() -> None:
 
 @pytest.mark.parametrize("cut", [1, 2, 9, 20])
 def test_frames_to_come_change_nothing(cut: int) -> None:
-    past, roll = _past(_chance(40, 1), _chance(40, 2)), _chance(30, 3)
+    past, roll = _past(_chance(40, 1), _chance(40, 2)), np.tile(_chance(5, 3), (6, 1))
     other = np.concatenate((roll[:cut], ~roll[cut:]))
     whole, changed = past.study(roll), past.study(other)
     kept = int((whole.symbols[:, 0] < cut).sum())
