@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -167,7 +168,7 @@ def open_library(source: Path, progress: Told | None = None) -> Library:
     """
     source, tell = Path(source), progress or (lambda stage, done, total: None)
     corpus = Corpus.open(source) if is_corpus(source) else _corpus_of(source, tell)
-    key = passages_key(f"{entry.song_id} {entry.title}" for entry in corpus.entries)
+    key = passages_key(f"{entry.song_id} {entry.title} {entry.source}" for entry in corpus.entries)
     index = load_index(corpus.folder / FILE, key)
     if index is None:
         index = _built(corpus, tell)
@@ -232,10 +233,14 @@ def _corpus_of(source: Path, tell: Told) -> Corpus:
 
 
 def _built(corpus: Corpus, tell: Told) -> PassageIndex:
-    def songs() -> Any:
+    """The index of a corpus; songs that share a title, such as untitled, go by the names of their files."""
+    titles = Counter(entry.title for entry in corpus.entries)
+
+    def songs() -> Iterator[tuple[IndexedSong, Song]]:
         for number, (entry, song) in enumerate(corpus.songs()):
             tell("index", number, len(corpus))
-            yield IndexedSong(entry.song_id, entry.title or entry.source), song
+            is_known = entry.title and titles[entry.title] == 1
+            yield IndexedSong(entry.song_id, entry.title if is_known else entry.source), song
 
     return PassageIndex.build(songs())
 
