@@ -1,4 +1,4 @@
-"""Training on chorales: it learns, comes out the same for a seed, and never looks at a piece through its own pointers."""
+"""Training on chorales: it learns, the same for a seed, and no pointer shows a piece itself."""
 
 from __future__ import annotations
 

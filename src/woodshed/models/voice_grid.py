@@ -4,8 +4,9 @@ The LSTM hears a row of what is known before each frame (`woodshed.codecs.voice_
 long each voice has held, the place in the bar, what was there one, two and four bars ago, and what pointers into the
 past and into other pieces guess. From its output, the row, and the voices of this frame that are already decided,
 follows a distribution over the next voice's cell. Its logits are sums of what speaks for a pitch as such, for its
-distance from what the voice sang last, for its distance from each voice (in pitch classes), and for what each pointer
-guesses: transposed music is nearly the same music. Any order of the voices gives the exact likelihood of a frame.
+distance from what the voice sang last, for its distance from each voice (in pitch classes), for how it moves against
+each voice, and for what each pointer guesses: transposed music is nearly the same music. Any order of the voices gives
+the exact likelihood of a frame.
 
 Optionally voice 0 is *shown*: all of it is known beforehand, LSTMs in both directions read it, and the others are drawn
 around it.
@@ -38,6 +39,8 @@ REACH = 24
 """Semitones from what the voice sang last that have a logit of their own; wider leaps share the outermost."""
 SHIFTS = 12
 """Transpositions that a piece can be in, -6 to +5 semitones."""
+STEEP = 4.0
+"""How much faster the tables that add to logits learn than other weights."""
 
 
 @dataclass(frozen=True)
@@ -103,9 +106,12 @@ class VoiceGridNet(nn.Module):
         self.norms = nn.ModuleList(nn.LayerNorm(c.hidden) for _ in range(2 * v))
         self.parts = (c.cells, 2 * REACH + 1, 12 * v, c.pointers)
         self.decide = nn.ModuleList(nn.Linear(c.hidden, sum(self.parts)) for _ in range(v))
-        self.belief = nn.Embedding(v * c.pointers * c.trusts, 1)
-        """What a pointer's guess adds to a logit, by its trust."""
-        for table in (*self.decided, *self.moved, self.asked, self.belief):
+        self.belief = nn.Parameter(torch.zeros(v * c.pointers * c.trusts))
+        """What a pointer's guess adds to a logit, by its trust. Flat, as biases are, so that nobody decays it."""
+        self.counterpoint = nn.Parameter(torch.zeros(v * v * 12 * 3 * 3 * 12))
+        """What two voices' motion adds: who, the interval before, where the other goes, where one goes, the interval
+        after; intervals without octaves. Parallels are told apart by this alone. Flat for the same reason."""
+        for table in (*self.decided, *self.moved, self.asked):
             nn.init.normal_(table.get_parameter("weight"), std=0.05)
 
     def _drop(self, x: Tensor, share: float = 1.0) -> Tensor:
@@ -215,13 +221,26 @@ class VoiceGridNet(nn.Module):
         bases = torch.stack([cells.get(other, anchors[..., other]) for other in range(c.voices)], -1)
         turned = (torch.arange(12, device=rows.device) - bases[..., None]) % 12  # (B, T, V, 12)
         in_class = classes.view(*classes.shape[:-1], c.voices, 12).gather(-1, turned).sum(-2)
-        extra = torch.where(every == 0, 0.0, near.gather(-1, steps) + in_class[..., every % 12])
+        extra = near.gather(-1, steps) + in_class[..., every % 12] + self._motion(voice, anchors, cells, every)
+        extra = torch.where(every == 0, 0.0, extra)
         mine = slice(voice * c.pointers, (voice + 1) * c.pointers)
         guess, trust = said["guess"][..., mine], said["trust"][..., mine]
         offset = torch.arange(c.pointers, device=rows.device) + voice * c.pointers
-        strength = (pointers + self.belief(trust + offset * c.trusts).squeeze(-1)) * (trust > 0)
+        strength = (pointers + STEEP * self.belief[trust + offset * c.trusts]) * (trust > 0)
         target = torch.where(guess == 13, 0, (anchor + guess).clamp(0, c.cells - 1))
         return (absolute + extra).float().scatter_add(-1, target, strength.float())
+
+    def _motion(self, voice: int, anchors: Tensor, cells: dict[int, Tensor], every: Tensor) -> Tensor | float:
+        """(B, T, C) what `counterpoint` adds to each pitch, with each voice that is decided and sounds."""
+        v, own = self.config.voices, anchors[..., voice]
+        total: Tensor | float = 0.0
+        for other, cell in cells.items():
+            before = (own - anchors[..., other]).abs() % 12
+            row = ((voice * v + other) * 12 + before) * 3 + (cell - anchors[..., other]).sign() + 1
+            after = ((every - own[..., None]).sign() + 1) * 12 + (every - cell[..., None]).abs() % 12
+            added = F.embedding(row, self.counterpoint.view(-1, 36)).gather(-1, after)
+            total = total + STEEP * added * (cell > 0)[..., None]
+        return total
 
     def nats(self, rows: Tensor, cells: Tensor, shift: Tensor, order: tuple[int, ...]) -> Tensor:
         """(B, T, V) of each cell, the voices of a frame taken in that order; the shown voice, if any, costs nothing."""

@@ -1,8 +1,8 @@
 """Training nets of four voices on a grid: whole pieces, in any key and any order of the voices, a count of steps.
 
 With few pieces a net soon knows them by heart. Against that: strong weight decay, a narrow LSTM, dropout, other keys,
-other orders of the voices, an average of the weights. Pointers never show a piece itself (`Listener`'s ``own``), so that
-a net learns to trust them as far as new pieces will bear.
+other orders of the voices, an average of the weights. Pointers never show a piece itself (`Listener`'s ``own``), so
+that a net learns to trust them as far as new pieces will bear.
 """
 
 from __future__ import annotations
