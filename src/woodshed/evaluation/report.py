@@ -289,10 +289,17 @@ def _figures_section(clips: Sequence[Clip], real: Mapping[str, Spread], corpus_n
     if not clips:
         return ""
     return (
-        f"<h2>Beside real music</h2><p class=faint>Real is {text(corpus_note)}; nine in ten lie in the range. "
+        f"<h2>Beside real music</h2><p class=faint>Real is {text(corpus_note)}{_counted(real)}; nine in ten lie in the "
+        "range. "
         "What lies outside it is marked: not wrong, but unusual.</p>"
         f'<div class="card">{figures_table([clip.metrics for clip in clips], real)}</div>'
     )
+
+
+def _counted(real: Mapping[str, Spread]) -> str:
+    """How many real pieces the ranges are of."""
+    most = max((spread.count for spread in real.values()), default=0)
+    return f" (n = {most:,})" if most else ""
 
 
 def _training_section(training: Training, loss_svg: str, loss_svg_dark: str) -> str:

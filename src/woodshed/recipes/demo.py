@@ -30,7 +30,7 @@ from woodshed.recipes.runs import Listener, train_recipe, training_options
 from woodshed.rendering.output import written_whole
 
 if TYPE_CHECKING:
-    from woodshed.evaluation.report import Clip, LearnedSong
+    from woodshed.evaluation.report import Clip, Findings, LearnedSong
     from woodshed.training.loop import Outcome
 
 BUNDLE, REPORT, FACTS = "style.shed", "report.html", "demo.json"
@@ -262,8 +262,6 @@ def _write_report(result: DemoResult, real: RealMusic) -> None:
         steps=result.outcome.progress.step,
         parameters=facts["parameters"],
         device=facts["device"],
-        held_out_nats_per_note=facts.get("held_out_nats_per_note"),
-        nats_per_field=next((event["fields"] for event in reversed(events) if event.get("fields")), {}),
         others={"Seed": str(facts["seed"])},
     )
     light, dark = (_loss_svg(events, style) for style in ("light", "dark"))
@@ -271,8 +269,24 @@ def _write_report(result: DemoResult, real: RealMusic) -> None:
     write_report(
         result.report, title=title, learned_from=_learned_from(result.music), training=training, loss_svg=light,
         loss_svg_dark=dark, clips=[_report_clip(clip) for clip in result.clips], corpus_summary=real.figures,
-        next_steps=result.next_steps, corpus_note=music,
+        next_steps=result.next_steps, corpus_note=music, findings=_findings(result),
     )  # fmt: skip
+
+
+def _findings(result: DemoResult) -> Findings:
+    """How well it foresees the songs that were held out, where there are any, each with its interval and n."""
+    from woodshed.evaluation.footing import footing_of
+    from woodshed.evaluation.likelihood import measure_likelihood
+    from woodshed.evaluation.report import Findings
+    from woodshed.evaluation.report_sections import record_facts
+
+    bundle, held_out = result.outcome.bundle, result.music.material.held_out
+    found = measure_likelihood(bundle, held_out) if any(len(song) for song in held_out) else None
+    remarks = () if found else ("The likelihood is not measured: no song could be held out; more songs allow it.",)
+    learned = record_facts(bundle.training, bundle.style)
+    return Findings(
+        found, str(footing_of(bundle)), "songs that it never learned from", learned=learned, remarks=remarks
+    )
 
 
 def _loss_svg(events: Sequence[Mapping[str, Any]], style: str) -> str:
