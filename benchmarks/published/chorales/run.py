@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import csv
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +29,7 @@ SHARPNESS = (1.0, 1.05, 1.1, 1.15)
 KEYS = (-2, 0, 2)
 DRAWS = 10
 PIECES = 500
+QUESTIONS = ("joint", "harmonise", "generate")
 COLUMNS = ("question", "what", "split", "figure", "value")
 Line = tuple[str, str, str, str, str]
 
@@ -39,8 +40,14 @@ def main() -> None:
     for name in settings():
         train(name, options.weights)
     joint = [load(name, options.weights) for name in settings() if name.startswith("joint")]
-    lines = [*joint_likelihood(joint), *harmonised(load("shown", options.weights), options.seed)]
-    lines += generated(joint, options.seed)
+    asked: dict[str, Callable[[], Iterator[Line]]] = {
+        "joint": lambda: joint_likelihood(joint),
+        "harmonise": lambda: harmonised(load("shown", options.weights), options.seed),
+        "generate": lambda: generated(joint, options.seed),
+    }
+    measured = {question: list(asked[question]()) for question in options.questions}
+    found = earlier(options.out) | measured
+    lines = [line for question in QUESTIONS for line in found.get(question, [])]
     with options.out.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file, lineterminator="\n").writerows([COLUMNS, *lines])
     page = table(lines)
@@ -52,8 +59,21 @@ def main() -> None:
         readme.write_text(f"{before}<!-- results -->\n{page}<!-- end of results -->{after}", encoding="utf-8")
 
 
+def earlier(out: Path) -> dict[str, list[Line]]:
+    """What was measured before, by question."""
+    found: dict[str, list[Line]] = {}
+    if out.exists():
+        with out.open(newline="", encoding="utf-8") as file:
+            for question, what, split, figure, value in list(csv.reader(file))[1:]:
+                found.setdefault(question, []).append((question, what, split, figure, value))
+    return found
+
+
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "questions", nargs="*", choices=QUESTIONS, default=QUESTIONS, help="the others stay as they are"
+    )
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="where trained nets are, or are put")
     parser.add_argument("--seed", type=int, default=0, help="of what is drawn")
     parser.add_argument("--out", type=Path, default=HERE / "results.csv")
