@@ -45,7 +45,7 @@ def main() -> None:
         "harmonise": lambda: harmonised(load("shown", options.weights), options.seed),
         "generate": lambda: generated(joint, options.seed),
     }
-    measured = {question: list(asked[question]()) for question in options.questions}
+    measured = {question: list(asked[question]()) for question in options.only}
     found = earlier(options.out) | measured
     lines = [line for question in QUESTIONS for line in found.get(question, [])]
     with options.out.open("w", newline="", encoding="utf-8") as file:
@@ -71,9 +71,7 @@ def earlier(out: Path) -> dict[str, list[Line]]:
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "questions", nargs="*", choices=QUESTIONS, default=QUESTIONS, help="the others stay as they are"
-    )
+    parser.add_argument("--only", nargs="+", choices=QUESTIONS, default=QUESTIONS, help="the others stay as they are")
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="where trained nets are, or are put")
     parser.add_argument("--seed", type=int, default=0, help="of what is drawn")
     parser.add_argument("--out", type=Path, default=HERE / "results.csv")
@@ -195,12 +193,18 @@ def moving(question: str, what: str, some: Sequence[NDArray[np.int64]]) -> Itera
 
 
 def table(lines: Sequence[Line]) -> str:
-    """One table for each question, a row for each thing measured."""
-    page = ""
-    for question in dict.fromkeys(line[0] for line in lines):
-        page += f"**{question}**\n\n| | split | figure | value |\n|---|---|---|---|\n"
-        page += "".join(f"| {' | '.join(line[1:])} |\n" for line in lines if line[0] == question) + "\n"
-    return page
+    """The joint likelihoods in a table of their own, all other figures in another."""
+    found = {line[1:4]: line[4] for line in lines if line[0] == "joint"}
+    page = "| joint | valid | test | its interval | without learned sopranos | per changed cell | mean over pieces |\n"
+    page += "|---|---|---|---|---|---|---|\n"
+    for what in dict.fromkeys(line[1] for line in lines if line[0] == "joint"):
+        test = {figure: value for (name, split, figure), value in found.items() if (name, split) == (what, "test")}
+        without = next(value for figure, value in test.items() if "learned" in figure)
+        page += f"| {what} | {found[what, 'valid', 'nats per frame']} | **{test['nats per frame']}** "
+        page += f"| {test['interval low']}-{test['interval high']} | {without} | {test['nats per changed cell']} "
+        page += f"| {test['nats per frame, mean over pieces']} |\n"
+    page += "\n| question | what | split | figure | value |\n|---|---|---|---|---|\n"
+    return page + "".join(f"| {' | '.join(line)} |\n" for line in lines if line[0] != "joint")
 
 
 if __name__ == "__main__":
