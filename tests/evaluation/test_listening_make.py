@@ -135,6 +135,7 @@ def test_the_policy_allows_this_script_and_style_and_no_address(page: str) -> No
     assert policy[1].startswith("default-src 'none'; ")
     assert not re.search(r"https?:|unsafe|\*", policy[1])
     assert not re.search(r'(?:src|href|action)="(?!data:)', page)
+    assert '<link rel="icon" href="data:,">' in page  # else a browser asks the server for one
     assert "{{" not in page
 
 
