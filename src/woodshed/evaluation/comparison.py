@@ -85,6 +85,13 @@ class Comparison:
         """0-1: mean overlap of the values themselves, likewise."""
         return _mean([one.values for one in self.distances.values() if not one.too_few])
 
+    def mean_interval_of(self, name: str) -> tuple[float, float]:
+        """The mean low and high end of ``"overlap"`` or ``"values"``; the mean's own interval is no wider, as figures
+        vary no more together than alone."""
+        known = [one for one in self.distances.values() if not one.too_few]
+        low, high = (_mean([getattr(one, f"{name}_{end}") for one in known]) for end in ("low", "high"))
+        return (low, high) if known else (0.0, 1.0)
+
     @property
     def distances(self) -> dict[str, SetDistance]:
         """Name of figure or histogram -> distance; MusPy's are left out, which say the same again."""
@@ -101,6 +108,8 @@ class Comparison:
         plain = ("bars", "made", "real", "made_songs", "real_songs", "overlap", "values", "caution")
         return {
             **{name: getattr(self, name) for name in plain},
+            "overlap_interval": self.mean_interval_of("overlap"),
+            "values_interval": self.mean_interval_of("values"),
             "figures": {name: one.as_dict() for name, one in self.figures.items()},
             "histograms": {name: one.as_dict() for name, one in self.histograms.items()},
             "judges": {name: {**vars(one), "caution": one.caution} for name, one in self.judges.items()},

@@ -15,6 +15,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from woodshed.errors import UnknownName
+from woodshed.evaluation.bootstrap import Interval
 from woodshed.evaluation.comparison import Comparison
 from woodshed.evaluation.copying import Copying
 from woodshed.evaluation.likelihood import Likelihood
@@ -267,12 +268,13 @@ def _novelty_section(
 def _copied_tiles(comparison: Comparison | None, yardstick: Comparison | None) -> str:
     """Of all clips that were drawn, and of real songs of the same corpus: it takes both to mean something."""
     sides = (("Copied, of all clips", comparison), ("Held-out real songs share", yardstick))
-    tiles = [
-        (name, f"{one.copied.mean:.1%} [{one.copied.low:.1%}, {one.copied.high:.1%}], n = {one.copied.groups}")
-        for name, one in sides
-        if one is not None
-    ]
+    tiles = [(name, f"{one.copied.mean:.1%} ({_sure(one.copied)})") for name, one in sides if one is not None]
     return facts(tiles) if tiles else ""
+
+
+def _sure(found: Interval) -> str:
+    """Its interval and n, marked if that is too small."""
+    return f"{found.low:.1%} – {found.high:.1%}, {found.caution or f'n = {found.groups}'}"
 
 
 def _longest_run(found: Copying) -> tuple[str, str]:

@@ -51,9 +51,12 @@ def likelihood_section(found: Likelihood, about: str, asked: str) -> str:
     players = [Row(name, "", one) for name, one in found.players.items()]
     if found.nobody.mean:
         players.append(Row("nobody", "rests, the end, a place in the space; over all notes", found.nobody))
-    notes = f"{found.notes:,}"
-    tiles = [("Nats per note", f"{found.nats_per_note:.3f}"), ("95 % interval", ends(found.total, ".3f")),
-             ("Songs", f"{found.songs:,}"), ("Notes", notes)]  # fmt: skip
+    tiles = [
+        ("Nats per note", f"{found.nats_per_note:.3f}"),
+        ("95 % interval", _span(found.total, ".3f")),
+        ("Songs", f"{found.songs:,}"),
+        ("Notes", f"{found.notes:,}"),
+    ]
     warning = caution(found.caution)
     return (
         f"<h2>How well it foresees music</h2><p class=faint>Asked about {text(asked)}: how surprised the model is by "
@@ -64,14 +67,14 @@ def likelihood_section(found: Likelihood, about: str, asked: str) -> str:
 
 
 def comparison_section(found: Comparison, yardstick: Comparison | None, real: str) -> str:
-    """Clips beside real music, figure by figure; ``real`` says what that is."""
+    """Clips beside real music, figure by figure; ``real`` says of what so many pieces are."""
     rows = "".join(
         _beside_row(name, one) for name, one in found.figures.items() if not name.startswith(MUSPY)
     ) + "".join(_shape_row(name, one) for name, one in found.histograms.items())  # fmt: skip
     tiles = [*_overlap_tiles(found), *_yardstick_tiles(yardstick)]
     return (
         f"<h2>Beside real music</h2><p class=faint>{found.made} pieces of {found.bars} bars, all that were drawn, "
-        f"beside {found.real} of {text(real)}. The bar is the interval of the mean over songs: coloured clips, grey "
+        f"beside {found.real} {text(real)}. The bar is the interval of the mean over songs: coloured clips, grey "
         "real music. Overlap: how alike the two sets are, 1 at best; first of the distances between pieces (Yang and "
         "Lerch 2018), then of the values. No figure says good or bad.</p>"
         f'<div class="card">{facts(tiles)}{caution(found.caution)}<div class="scroll"><table class="sticky"><thead><tr>'
@@ -140,7 +143,7 @@ def ends(one: Interval, form: str) -> str:
 
 def caution(why: str) -> str:
     """A line that warns, or nothing."""
-    return f'<p class="few">{text(sentence(why))}: read the intervals with care.</p>' if why else ""
+    return f'<p class="few">{text(why)}. Read the intervals with care.</p>' if why else ""
 
 
 def sentence(words: str) -> str:
@@ -182,14 +185,23 @@ def _overlaps(one: SetDistance) -> str:
 def _overlap_tiles(found: Comparison) -> list[tuple[str, str]]:
     if all(one.too_few for one in found.distances.values()):
         return [("Overlap", "n too small")]
-    return [("Overlap of distances", f"{found.overlap:.2f}"), ("Overlap of values", f"{found.values:.2f}")]
+    return [
+        ("Overlap of distances", _mean_overlap(found, "overlap")),
+        ("Overlap of values", _mean_overlap(found, "values")),
+    ]
+
+
+def _mean_overlap(found: Comparison, name: str) -> str:
+    """The mean over all figures, and the mean ends of their intervals, which is no narrower than its own."""
+    low, high = found.mean_interval_of(name)
+    return f"{getattr(found, name):.2f} ({low:.2f} – {high:.2f})"
 
 
 def _yardstick_tiles(yardstick: Comparison | None) -> list[tuple[str, str]]:
     if yardstick is None:
         return []
-    reached = f"{yardstick.overlap:.2f}, {yardstick.values:.2f} (n = {yardstick.made_songs})"
-    return [("The same of held-out songs", reached)]
+    both = " and ".join(_mean_overlap(yardstick, name) for name in ("overlap", "values"))
+    return [(f"The same of {yardstick.made_songs} held-out songs", both)]
 
 
 def _as_muspy(found: Comparison) -> str:

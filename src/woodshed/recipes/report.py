@@ -102,15 +102,17 @@ def make_report(
     clips = _play(bundle, options, tell)
     comparison, yard = _compare(clips, learned, held_out, options, tell, remarks)
     shown, spreads = _shown(clips[: options.shown], [*learned, *held_out], options.bars, tell, remarks)
-    name = (bundle.name if own else source.name) if source else ""
+    name = source.name if source else ""
+    real = "the songs that it learned from, and those held out" if own else f"the songs of {name}"
+    asked_of = "songs that were held out when it was trained" if own else f"songs of {name} that it never learned from"
     findings = Findings(
-        likelihood=likelihood, footing=str(footing_of(bundle)), asked=f"songs of {name} that it never learned from",
+        likelihood=likelihood, footing=str(footing_of(bundle)), asked=asked_of,
         comparison=comparison, yardstick=yard, learned=record_facts(bundle.training, bundle.style), remarks=remarks,
     )  # fmt: skip
     write_report(
         out, title=f"What {bundle.name} has learned", learned_from=_songs(learned, held_out) if own else [],
         training=_training(bundle), loss_svg=_loss(bundle, "light"), loss_svg_dark=_loss(bundle, "dark"), clips=shown,
-        corpus_summary=spreads, next_steps=_next_steps(folder), corpus_note=f"the songs of {name}", findings=findings,
+        corpus_summary=spreads, next_steps=_next_steps(folder), corpus_note=f"pieces of {real}", findings=findings,
     )  # fmt: skip
     return ReportResult(out, likelihood, comparison, len(clips), tuple(remarks))
 
