@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -12,7 +13,6 @@ from typing import Annotated, Any
 import typer
 import typer.core
 
-from woodshed.compiled import tell_of_compiling
 from woodshed.errors import UsageError as WrongUsage
 from woodshed.errors import WoodshedError
 from woodshed.version import __version__
@@ -95,7 +95,8 @@ def run(arguments: Sequence[str]) -> int:
     if list(arguments) == ["--version"]:
         print(f"woodshed {__version__}")
         return DONE
-    tell_of_compiling(lambda line: print(line, file=sys.stderr, flush=True))
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("woodshed").setLevel(logging.INFO)
     try:
         asked = [verb for verb in VERBS if verb in arguments[:1]]  # the others would only cost time
         code = build_app(asked or VERBS)(

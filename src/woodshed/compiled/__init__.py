@@ -9,6 +9,6 @@ Its cache goes by the file that a function stands in: after an edit in a functio
 code is left. And it unpickles what it finds.
 """
 
-from woodshed.compiled.function import Compiled, compiled, tell_of_compiling
+from woodshed.compiled.function import Compiled, compiled
 
-__all__ = ["Compiled", "compiled", "tell_of_compiling"]
+__all__ = ["Compiled", "compiled"]

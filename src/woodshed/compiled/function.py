@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable
 from threading import Lock
@@ -19,12 +20,7 @@ _ANSWERS: dict[str, Callable[[int, float], Any]] = {
     "float": lambda whole, fraction: fraction,
 }
 _lock = Lock()
-_told: list[Callable[[str], None]] = []
-
-
-def tell_of_compiling(tell: Callable[[str], None]) -> None:
-    """Say whom to tell, in a line, when a function must be compiled; in time to say why nothing happens for a while."""
-    _told[:] = [tell]
+_log = logging.getLogger(__name__)
 
 
 class Compiled:
@@ -80,8 +76,7 @@ class Compiled:
     def _made(self, kinds: tuple[Kind, ...]) -> tuple[store.Entry, str]:
         from woodshed.compiled.build import build
 
-        for tell in _told:
-            tell(f"compiling {self.function.__qualname__} for this machine: up to a minute and a half, this once")
+        _log.info("compiling %s for this machine: up to a minute and a half, this once", self.function.__qualname__)
         made = build(self, kinds)
         entry = store.load(made)
         if entry is None:
