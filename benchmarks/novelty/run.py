@@ -31,6 +31,8 @@ BANDS = ("freedoom", "free-music", "easyrpg", "blasphemer")
 MILLION = 1_000_000
 BARS, FEWEST = 8, 24
 """A planted passage: so many bars of one part, with at least so many notes."""
+LONG = 48
+"""Notes of a long one."""
 HOST_BARS = 32
 """Of the song that a passage is planted into."""
 FOUND = 0.5
@@ -167,10 +169,12 @@ def planted(songs: list[Song], chance: Generator, plants: int) -> Iterator[dict[
                 for (number, notes), host, told in zip(passages, where, plain, strict=True) if told
             ])  # fmt: skip
             hit = mean_interval(shares >= FOUND, None, np.random.default_rng(0))
+            long = np.array([len(notes) >= LONG for (_, notes), told in zip(passages, plain, strict=True) if told])
             yield {
                 "what": "drums" if is_drum else "pitched", "disguise": name, "drawn": plants, "telling": len(shares),
                 "recall": round(hit.mean, 4), "low": round(hit.low, 4), "high": round(hit.high, 4),
-                "notes_found": round(float(shares.mean()), 4),
+                "notes_found": round(float(shares.mean()), 4), "long": int(long.sum()),
+                "recall_of_long": round(float((shares[long] >= FOUND).mean()), 4),
             }  # fmt: skip
 
 
@@ -247,7 +251,7 @@ def ends(name: str, interval: object) -> dict[str, object]:
 
 
 def innocent(bands: dict[str, list[Song]], seed: int) -> Iterator[dict[str, object]]:
-    """Real songs of which every part's pitches are dealt anew among its onsets, against the real songs."""
+    """Real songs of which every part's pitches and waits are dealt anew, against the real songs."""
     songs = [song for band in bands.values() for song in band]
     index = index_of(songs)
     accused, notes, shared = 0, 0, 0
@@ -262,7 +266,11 @@ def shuffled(song: Song, chance: Generator) -> Song:
     notes = song.notes.copy()
     for part in range(len(song.parts)):
         mine = np.flatnonzero(notes["part"] == part)
+        onset = notes["onset"][mine]
         notes["pitch"][mine] = notes["pitch"][chance.permutation(mine)]
+        notes["onset"][mine] = (
+            onset[:1].sum() + np.append(0, np.cumsum(chance.permutation(np.diff(onset))))[: len(mine)]
+        )
     return song.with_notes(notes)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.random import Generator
 
+from woodshed.corpus.passage_lines import lines_of
 from woodshed.corpus.passages import IndexedSong, PassageIndex
 from woodshed.errors import OutOfRange
 from woodshed.music import Part, Song
@@ -233,3 +234,13 @@ def test_an_index_of_no_songs_finds_nothing() -> None:
 def test_runs_out_of_range_are_refused() -> None:
     with pytest.raises(OutOfRange, match="outside 6-4096"):
         index_of().find(Song(), 5)
+
+
+def test_of_many_parts_the_fullest_are_paired() -> None:
+    chance = np.random.default_rng(0)
+    onsets = [np.sort(chance.choice(4000, 20 + part, replace=False)) * 20 for part in range(30)]
+    notes = [(part, int(onset), 10, 60 + part, 90) for part, own in enumerate(onsets) for onset in own]
+    parts = lines_of(Song.make(notes, [LEAD] * 30)).parts
+    paired = set(parts[parts[:, 1] >= 0].ravel().tolist())
+    assert paired == set(range(6, 30))
+    assert set(parts[parts[:, 1] < 0, 0].tolist()) == set(range(30))

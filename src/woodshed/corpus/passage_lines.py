@@ -42,6 +42,8 @@ WINDOW = 12
 """Steps from note to note in which two parts take turns or do not."""
 LONGEST_REST = 8 * UNITS_PER_QUARTER
 """Parts that leave each other alone for so long do not take turns."""
+MOST_PAIRED = 24
+"""Pitched parts that are paired: those with the most notes."""
 END = -1
 """Stands where a line ends."""
 INTERVALS = 256
@@ -99,6 +101,8 @@ def lines_of(song: Song, most_together: int = 0) -> Lines:
     lines, parts = [line.astype(np.int64)], [(int(one), -1) for one in alone]
     bounds = np.searchsorted(part, alone), np.searchsorted(part, alone, side="right")
     pitched = [number for number, one in enumerate(alone) if not drums[one]]
+    fullest = sorted(pitched, key=lambda number: int(bounds[0][number] - bounds[1][number]))[:MOST_PAIRED]
+    pitched = sorted(fullest)
     for here, first in enumerate(pitched):
         for second in pitched[here + 1 :]:
             mine, other = (slice(bounds[0][one], bounds[1][one]) for one in (first, second))

@@ -25,9 +25,9 @@ from numpy.typing import NDArray
 
 from woodshed.compiled import compiled
 
-SEED = 4
+SEED = 3
 """Symbols of the shortest seed."""
-FREQUENT = 32
+FREQUENT = 64
 """Places of the corpus that a seed may have."""
 WORTH = 8
 """Symbols from which on also what is more frequent is a seed."""
@@ -37,8 +37,11 @@ RATE_ERROR = 0.1
 """Share by which the rate of a seed may be off: its notes stand on a grid."""
 ALTERED = -2.0
 DROP = 9.0
-ALTERED_BITS = 6.0
+ALTERED_BITS = 5.0
 """What it takes to say which note is altered and how."""
+AGAIN = 0.25
+"""Of the bits of what comes again, the share that makes up for altered notes: a riff that has another slip each time
+round is still that riff."""
 MOST_MISSING = 5
 """Notes of the song in a row that need not be found."""
 MOST_ALTERED = 0.25
@@ -235,7 +238,7 @@ def _measure(corpus, query, first, notes, row, seen, stamp, state):  # type: ign
 
     Each pair of neighbouring symbols tells its second symbol the first time only."""
     state[2] += 1
-    bits, altered, exact, begins, stretch, before = 0.0, 0, 0, 0, 0, np.int64(-1)
+    bits, again, altered, exact, begins, stretch, before = 0.0, 0.0, 0, 0, 0, 0, np.int64(-1)
     for index in range(notes - 1):
         now, mark = query.pairs[first + index]
         gap = max(query.pairs[first + index + 1, 0] - now - 1, query.pairs[first + index + 1, 1] - mark - 1)
@@ -248,9 +251,11 @@ def _measure(corpus, query, first, notes, row, seen, stamp, state):  # type: ign
         symbol = np.int64(query.text[now])
         if symbol >= 0 and _is_new((before + 1) * len(corpus.bits) + symbol, seen, stamp, state[2]):
             bits += corpus.bits[symbol]
+        elif symbol >= 0:
+            again += corpus.bits[symbol]
         before = symbol
     row[1], row[2], row[3] = altered, exact, begins
-    return bits - ALTERED_BITS * altered
+    return bits - max(ALTERED_BITS * altered - AGAIN * again, 0.0)
 
 
 @compiled

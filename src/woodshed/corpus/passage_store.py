@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from woodshed.corpus.passage_search import SEED
 from woodshed.corpus.passages import KINDS, IndexedSong, PassageIndex
 
 VERSION = 1
@@ -27,7 +28,7 @@ FILE = "passages.safetensors"
 
 def passages_key(contents: Iterable[str]) -> str:
     """The key of an index of songs with these ids or checksums, in their order."""
-    return hashlib.sha256("\n".join([f"passages {VERSION}", *contents]).encode()).hexdigest()
+    return hashlib.sha256("\n".join([f"passages {VERSION} {SEED}", *contents]).encode()).hexdigest()
 
 
 def save_index(index: PassageIndex, path: Path, key: str) -> None:
