@@ -1,8 +1,8 @@
 """Is `woodshed novelty` fast, does it find what was copied from real songs, and does it leave the innocent alone?
 
-Four questions, one table each (`speed.csv`, `planted.csv`, `usual.csv`, `innocent.csv`): how long an index and a check
-take; which share of passages of real songs, planted into other real songs in disguise, are found; what real songs share
-anyway; what is found in real songs whose notes were shuffled.
+Five questions, a table each (`speed.csv`, `planted.csv`, `innocent.csv`, `usual.csv`, `limit.csv`): how long an index
+and a check take; which share of passages of real songs, planted into other real songs in disguise, are found; what is
+found in real songs whose notes were shuffled; what real songs share anyway; whether a limit of copying holds.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import csv
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +20,16 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 import woodshed as ws
+from woodshed.bundle import Bundle, load_bundle
 from woodshed.corpus.passages import IndexedSong, PassageIndex
 from woodshed.errors import WoodshedError
 from woodshed.evaluation.bootstrap import mean_interval
 from woodshed.evaluation.novelty import measure_baseline
+from woodshed.generation.canvas import blank_canvas
+from woodshed.generation.copy_limit import CopyLimit, parse_limit
+from woodshed.generation.fill import Answer, answers
 from woodshed.music import Part, Song
+from woodshed.recipes.clip import default_sampling
 
 HERE = Path(__file__).resolve().parent
 DATA = Path(os.environ.get("WOODSHED_DATA", HERE.parents[2] / "shared" / "data"))
@@ -48,6 +54,7 @@ def main() -> None:
         "planted": lambda: planted(bands["freedoom"], np.random.default_rng(options.seed), options.plants),
         "innocent": lambda: innocent(bands, options.seed),
         "usual": lambda: usual(bands, options.data),
+        "limit": lambda: limit(options.seed, options.draws),
     }
     for name, answer in questions.items():
         if options.only in (None, name):
@@ -58,8 +65,9 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--plants", type=int, default=200, help="passages for each disguise")
+    parser.add_argument("--draws", type=int, default=40, help="clips for each limit of copying")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", choices=("speed", "planted", "innocent", "usual"), help="one question")
+    parser.add_argument("--only", choices=("speed", "planted", "innocent", "usual", "limit"), help="one question")
     return parser.parse_args()
 
 
@@ -260,6 +268,32 @@ def innocent(bands: dict[str, list[Song]], seed: int) -> Iterator[dict[str, obje
         accused += bool(result.passages)
         notes, shared = notes + len(song), shared + int((result.length > 0).sum())
     yield {"songs": len(songs), "with a passage": accused, "notes": notes, "shared": shared}
+
+
+def limit(seed: int, draws: int) -> Iterator[dict[str, object]]:
+    """Clips of the shipped bundle are indexed; then the same seeds, which would play them again, have a limit."""
+    bundle = load_bundle("base")
+    free = [clip_of(bundle, seed + number, None) for number in range(draws)]
+    index = index_of([clip.song for clip in free])
+    for text in ("none", "16beats", "8beats", "4beats", "24notes"):
+        began = time.process_time()
+        asked = None if text == "none" else CopyLimit(index, "its own clips", *parse_limit(text))
+        clips = [clip_of(bundle, seed + number, asked) for number in range(draws)]
+        seconds = time.process_time() - began
+        longest = [CopyLimit(index, "").longest(clip.song) for clip in clips]
+        yield {
+            "limit": text, "clips": draws, "longest_beats": max(beats for beats, _ in longest),
+            "longest_notes": max(notes for _, notes in longest), "bars_again": sum(clip.redrawn for clip in clips),
+            "notes_left_out": sum(clip.removed for clip in clips), "notes": sum(len(clip.song) for clip in clips),
+            "seconds_each": round(seconds / draws, 2),
+        }  # fmt: skip
+
+
+def clip_of(bundle: Bundle, seed: int, asked: CopyLimit | None) -> Answer:
+    """Eight bars, one draw."""
+    canvas = blank_canvas(bundle, BARS, np.random.default_rng([seed, 0]))
+    canvas = replace(canvas, constraints=replace(canvas.constraints, copying=asked))
+    return answers(bundle, canvas, default_sampling(bundle), np.random.default_rng([seed, 1]))[0]
 
 
 def shuffled(song: Song, chance: Generator) -> Song:

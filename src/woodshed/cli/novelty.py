@@ -60,14 +60,16 @@ def command(
         check_picture_path(picture, "a piano roll")
     check_outputs([path for path in (html, picture) if path is not None], force=force)
     stages = {"look": "look at the files", "read": "read the music", "compare": "find versions", "write": "write"}
-    with talk.stages(**stages, index="index", usual="what is usual") as tell:
+    with talk.stages(**stages, index="index", usual="what is usual", draw="draw", page="write the page") as tell:
         checked = check_song(
             song, music, run=run, longer_than=longer_than or (), baseline=baseline, seed=seed, progress=tell
         )
-    if picture is not None:
-        draw_novelty(checked.song, checked.novelty, picture)
-    if html is not None:
-        write_novelty_page(checked, html)
+        if picture is not None:
+            tell("draw", 0, 1)
+            draw_novelty(checked.song, checked.novelty, picture)
+        if html is not None:
+            tell("page", 0, 1)
+            write_novelty_page(checked, html)
     talk.facts({**checked.as_dict(), "files": [str(path) for path in (html, picture) if path is not None]})
     if checked.novelty.runs:
         talk.show(_table(checked.novelty.runs))
