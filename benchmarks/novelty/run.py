@@ -23,7 +23,7 @@ import woodshed as ws
 from woodshed.bundle import Bundle, load_bundle
 from woodshed.corpus.passages import IndexedSong, PassageIndex
 from woodshed.errors import WoodshedError
-from woodshed.evaluation.bootstrap import mean_interval
+from woodshed.evaluation.bootstrap import Interval, mean_interval
 from woodshed.evaluation.novelty import measure_baseline
 from woodshed.generation.canvas import blank_canvas
 from woodshed.generation.copy_limit import CopyLimit, parse_limit
@@ -252,9 +252,11 @@ def of_one(index: PassageIndex, song: Song) -> tuple[float, float, float, float]
     return float(shared.mean()), sides[0], sides[1], float(result.length.max(initial=0))
 
 
-def ends(name: str, interval: object) -> dict[str, object]:
+def ends(name: str, interval: Interval) -> dict[str, object]:
+    """Mean and ends of an interval; empty where there is nothing to take a mean of."""
     return {
-        name if end == "mean" else f"{name}_{end}": round(getattr(interval, end), 4) for end in ("mean", "low", "high")
+        name if end == "mean" else f"{name}_{end}": round(getattr(interval, end), 4) if interval.count else ""
+        for end in ("mean", "low", "high")
     }
 
 

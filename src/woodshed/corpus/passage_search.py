@@ -244,7 +244,7 @@ def _measure(corpus, query, first, notes, row, seen, stamp, state):  # type: ign
         gap = max(query.pairs[first + index + 1, 0] - now - 1, query.pairs[first + index + 1, 1] - mark - 1)
         altered += gap
         if gap:
-            stretch, before = index + 1, -1
+            stretch, before = index + 1, np.int64(-1)
             continue
         if index + 2 - stretch > exact:
             exact, begins = index + 2 - stretch, stretch

@@ -215,7 +215,7 @@ def measure_baseline(
     chosen = np.sort(rng.permutation(len(songs))[:MOST_CHECKED])
     figures: dict[int, tuple[float, ...]] = {}
     for number in np.unique(fold[chosen]):
-        others = [(IndexedSong("", ""), songs[one]) for one in np.flatnonzero(fold != number)]
+        others = [(IndexedSong("", ""), songs[one]) for one in np.flatnonzero(fold != number).tolist()]
         index = PassageIndex.build(others)
         for one in chosen[fold[chosen] == number]:
             tell(len(figures), len(chosen))
@@ -254,7 +254,8 @@ def _figures(song: Song, index: PassageIndex, run: int) -> tuple[float, ...]:
 
 def _drums(song: Song) -> NDArray[np.bool_]:
     """(N,) which notes are drums."""
-    return np.array([part.is_drum for part in song.parts], bool)[song.notes["part"]]
+    drums: NDArray[np.bool_] = np.array([part.is_drum for part in song.parts], bool)[song.notes["part"]]
+    return drums
 
 
 def _has(song: Song, drums: bool) -> bool:

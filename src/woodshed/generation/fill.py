@@ -203,5 +203,5 @@ def _answer(canvas: Canvas, plan: Plan, kept: NDArray[np.int64], nats_per_note: 
     if limit is None:
         return Answer(song, nats_per_note)
     song, removed = held(song, canvas, limit)
-    new = song.replace(notes=song.notes[new_notes(song, canvas)])
-    return Answer(song, nats_per_note, redrawn, removed, limit.longest(new))
+    played = song.replace(notes=song.notes[new_notes(song, canvas)])
+    return Answer(song, nats_per_note, redrawn, removed, limit.longest(played))
