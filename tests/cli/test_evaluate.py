@@ -68,7 +68,7 @@ def test_anyones_clips_are_judged_beside_a_corpus(woodshed: Run, music_folder: P
     assert "not read: broken.mid" in said.err
     measured = facts(woodshed("evaluate", clips, music_folder, "--bars", "4", "--json"))
     assert (measured["bars"], measured["made_songs"], measured["silent"]) == (4, 6, 1)
-    assert measured["copied"]["mean"] > 0.5
+    assert measured["copied"]["mean"] > 0.3
     assert measured["unreadable"][0].startswith("broken.mid: ")
     assert finite(measured)
 

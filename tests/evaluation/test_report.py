@@ -14,7 +14,7 @@ import pytest
 from woodshed.errors import FileError, UnknownName
 from woodshed.evaluation.bootstrap import Interval
 from woodshed.evaluation.comparison import compare_sets
-from woodshed.evaluation.copying import CopyIndex
+from woodshed.evaluation.known_music import KnownMusic
 from woodshed.evaluation.likelihood import summarise_nats
 from woodshed.evaluation.metrics import Spread, measure, summarise
 from woodshed.evaluation.report import Clip, Findings, LearnedSong, Training, write_report
@@ -56,8 +56,8 @@ class Page(HTMLParser):
 
 def written(folder: Path, song: Song, title: str = "Clip", **changes: Any) -> str:
     """A page about one clip."""
-    copying = CopyIndex([(title, song)]).check(song)
-    clip = Clip(title, song, b"MThd", measure(song), b"OggS", "audio/ogg", copying, "In `E minor`", 3)
+    novelty = KnownMusic([(title, song)]).check(song)
+    clip = Clip(title, song, b"MThd", measure(song), b"OggS", "audio/ogg", novelty, "In `E minor`", 3)
     given: dict[str, Any] = {
         "title": title,
         "learned_from": [LearnedSong(title, 1234, 16, "E minor", 140.0, "train")],

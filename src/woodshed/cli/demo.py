@@ -101,7 +101,7 @@ def _tell(talk: Talk, result: DemoResult) -> None:
     if result.outcome.reason == "interrupted":
         talk.note("the practice was cut short; what was learned until then is kept")
     for played in result.clips:
-        copied = f"{played.copying.share:.0%} copied"
+        copied = f"{played.novelty.share:.0%} copied"
         endings = " ".join(path.suffix for path in played.files)
         talk.say(f"{played.midi.with_suffix('')} ({endings}): {played.clip.title}, {copied}")
     if result.without_sound:

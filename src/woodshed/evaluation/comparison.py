@@ -3,7 +3,7 @@
 Both sides are put into `clip_features.normal_form`, which takes away what only tells who wrote a file, and cut into
 pieces of as many bars. Each figure then stands there three times: as a mean on either side, with an interval over
 songs, and as the distance of the two sets (`set_distances`). Judges are trained to tell the sides apart (`two_sample`).
-What stands in the real songs word for word is counted (`copying`).
+What stands in the real songs too is counted (`novelty`).
 
 A figure means something beside what real music reaches: where songs are held out, set them beside those learned from
 in the very same way.
@@ -20,8 +20,8 @@ import numpy as np
 from woodshed.errors import CorpusError
 from woodshed.evaluation.bootstrap import Interval, mean_interval
 from woodshed.evaluation.clip_features import normal_form
-from woodshed.evaluation.copying import CopyIndex
 from woodshed.evaluation.figures import figures, histograms
+from woodshed.evaluation.known_music import KnownMusic
 from woodshed.evaluation.metrics import excerpts
 from woodshed.evaluation.muspy_figures import muspy_figures
 from woodshed.evaluation.set_distances import SetDistance, set_distance
@@ -73,7 +73,7 @@ class Comparison:
     judges: dict[str, TwoSample]
     """Real music first, the clips second."""
     copied: Interval
-    """0-1: share of a clip's notes that stand in a run that also stands in the real songs; see `copying`."""
+    """0-1: share of a clip's notes that stand in a run that also stands in the real songs; see `novelty`."""
 
     @property
     def overlap(self) -> float:
@@ -139,8 +139,8 @@ def compare_sets(
     measured = _Measured(ours, lambda done: tell("measure", done, len(ours) + len(theirs)))
     known = _Measured(theirs, lambda done: tell("measure", done + len(ours), len(ours) + len(theirs)))
     beside, shapes = _distances(measured, known, rng, tell)
-    copies = CopyIndex(real)
-    shares = [copies.check(song).share for _, song in ours]
+    known_music = KnownMusic(real)
+    shares = [known_music.check(song).share for _, song in ours]
     return Comparison(
         bars=bars, made=len(ours), real=len(theirs), made_songs=len(set(measured.names)),
         real_songs=len(set(known.names)), figures=beside, histograms=shapes,

@@ -17,9 +17,9 @@ from pathlib import Path
 from woodshed.errors import UnknownName
 from woodshed.evaluation.bootstrap import Interval
 from woodshed.evaluation.comparison import Comparison
-from woodshed.evaluation.copying import Copying
 from woodshed.evaluation.likelihood import Likelihood
 from woodshed.evaluation.metrics import Metrics, Spread
+from woodshed.evaluation.novelty import Novelty
 from woodshed.evaluation.report_figures import agreement, figures_table
 from woodshed.evaluation.report_parts import (
     bars,
@@ -54,7 +54,7 @@ class Clip:
     """The sound; None shows no player."""
     audio_type: str = "audio/ogg"
     """Media type of the sound: audio/ogg, audio/mpeg, audio/wav or audio/flac."""
-    copying: Copying | None = None
+    novelty: Novelty | None = None
     """What stands in the songs learned from; None if nobody looked."""
     note: str = ""
     """A sentence for the reader: what was asked for."""
@@ -218,8 +218,8 @@ def _verdicts(clip: Clip, real: Mapping[str, Spread]) -> list[str]:
     """Short statements below a clip, as markup."""
     inside, compared = agreement(clip.metrics, real)
     said = [f"{inside} of {compared} figures as in the real music"] if compared else []
-    if clip.copying is not None:
-        said.append(f"{clip.copying.share:.0%} of the notes copied")
+    if clip.novelty is not None:
+        said.append(f"{clip.novelty.share:.0%} of the notes copied")
     return said
 
 
@@ -247,7 +247,7 @@ def _beside_sections(
 def _novelty_section(
     clips: Sequence[Clip], comparison: Comparison | None = None, yardstick: Comparison | None = None
 ) -> str:
-    looked = [(number, clip, clip.copying) for number, clip in enumerate(clips, 1) if clip.copying is not None]
+    looked = [(number, clip, clip.novelty) for number, clip in enumerate(clips, 1) if clip.novelty is not None]
     if not looked:
         return ""
     rows = [
@@ -256,8 +256,8 @@ def _novelty_section(
     least = looked[0][2].run_notes
     return (
         "<h2>Is it new?</h2><p class=faint>Copied notes are those in a stretch of at least "
-        f"{least} notes that also stands in a song it learned from: the same intervals and rhythm, in any key; "
-        "drums hit for hit. Repeated notes and chugged chords belong to everybody and do not count.</p>"
+        f"{least} notes that also stands in a song it learned from, note for note or nearly so, in any key and at any "
+        "speed. Chugged notes, scales and common beats belong to everybody and do not count.</p>"
         '<div class="card">'
         + _copied_tiles(comparison, yardstick)
         + table(("Clip", "Copied", "Longest stretch", "Also in"), rows, words=(0, 2, 3))
@@ -277,14 +277,14 @@ def _sure(found: Interval) -> str:
     return f"{found.low:.1%} – {found.high:.1%}, {found.caution or f'n = {found.groups}'}"
 
 
-def _longest_run(found: Copying) -> tuple[str, str]:
+def _longest_run(found: Novelty) -> tuple[str, str]:
     """The longest copied run, and where it stands, as markup."""
-    if not found.longest_run_notes:
+    run = found.longest
+    if run is None:
         return "none", ""
-    part = f" of {text(found.longest_run_part)}" if found.longest_run_part else ""
-    notes = counted(found.longest_run_notes, "note")
-    here = f"{notes}, {found.longest_run_beats:g} beats, from bar {found.longest_run_bar}{part}"
-    return here, f"{text(found.longest_run_source)}, bar {found.longest_run_source_bar}"
+    notes = counted(run.here.notes, "note") + (f", {run.altered} altered" if run.altered else "")
+    here = f"{notes}, {run.here.beats:.3g} beats, from bar {run.here.first_bar} of {text(run.part)}"
+    return here, f"{text(run.source)}, bar {run.there.first_bar}"
 
 
 def _figures_section(clips: Sequence[Clip], real: Mapping[str, Spread], corpus_note: str) -> str:

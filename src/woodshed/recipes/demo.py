@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 import woodshed
 from woodshed.corpus.classics import SOURCE
 from woodshed.errors import MissingDependency, OutputExists
-from woodshed.evaluation.copying import Copying
 from woodshed.evaluation.metrics import Metrics, measure
+from woodshed.evaluation.novelty import Novelty
 from woodshed.formats import write_midi
 from woodshed.music import Song
 from woodshed.recipes.clip import key_name
@@ -83,13 +83,13 @@ class PlayedClip:
     midi: Path
     metrics: Metrics
     """Of what the model played; of a continuation, without its primer."""
-    copying: Copying
+    novelty: Novelty
     """The same."""
     files: tuple[Path, ...]
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
-        figures = {"metrics": self.metrics.as_dict(), "copying": asdict(self.copying)}
+        figures = {"metrics": self.metrics.as_dict(), "novelty": self.novelty.as_dict()}
         files = [path.name for path in self.files]
         return {"title": self.clip.title, "note": self.clip.note, "files": files, **figures, **self.clip.settings}
 
@@ -211,7 +211,7 @@ def _play(
         for clip in chain([opening] if opening else [], clips):
             new = clip.song.slice(clip.new_from, clip.song.length)
             files, silence = _write_clip(out, clip, silence)
-            played.append(PlayedClip(clip, files[0], measure(new), real.copies.check(new), tuple(files)))
+            played.append(PlayedClip(clip, files[0], measure(new), real.known.check(new), tuple(files)))
             listener.on_clip(played[-1])
     return played, real, silence
 
@@ -310,7 +310,7 @@ def _report_clip(played: PlayedClip) -> Clip:
         metrics=played.metrics,
         audio_bytes=sound.read_bytes() if sound in played.files else None,
         audio_type="audio/mpeg",
-        copying=played.copying,
+        novelty=played.novelty,
         note=played.clip.note,
         highlight_bar=played.clip.highlight_bar,
     )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from woodshed.evaluation.copying import CopyIndex
+from woodshed.evaluation.known_music import KnownMusic
 from woodshed.evaluation.metrics import Metrics, Spread, excerpts, measure, summarise_metrics
 from woodshed.music import STEPS_PER_QUARTER, Key, Song
 from woodshed.music.segments import pitched_notes
@@ -40,7 +40,7 @@ class RealMusic:
     figures: dict[str, Spread]
     """Spread of each figure over the excerpts."""
     consonance: Spread
-    copies: CopyIndex
+    known: KnownMusic
     """All that was learned from."""
 
     @classmethod
@@ -50,7 +50,7 @@ class RealMusic:
         heard = np.array([consonance(piece) for piece in pieces])
         low, median, high = np.quantile(heard, (0.05, 0.5, 0.95)).tolist()
         spread = Spread(len(heard), float(heard.mean()), float(heard.std()), low, median, high)
-        return cls(summarise_metrics([measure(piece) for piece in pieces]), spread, CopyIndex(learned))
+        return cls(summarise_metrics([measure(piece) for piece in pieces]), spread, KnownMusic(learned))
 
     def strangeness(self, clip: Song, key: Key | None = None) -> float:
         """0 is as real music is on average; about 1 is usual for real music."""
@@ -59,7 +59,7 @@ class RealMusic:
         mean = float(np.mean(distances)) if distances else MOST
         harsh = max(_deviations(consonance(clip), self.consonance), 0.0) * CONSONANCE / len(FIGURES)
         home = HOME if key is not None and ends_at_home(clip, key) else 0.0
-        return mean + harsh + COPIED * self.copies.check(clip).share - home
+        return mean + harsh + COPIED * self.known.check(clip).share - home
 
     def _distance(self, metrics: Metrics, name: str) -> float:
         spread = self.figures.get(name)

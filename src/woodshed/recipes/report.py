@@ -13,8 +13,8 @@ import woodshed
 from woodshed.bundle import Bundle, load_bundle
 from woodshed.errors import CorpusError, MissingDependency, OutputExists, UnknownName
 from woodshed.evaluation.comparison import Comparison, Named, compare_sets
-from woodshed.evaluation.copying import CopyIndex
 from woodshed.evaluation.footing import footing_of
+from woodshed.evaluation.known_music import KnownMusic
 from woodshed.evaluation.likelihood import Likelihood
 from woodshed.evaluation.metrics import Spread, measure, summarise_metrics
 from woodshed.evaluation.report import Clip as ShownClip
@@ -178,7 +178,7 @@ def _shown(
     from woodshed.evaluation.metrics import excerpts
 
     spreads = summarise_metrics([measure(piece) for _, song in real for piece in excerpts(song, bars)])
-    index = CopyIndex(real) if real else None
+    known = KnownMusic(real) if real else None
     shown = []
     for number, clip in enumerate(clips, 1):
         sound = _sound(clip.song, remarks)
@@ -186,7 +186,7 @@ def _shown(
             ShownClip(
                 title=f"Clip {number}", song=clip.song, midi_bytes=_midi(clip), metrics=measure(clip.song),
                 audio_bytes=sound, audio_type="audio/mpeg",
-                copying=index.check(clip.song) if index else None, note=clip.summary(),
+                novelty=known.check(clip.song) if known else None, note=clip.summary(),
             )
         )  # fmt: skip
         tell("render", number, len(clips))
