@@ -16,7 +16,7 @@ differ in computing modulo 2**64, and in mixing each symbol first, which keeps s
 What it cannot see: a copy of something that is not varied, a copy with a note put in or taken out more often than
 every ``run_notes`` notes, a copy at half or double speed, a tune shared out over several parts. All but the first are
 seen by `woodshed.evaluation.novelty`, which tells people what was copied; this is the plain count, note for note,
-by which clips are ranked and the benchmarks' tables were made.
+by which the tables of `benchmarks/quality`, `recipes` and `base` were made.
 """
 
 from __future__ import annotations
