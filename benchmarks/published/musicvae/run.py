@@ -118,6 +118,7 @@ def main() -> None:
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--presets", action="store_true", help="measure the recipes alone")
     parser.add_argument("--only", nargs="+", choices=CODECS, default=[], help="these kinds of clips")
     parser.add_argument(
         "--work", type=Path, default=WORK, help="where corpora, clips and trained spaces are, or are put"
