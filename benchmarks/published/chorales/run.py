@@ -29,6 +29,7 @@ SHARPNESS = (1.0, 1.05, 1.1, 1.15)
 KEYS = (-2, 0, 2)
 DRAWS = 10
 PIECES = 500
+TEMPERATURES = (1.0, 0.8)
 QUESTIONS = ("joint", "harmonise", "generate")
 COLUMNS = ("question", "what", "split", "figure", "value")
 Line = tuple[str, str, str, str, str]
@@ -37,13 +38,10 @@ Line = tuple[str, str, str, str, str]
 def main() -> None:
     options = parse()
     torch.set_num_threads(1)
-    for name in settings():
-        train(name, options.weights)
-    joint = [load(name, options.weights) for name in settings() if name.startswith("joint")]
     asked: dict[str, Callable[[], Iterator[Line]]] = {
-        "joint": lambda: joint_likelihood(joint),
-        "harmonise": lambda: harmonised(load("shown", options.weights), options.seed),
-        "generate": lambda: generated(joint, options.seed),
+        "joint": lambda: joint_likelihood(trained("joint", options.weights)),
+        "harmonise": lambda: harmonised(trained("shown", options.weights)[0], options.seed),
+        "generate": lambda: generated(trained("joint", options.weights), options.seed),
     }
     measured = {question: list(asked[question]()) for question in options.only}
     found = earlier(options.out) | measured
@@ -57,6 +55,14 @@ def main() -> None:
         before, rest = readme.read_text(encoding="utf-8").split("<!-- results -->\n")
         after = rest.split("<!-- end of results -->")[1]
         readme.write_text(f"{before}<!-- results -->\n{page}<!-- end of results -->{after}", encoding="utf-8")
+
+
+def trained(kind: str, folder: Path) -> list[VoiceGridNet]:
+    """All nets whose name begins so; what is not trained yet is trained now."""
+    names = [name for name in settings() if name.startswith(kind)]
+    for name in names:
+        train(name, folder)
+    return [load(name, folder) for name in names]
 
 
 def earlier(out: Path) -> dict[str, list[Line]]:
@@ -154,14 +160,16 @@ def harmonised(net: VoiceGridNet, seed: int) -> Iterator[Line]:
         yield "harmonise", "one net, three orders", split, "nats per note", f"{nats / notes:.4f}"
         yield "harmonise", "one net, three orders", split, "nats per cell", f"{nats / frames / 3:.4f}"
     asked = [cells for cells in grids("test") for _ in range(DRAWS)]
-    drawn = draw_grids(
-        [net], [len(cells) for cells in asked], torch.Generator().manual_seed(seed),
-        sopranos=[cells[:, 0] for cells in asked], passages=passages(),
-    )  # fmt: skip
-    same = sum(int((ours[:, 1:] == bach[:, 1:]).sum()) for ours, bach in zip(drawn, asked, strict=True))
     cells = sum(len(bach) * 3 for bach in asked)
-    yield "harmonise", f"mean of {DRAWS} draws", "test", "cells that agree", f"{same / cells:.4f}"
-    yield from moving("harmonise", f"{DRAWS} draws of each", drawn)
+    for temperature in TEMPERATURES:
+        what = f"{DRAWS} draws, temperature {temperature:g}"
+        drawn = draw_grids(
+            [net], [len(bach) for bach in asked], torch.Generator().manual_seed(seed),
+            sopranos=[bach[:, 0] for bach in asked], passages=passages(), temperature=temperature,
+        )  # fmt: skip
+        same = sum(int((ours[:, 1:] == bach[:, 1:]).sum()) for ours, bach in zip(drawn, asked, strict=True))
+        yield "harmonise", what, "test", "cells that agree", f"{same / cells:.4f}"
+        yield from moving("harmonise", what, drawn)
 
 
 def attacks(cells: NDArray[np.int64]) -> int:
@@ -177,10 +185,12 @@ def generated(nets: Sequence[VoiceGridNet], seed: int) -> Iterator[Line]:
     """Pieces as they come, as long as learned ones; beside Bach's own."""
     chance = np.random.default_rng(seed)
     lengths = chance.choice([len(cells) for cells in grids("train")], PIECES).tolist()
-    began = time.perf_counter()
-    drawn = draw_grids(nets, lengths, torch.Generator().manual_seed(seed))
-    yield "generate", f"{PIECES} pieces", "", "seconds", f"{time.perf_counter() - began:.0f}"
-    for what, some in ((f"{PIECES} pieces", drawn), ("Bach, test split", list(grids("test")))):
+    found = {"Bach, test split": list(grids("test"))}
+    for temperature in TEMPERATURES:
+        began, what = time.perf_counter(), f"{PIECES} pieces, temperature {temperature:g}"
+        found[what] = draw_grids(nets, lengths, torch.Generator().manual_seed(seed), temperature=temperature)
+        yield "generate", what, "", "seconds", f"{time.perf_counter() - began:.0f}"
+    for what, some in found.items():
         yield from moving("generate", what, some)
         yield "generate", what, "", "share of frames copied", f"{copied_share(some, grids('train')):.4f}"
 

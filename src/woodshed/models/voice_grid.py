@@ -45,7 +45,7 @@ STEEP = 4.0
 
 @dataclass(frozen=True)
 class VoiceGridConfig:
-    """Sizes of a `VoiceGridNet`; all but the last five are facts of the codec."""
+    """Sizes of a `VoiceGridNet`; all before the width are facts of the codec."""
 
     voices: int = 4
     lowest: int = 28
@@ -66,6 +66,8 @@ class VoiceGridConfig:
     """H, of what a frame is summed up in, and of what decides a cell."""
     dropout: float = 0.3
     shown: bool = False
+    intervals: int = 3
+    """Kinds of interval that matter where voices move against each other: 12, or 3: octaves, fifths and all others."""
 
     def as_dict(self) -> dict[str, Any]:
         """The sizes as JSON."""
@@ -108,7 +110,7 @@ class VoiceGridNet(nn.Module):
         self.decide = nn.ModuleList(nn.Linear(c.hidden, sum(self.parts)) for _ in range(v))
         self.belief = nn.Parameter(torch.zeros(v * c.pointers * c.trusts))
         """What a pointer's guess adds to a logit, by its trust. Flat, as biases are, so that nobody decays it."""
-        self.counterpoint = nn.Parameter(torch.zeros(v * v * 12 * 3 * 3 * 12))
+        self.counterpoint = nn.Parameter(torch.zeros(v * v * c.intervals * 3 * 3 * c.intervals))
         """What two voices' motion adds: who, the interval before, where the other goes, where one goes, the interval
         after; intervals without octaves. Parallels are told apart by this alone. Flat for the same reason."""
         for table in (*self.decided, *self.moved, self.asked):
@@ -232,15 +234,20 @@ class VoiceGridNet(nn.Module):
 
     def _motion(self, voice: int, anchors: Tensor, cells: dict[int, Tensor], every: Tensor) -> Tensor | float:
         """(B, T, C) what `counterpoint` adds to each pitch, with each voice that is decided and sounds."""
-        v, own = self.config.voices, anchors[..., voice]
+        v, kinds, own = self.config.voices, self.config.intervals, anchors[..., voice]
         total: Tensor | float = 0.0
         for other, cell in cells.items():
-            before = (own - anchors[..., other]).abs() % 12
-            row = ((voice * v + other) * 12 + before) * 3 + (cell - anchors[..., other]).sign() + 1
-            after = ((every - own[..., None]).sign() + 1) * 12 + (every - cell[..., None]).abs() % 12
-            added = F.embedding(row, self.counterpoint.view(-1, 36)).gather(-1, after)
+            before = self._interval(own - anchors[..., other])
+            row = ((voice * v + other) * kinds + before) * 3 + (cell - anchors[..., other]).sign() + 1
+            after = ((every - own[..., None]).sign() + 1) * kinds + self._interval(every - cell[..., None])
+            added = F.embedding(row, self.counterpoint.view(-1, 3 * kinds)).gather(-1, after)
             total = total + STEEP * added * (cell > 0)[..., None]
         return total
+
+    def _interval(self, semitones: Tensor) -> Tensor:
+        """Which of the kinds of interval it is, octaves set aside."""
+        left = semitones.abs() % 12
+        return left if self.config.intervals == 12 else torch.where(left == 0, 0, torch.where(left == 7, 1, 2))
 
     def nats(self, rows: Tensor, cells: Tensor, shift: Tensor, order: tuple[int, ...]) -> Tensor:
         """(B, T, V) of each cell, the voices of a frame taken in that order; the shown voice, if any, costs nothing."""
