@@ -38,10 +38,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from woodshed.compiled import compiled
 from woodshed.errors import CodecError
 
 Roll = NDArray[np.bool_]
@@ -115,7 +115,7 @@ class FramePast:
             raise CodecError(f"a roll of shape {roll.shape} is not 1 or more frames of {self.frames.shape[1]} keys")
         names = _named(roll, dict(self.ids))
         symbols = _symbols(roll)
-        source, count = _own_pointers(names, np.array(self.lags), np.array(self.matches))
+        source, count = _own_pointers(names, self.lags, self.matches)
         inside = np.where(source < 0, 0, 1 + np.searchsorted(STEPS, count, side="right"))
         elsewhere, trust = self._corpus_pointers(names, own)
         said = [_expected(roll, symbols, roll, source), _expected(roll, symbols, self.frames, elsewhere)]
@@ -175,33 +175,23 @@ def _foremost(followers: dict[int, dict[int | None, int]], own: int | None) -> l
     ]
 
 
-@numba.njit(cache=True, nogil=True)
-def _symbols(roll):  # type: ignore[no-untyped-def]
+def _symbols(roll: Roll) -> NDArray[np.int32]:
     """(T, K) -> (N, 3) frame, key before, symbol."""
-    frames, keys = roll.shape
-    found = np.empty((frames + roll.sum(), 3), np.int32)
-    row = 0
-    for t in range(frames):
-        last = -1
-        for key in range(keys + 1):
-            if key == keys or roll[t, key]:
-                found[row, 0], found[row, 1], found[row, 2] = t, last, key
-                row += 1
-                last = key
-    return found
+    ended = np.ones((len(roll), 1), bool)
+    frame, symbol = np.nonzero(np.concatenate((roll, ended), axis=1))
+    goes_on = np.diff(frame, prepend=-1) == 0
+    return np.stack((frame, np.where(goes_on, np.roll(symbol, 1), -1), symbol), axis=1).astype(np.int32)
 
 
-@numba.njit(cache=True, nogil=True)
-def _own_pointers(names, lags, matches):  # type: ignore[no-untyped-def]
-    """(T, lags + matches) the frames pointed at (-1 none), and how often each lag was right, how long each match is."""
-    frames, first = len(names), len(lags)
-    source = np.full((frames, first + len(matches)), -1, np.int32)
-    count = np.zeros((frames, first + len(matches)), np.int32)
-    right = np.zeros(first, np.int32)
-    same = np.zeros(frames + 1, np.int32)
-    """How many frames before each s are those before t."""
-    for t in range(1, frames):
-        for s in range(t - 1, 0, -1):
+@compiled
+def _point(names, lags, matches, right, same, source, count):  # type: ignore[no-untyped-def]
+    """Fill (T, lags + matches) with the frames pointed at (-1 none), and how often each lag was right, how long each
+    match is. ``right`` (lags,) and ``same`` (T + 1,) are room, of zeros.
+    """
+    first = len(lags)
+    source[:], count[:] = -1, 0
+    for t in range(1, len(names)):
+        for s in range(t - 1, 0, -1):  # how many frames before each s are those before t
             same[s] = same[s - 1] + 1 if names[s - 1] == names[t - 1] else 0
         for j in range(first):
             lag = lags[j]
@@ -214,15 +204,13 @@ def _own_pointers(names, lags, matches):  # type: ignore[no-untyped-def]
                 if same[s] >= matches[j]:
                     source[t, first + j], count[t, first + j] = s, same[s]
                     break
-    return source, count
 
 
-@numba.njit(cache=True, nogil=True)
-def _expected(roll, symbols, frames, source):  # type: ignore[no-untyped-def]
-    """(N, P) what each pointer expects next, and whether what was placed is what it pointed at; both int8."""
+@compiled
+def _expect(roll, symbols, frames, source, expected, agrees):  # type: ignore[no-untyped-def]
+    """Fill (N, P) with what each pointer expects next (-1 nothing), and whether it pointed at what was placed so far."""
     keys = roll.shape[1]
-    expected = np.full((len(symbols), source.shape[1]), -1, np.int8)
-    agrees = np.zeros((len(symbols), source.shape[1]), np.int8)
+    expected[:], agrees[:] = -1, 0
     for row in range(len(symbols)):
         t, last = symbols[row, 0], symbols[row, 1]
         for pointer in range(source.shape[1]):
@@ -238,4 +226,24 @@ def _expected(roll, symbols, frames, source):  # type: ignore[no-untyped-def]
                 if frames[place, key] != roll[t, key]:
                     agrees[row, pointer] = 0
                     break
+
+
+def _own_pointers(
+    names: NDArray[np.int64], lags: Sequence[int], matches: Sequence[int]
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """See `_point`."""
+    shape = len(names), len(lags) + len(matches)
+    source, count = np.empty(shape, np.int32), np.empty(shape, np.int32)
+    right, same = np.zeros(len(lags), np.int32), np.zeros(len(names) + 1, np.int32)
+    _point(names, np.array(lags, np.int64), np.array(matches, np.int64), right, same, source, count)
+    return source, count
+
+
+def _expected(
+    roll: Roll, symbols: NDArray[np.int32], frames: Roll, source: NDArray[np.int32]
+) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
+    """See `_expect`."""
+    shape = len(symbols), source.shape[1]
+    expected, agrees = np.empty(shape, np.int8), np.empty(shape, np.int8)
+    _expect(roll, symbols, frames, source, expected, agrees)
     return expected, agrees
