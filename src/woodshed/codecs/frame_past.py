@@ -208,7 +208,7 @@ def _point(names, lags, matches, right, same, source, count):  # type: ignore[no
 
 @compiled
 def _expect(roll, symbols, frames, source, expected, agrees):  # type: ignore[no-untyped-def]
-    """Fill (N, P) with what each pointer expects next (-1 nothing), and whether it pointed at what was placed so far."""
+    """Fill (N, P) with what each pointer expects next (-1 nothing), and whether it pointed at what was placed."""
     keys = roll.shape[1]
     expected[:], agrees[:] = -1, 0
     for row in range(len(symbols)):
