@@ -55,19 +55,24 @@ class VoiceGridConfig:
     ages: int = 33
     moves: int = 28
     """What a motion, lag or guess can be: its lowest is -12."""
-    beats: int = 32
     lags: int = 3
     pointers: int = 6
     trusts: int = 55
-    width: int = 384
+    width: int = 128
     """W, of each GRU layer."""
     layers: int = 1
     hidden: int = 256
     """H, of what a frame is summed up in, and of what decides a cell."""
-    dropout: float = 0.3
+    dropout: float = 0.4
     shown: bool = False
     intervals: int = 3
     """Kinds of interval that matter where voices move against each other: 12, or 3: octaves, fifths and all others."""
+
+    def __post_init__(self) -> None:
+        if self.intervals not in (3, 12):
+            raise ValueError(f"model intervals {self.intervals} is neither 3 nor 12; 3 is usual")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"model dropout {self.dropout} is outside 0 to below 1; 0.4 is usual")
 
     def as_dict(self) -> dict[str, Any]:
         """The sizes as JSON."""
@@ -75,7 +80,11 @@ class VoiceGridConfig:
 
 
 class VoiceGridNet(nn.Module):
-    """Rows (B, T, R) and cells (B, T, V) as MIDI pitches, -1 a rest -> nats (B, T, V)."""
+    """Rows (B, T, R) and cells (B, T, V) as MIDI pitches, -1 a rest, both int64 -> float32 nats (B, T, V).
+
+    >>> sum(p.numel() for p in VoiceGridNet(VoiceGridConfig()).parameters())
+    1373824
+    """
 
     name: ClassVar[str] = "voice-grid"
 
