@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+import woodshed as ws
+from woodshed.evaluation.known_music import KnownMusic
 from woodshed.formats import write_midi
 from woodshed.music import Part, Song
 
@@ -151,3 +153,17 @@ def test_a_limit_of_copying_needs_songs(refuses: Callable[..., str], own_bundle:
     assert "write 8beats" in refuses(2, *asked, "--max-copy", "8")
     assert "--max-copy" in refuses(2, *asked, "--corpus", tmp_path)
     assert "no music below" in refuses(1, *asked, "--max-copy", "8beats", "--corpus", tmp_path / "own.shed")
+
+
+def test_in_python_too_a_limit_of_copying_holds(
+    tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "songs").mkdir()
+    band = ws.load(tiny_bundle)
+    free = band.generate(bars=32, candidates=1, seed=5, repetition=0.0)
+    ws.write(free, tmp_path / "songs" / "first.mid")
+    held = band.generate(bars=32, candidates=1, seed=5, repetition=0.0, max_copy="2beats", corpus=tmp_path / "songs")
+    known = KnownMusic([("first", free)])
+    assert known.check(free).share > 0.5, "without a limit it would have been a copy"
+    assert max((run.here.beats for run in known.check(held).runs), default=0.0) <= 2

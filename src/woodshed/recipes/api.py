@@ -5,60 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import Unpack
 
 from woodshed.bundle import LATENT, Bundle, kind_of, load_bundle
-from woodshed.errors import UnknownName
-from woodshed.music import Key, Meter, Part, Song, parse_part
-from woodshed.music.chord_sheet import parse_chords
+from woodshed.music import Meter, Part, Song
 from woodshed.recipes import files, play
+from woodshed.recipes.api_asked import Asked, HowToDraw, chance_of, how_to_draw, seed_of, wish_of
 from woodshed.recipes.chorales import DRAWS, harmonise_song, parse_voices
-from woodshed.recipes.clip import CANDIDATES, default_sampling, draw_seed
+from woodshed.recipes.clip import CANDIDATES, default_sampling
 from woodshed.recipes.latents import vary_song
 from woodshed.recipes.paths import interpolate_songs
 from woodshed.recipes.recipe import load_recipe
-from woodshed.recipes.rules import OPTION_OF, parse_drums, parse_rules
+from woodshed.recipes.rules import parse_drums
 from woodshed.recipes.runs import Listener, train_recipe
 from woodshed.recipes.styles import load_style
 from woodshed.recipes.verbs import sings
-from woodshed.recipes.wish import Wish, refuse_attributes
+from woodshed.recipes.wish import refuse_attributes
 
 __all__ = ["Band", "load", "read", "render", "train", "write"]
-
-
-class HowToDraw(TypedDict, total=False):
-    """How freely to play; fields of `woodshed.generation.filters.Sampling`, where their ranges are."""
-
-    temperature: float
-    temperatures: dict[str, float]
-    top_k: int
-    top_p: float
-    min_p: float
-    repetition: float
-
-
-class Asked(HowToDraw, total=False):
-    """What new notes obey; what only recipe band obeys is refused by the others."""
-
-    key: str | Key | None
-    chords: str | None
-    """One a bar, "Am F C G", or "Am F | C G"."""
-    soft_chords: bool
-    """Whether chords are favoured instead of obeyed."""
-    grid: str | None
-    """Where notes may start, such as "1/16"."""
-    polyphony: int | None
-    ranges: Mapping[str, tuple[int, int]]
-    """Name of a part, or of its instrument -> its lowest and highest pitch."""
-    pitches: Mapping[str, Sequence[int]]
-    """The same -> all that it plays."""
-    density: str | int
-    """A level of 0-11, one for each bar, "3,5,-,7", or a curve, "low..high"; so are the next."""
-    register: str | int
-    syncopation: str | int
-    loudness: str | int
-    without: str | None
-    """Who must not play."""
 
 
 class Band:
@@ -83,6 +47,8 @@ class Band:
         meter: str | Meter | None = None,
         attributes: Mapping[str, float] | None = None,
         like: Song | None = None,
+        max_copy: str | None = None,
+        corpus: Path | str | None = None,
         seed: int | None = None,
         candidates: int = CANDIDATES,
         **asked: Unpack[Asked],
@@ -90,13 +56,20 @@ class Band:
         """A new song of ``bars`` bars: ``band.generate(parts="drums, bass", key="F minor", tempo=140, seed=7)``.
 
         ``meter`` may be several that take turns, "7/8,4/4". With ``like``, the style is that song's, see `play_like`.
+        With ``max_copy``, "8beats" or "24notes", nothing longer stands in the songs of ``corpus``, a corpus or a folder
+        of music; None is what the bundle keeps of its training.
 
         Raises:
             UsageError: for what does not exist or lies outside its range.
         """
-        wish = _wish(asked, bars=bars, parts=parts, meter=meter)
+        wish = wish_of(asked, bars=bars, parts=parts, meter=meter)
         wish = replace(wish, bpm=tempo, attributes=attributes or {})
-        sampling, draw = default_sampling(self.bundle, **_how(asked)), _draw(seed, candidates)
+        if max_copy is not None:
+            from woodshed.recipes.novelty import copy_limit
+
+            limit = copy_limit(max_copy, None if corpus is None else Path(corpus), self.bundle.folder or Path())
+            wish = replace(wish, rules=replace(wish.rules, copying=limit))
+        sampling, draw = default_sampling(self.bundle, **how_to_draw(asked)), chance_of(seed, candidates)
         if like is not None:
             from woodshed.recipes.like import play_like
 
@@ -118,9 +91,9 @@ class Band:
             InfeasibleCanvas: if the song has no note.
             UsageError: for what does not exist or lies outside its range.
         """
-        sampling = default_sampling(self.bundle, **_how(asked))
-        wish = _wish(asked, bars=bars)
-        return play.continue_song(self.bundle, song, wish, sampling, **_draw(seed, candidates))[0].song
+        sampling = default_sampling(self.bundle, **how_to_draw(asked))
+        wish = wish_of(asked, bars=bars)
+        return play.continue_song(self.bundle, song, wish, sampling, **chance_of(seed, candidates))[0].song
 
     def infill(
         self,
@@ -144,10 +117,18 @@ class Band:
         """
         from woodshed.recipes import canvases
 
-        sampling, wish = default_sampling(self.bundle, **_how(asked)), _wish(asked)
+        sampling, wish = default_sampling(self.bundle, **how_to_draw(asked)), wish_of(asked)
         drums = () if add is None else parse_drums(add)
         return canvases.infill(
-            self.bundle, song, wish, sampling, bars=bars, parts=parts, what=what, add=drums, **_draw(seed, candidates)
+            self.bundle,
+            song,
+            wish,
+            sampling,
+            bars=bars,
+            parts=parts,
+            what=what,
+            add=drums,
+            **chance_of(seed, candidates),
         )[0].song
 
     def accompany(
@@ -171,8 +152,8 @@ class Band:
         """
         from woodshed.recipes import canvases
 
-        sampling, wish = default_sampling(self.bundle, **_how(asked)), _wish(asked, parts=parts)
-        draw = _draw(seed, candidates)
+        sampling, wish = default_sampling(self.bundle, **how_to_draw(asked)), wish_of(asked, parts=parts)
+        draw = chance_of(seed, candidates)
         if taps is not None:
             return canvases.play_taps(self.bundle, song, wish, sampling, taps=taps, **draw)[0].song
         return canvases.accompany(self.bundle, song, wish, sampling, bars=bars, **draw)[0].song
@@ -202,11 +183,11 @@ class Band:
         from woodshed.recipes.over import Over, play_over
 
         first, last = bars
-        wish = _wish(asked, parts=None if part is None else [part])
+        wish = wish_of(asked, parts=None if part is None else [part])
         wish = wish if range is None else replace(wish, ranges={"solo": range})
         place = Over(backing, backing.title or "the backing", first, None if last is None else last - first + 1)
-        sampling = default_sampling(self.bundle, **_how(asked))
-        return play_over(self.bundle, place, wish, sampling, primer, count=1, **_draw(seed, candidates))[0].song
+        sampling = default_sampling(self.bundle, **how_to_draw(asked))
+        return play_over(self.bundle, place, wish, sampling, primer, count=1, **chance_of(seed, candidates))[0].song
 
     def harmonise(
         self,
@@ -231,8 +212,8 @@ class Band:
         """
         from woodshed.recipes import canvases
 
-        sampling, draw = default_sampling(self.bundle, **_how(asked)), _draw(seed, candidates)
-        wish = _wish(asked, parts=parts)
+        sampling, draw = default_sampling(self.bundle, **how_to_draw(asked)), chance_of(seed, candidates)
+        wish = wish_of(asked, parts=parts)
         if not sings(self.bundle):
             return canvases.add_voices(self.bundle, song, wish, sampling, **draw)[0].song
         canvases.refuse_canvas(self.bundle, "harmonise", wish)
@@ -263,13 +244,13 @@ class Band:
         """
         from woodshed.recipes import canvases
 
-        sampling, wish = default_sampling(self.bundle, **_how(asked)), _wish(asked)
+        sampling, wish = default_sampling(self.bundle, **how_to_draw(asked)), wish_of(asked)
         if kind_of(self.bundle) == LATENT:
             canvases.refuse_canvas(self.bundle, "vary", wish, what=None if what == "notes" else what, parts=parts)
-            return vary_song(self.bundle, song, by, attributes, sampling, seed=_seed(seed))[0].song
+            return vary_song(self.bundle, song, by, attributes, sampling, seed=seed_of(seed))[0].song
         refuse_attributes(self.bundle.recipe, attributes or {})
         return canvases.vary(
-            self.bundle, song, wish, sampling, by=by, what=what, parts=parts, **_draw(seed, candidates)
+            self.bundle, song, wish, sampling, by=by, what=what, parts=parts, **chance_of(seed, candidates)
         )[0].song
 
     def humanise(
@@ -297,7 +278,7 @@ class Band:
         names = [name.strip() for name in what.split(",")] if isinstance(what, str) else list(what)
         return humanise(
             self.bundle, song, default_sampling(self.bundle, **how), what=names, strength=strength, steady=steady,
-            parts=parts, bars=bars, seed=_seed(seed),
+            parts=parts, bars=bars, seed=seed_of(seed),
         )[0].song  # fmt: skip
 
     def interpolate(
@@ -311,7 +292,7 @@ class Band:
             UsageError: for what does not exist or lies outside its range.
         """
         sampling = default_sampling(self.bundle, **how)
-        clips = interpolate_songs(self.bundle, first, second, steps, sampling, seed=_seed(seed))
+        clips = interpolate_songs(self.bundle, first, second, steps, sampling, seed=seed_of(seed))
         return [clip.song for clip in clips]
 
 
@@ -387,58 +368,3 @@ def render(song: Song, path: Path | str) -> None:
         FileError: if it cannot be written.
     """
     files.render_song(song, Path(path))
-
-
-def _wish(
-    asked: Asked,
-    bars: int = Wish.bars,
-    parts: str | Sequence[str | Part] | None = None,
-    meter: str | Meter | None = None,
-) -> Wish:
-    """What is asked for, as the verbs want it."""
-    names = parts.split(",") if isinstance(parts, str) else parts
-    key, chords = asked.get("key"), asked.get("chords")
-    levels = {control: asked.get(name) for control, name in OPTION_OF.items()}
-    rules = parse_rules(
-        without=asked.get("without"),
-        meter=None if meter is None else str(meter),
-        grid=asked.get("grid"),
-        soft_chords=asked.get("soft_chords", False),
-        levels={control: None if text is None else str(text) for control, text in levels.items()},
-    )
-    return Wish(
-        bars=bars,
-        parts=None if names is None else tuple(_part(name) for name in names),
-        key=Key.parse(key) if isinstance(key, str) else key,
-        meter=Meter.parse(meter.split(",")[0]) if isinstance(meter, str) else meter,
-        polyphony=asked.get("polyphony"),
-        ranges=asked.get("ranges", {}),
-        chords=None if chords is None else parse_chords(chords),
-        rules=replace(rules, pitches={name: tuple(list_) for name, list_ in asked.get("pitches", {}).items()}),
-    )
-
-
-def _how(asked: Asked) -> dict[str, Any]:
-    """How freely to draw, of what is asked."""
-    return {name: value for name, value in asked.items() if name in HowToDraw.__annotations__}
-
-
-def _draw(seed: int | None, candidates: int) -> _Chance:
-    return {"seed": _seed(seed), "candidates": candidates}
-
-
-class _Chance(TypedDict):
-    seed: int
-    candidates: int
-
-
-def _part(name: str | Part) -> Part:
-    if isinstance(name, Part):
-        return name
-    if not name.strip():
-        raise UnknownName("a part has an empty name; try 'drums, bass, lead guitar'")
-    return parse_part(name)
-
-
-def _seed(seed: int | None) -> int:
-    return draw_seed() if seed is None else seed
