@@ -52,6 +52,11 @@ class Line:
     def name(self) -> str:
         return f"{self.kind} {self.data} {self.decoder} {self.plan.steps}".replace(" ", "-")
 
+    def place(self, options: argparse.Namespace) -> Path:
+        """Where its weights are."""
+        work: Path = options.work
+        return work / f"{self.name}-{options.seed}.safetensors"
+
     @property
     def sizes(self) -> MusicVAEConfig:
         return self.config if self.decoder == "hierarchical" else flat_as_large_as(self.config)
@@ -65,6 +70,11 @@ class Preset:
     data: str
     recipe: str
     steps: int
+
+    def place(self, options: argparse.Namespace) -> Path:
+        """Where its bundle is."""
+        work: Path = options.work
+        return work / f"{self.recipe}-{self.data}"
 
 
 PRESETS = (
@@ -104,8 +114,8 @@ def main() -> None:
     torch.set_num_threads(1)
     options.work.mkdir(parents=True, exist_ok=True)
     rows: list[dict[str, str]] = []
-    for one in (*PRESETS, *(() if options.presets else lines())):
-        if options.only and one.kind not in options.only:
+    for one in (*PRESETS, *lines()):
+        if (options.only and one.kind not in options.only) or (options.trained and not one.place(options).exists()):
             continue
         clips = clips_of(one.kind, one.data, options.work)
         model, facts = preset(one, options) if isinstance(one, Preset) else trained(one, clips, options)
@@ -118,7 +128,7 @@ def main() -> None:
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--presets", action="store_true", help="measure the recipes alone")
+    parser.add_argument("--trained", action="store_true", help="measure what was learned before, learn nothing")
     parser.add_argument("--only", nargs="+", choices=CODECS, default=[], help="these kinds of clips")
     parser.add_argument(
         "--work", type=Path, default=WORK, help="where corpora, clips and trained spaces are, or are put"
@@ -134,7 +144,7 @@ def preset(one: Preset, options: argparse.Namespace) -> tuple[MusicVAE, Facts]:
     from woodshed.recipes.recipe import load_recipe
     from woodshed.recipes.runs import train_recipe
 
-    folder = options.work / f"{one.recipe}-{one.data}"
+    folder = one.place(options)
     if not folder.exists():
         corpus = options.work / f"corpus-{one.data}"
         train_recipe(load_recipe(one.recipe), corpus, folder, steps=one.steps, seed=options.seed, device="cpu")
@@ -146,7 +156,7 @@ def preset(one: Preset, options: argparse.Namespace) -> tuple[MusicVAE, Facts]:
 
 def trained(line: Line, clips: Clips, options: argparse.Namespace) -> tuple[MusicVAE, Facts]:
     """The line's space, learned now or in an earlier run."""
-    file = options.work / f"{line.name}-{options.seed}.safetensors"
+    file = line.place(options)
     if not file.exists():
         with Progress() as progress:
             bar = progress.add_task(line.name, total=line.plan.steps)
