@@ -140,3 +140,13 @@ def test_a_page_that_cannot_be_is_refused_before_any_work(woodshed: Run, tiny_bu
         said = woodshed("report", tiny_bundle, *arguments)
         assert (said.code, reason in said.err) == (2, True)
     assert not list(tmp_path.iterdir())
+
+
+def test_it_says_when_nobody_knows_what_a_bundle_learned_from(
+    woodshed: Run, tiny_bundle: Path, music_folder: Path, tmp_path: Path
+) -> None:
+    assert "keeps no list" not in woodshed("evaluate", tiny_bundle, music_folder, "--split", "all").err
+    bare = tmp_path / "bare.shed"
+    shutil.copytree(tiny_bundle, bare)
+    shutil.rmtree(bare / "training", ignore_errors=True)
+    assert "bare.shed keeps no list of the songs it learned from" in woodshed("evaluate", bare, music_folder).err

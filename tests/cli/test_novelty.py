@@ -52,7 +52,8 @@ def test_people_are_told_what_stands_where_and_what_is_usual(woodshed: Run, fold
     assert said.code == 0, said.err
     assert "copy.mid: 50.0% of its 150 notes also stand in music (4 songs, 600 notes)" in said.out
     assert "from Tune 2, bar 1" in said.out
-    assert "usual among its songs: 0.0% [0.0%, 0.0%] (n=4), n too small: 4 songs" in said.out
+    assert "usual among its songs: 0.0% [0.0%, 0.0%] (n=4) of the notes stand in the others" in said.out
+    assert "n too small: 4 songs" in said.out
 
 
 def test_programs_are_told_the_same(woodshed: Run, folder: Path, copy: Path) -> None:

@@ -98,8 +98,8 @@ def _told(checked: Checked) -> list[str]:
         usual = checked.baseline
         more_than = f"this song shares more than {usual.more_than(found.share)} of {len(usual.shares)}"
         lines.append(
-            f"usual among its songs: {_percent(usual.share)} shared with the others; longest run "
-            f"{_number(usual.longest_notes)} notes; {more_than}"
+            f"usual among its songs: {_percent(usual.share)} of the notes stand in the others; longest run "
+            f"{_number(usual.longest_notes)} notes; {more_than}{_caution(usual.share)}"
         )
     return lines
 
@@ -113,7 +113,7 @@ def _where(run: Run, *, exact: bool) -> str:
 
 
 def _percent(figure: Interval) -> str:
-    return f"{figure.mean:.1%} [{figure.low:.1%}, {figure.high:.1%}] (n={figure.count}){_caution(figure)}"
+    return f"{figure.mean:.1%} [{figure.low:.1%}, {figure.high:.1%}] (n={figure.count})"
 
 
 def _number(figure: Interval) -> str:

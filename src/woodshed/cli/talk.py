@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 BAR_WIDTH = 12
 """Columns: leaves room for figures beside it on a narrow terminal."""
 
+PIPED_WIDTH = 200
+"""Columns of a table that no terminal shows: nothing is cut that somebody may look for."""
 PATIENCE = 0.4
 """Seconds without a word."""
 
@@ -46,7 +48,7 @@ class Talk:
         from rich.console import Console
 
         if not self.as_json:
-            Console().print(thing)
+            Console(width=None if sys.stdout.isatty() else PIPED_WIDTH).print(thing)
 
     @contextmanager
     def progress(self, *extra: str) -> Iterator[Progress]:

@@ -165,9 +165,14 @@ def heard_by(bundle: Bundle) -> Callable[[Song], Sequence[Song]]:
     return lambda song: as_learned(recipe, Material([song]), bundle.codec).songs
 
 
+def knows_its_songs(bundle: Bundle) -> bool:
+    """Whether it can be told from the bundle which songs it learned from: the corpus made for it is still there."""
+    return bundle.folder is not None and is_corpus(bundle.folder / "training" / "corpus")
+
+
 def _learned(bundle: Bundle) -> set[str]:
-    """Ids of the songs that the bundle learned from, where the corpus made for it is still there."""
-    if bundle.folder is None or not is_corpus(bundle.folder / "training" / "corpus"):
+    """Ids of the songs that the bundle learned from, as far as they are known."""
+    if bundle.folder is None or not knows_its_songs(bundle):
         return set()
     corpus = Corpus.open(bundle.folder / "training" / "corpus")
     return {entry.song_id for entry in corpus.entries if entry.split == "train"}
