@@ -112,9 +112,13 @@ def test_code_is_read_from_disk_and_damaged_code_is_made_anew(
         without_compiler.setattr(Compiled, "_made", None)
         nothing(np.arange(3))
     monkeypatch.setattr(nothing, "_entries", {})
-    kept.write_bytes(b"not what it was")
-    nothing(np.arange(3))
-    assert len(kept.read_bytes()) > 1000
+    whole = kept.read_bytes()
+    for damaged in (b"not what it was", whole[:-100], whole[:-9] + b"x" + whole[-8:]):
+        kept.write_bytes(damaged)
+        monkeypatch.setattr(nothing, "_entries", {})
+        nothing(np.arange(3))
+        assert kept.read_bytes().split(b"\n")[0].startswith(b"{")
+        assert len(kept.read_bytes()) > 1000
 
 
 def test_code_for_other_arguments_lies_beside_and_older_code_goes(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import builtins
 import ctypes
+import hashlib
 import json
 import os
 import secrets
@@ -19,6 +20,8 @@ from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
+
+from woodshed.places import cache_folder
 
 HELPERS = {"numba._helperlib": "_helperlib", "numba.core.runtime._nrt_python": "core/runtime/_nrt_python"}
 """numba's own C modules, whose functions compiled code calls; they load without numba."""
@@ -55,8 +58,6 @@ def environment() -> str:
 
 def folders() -> list[Path]:
     """Where code is looked for and kept, the first that can be written."""
-    from woodshed.places import cache_folder
-
     return [Path(__file__).parent / "__pycache__", cache_folder() / "compiled"]
 
 
@@ -64,9 +65,11 @@ def read(name: str) -> MachineCode | None:
     """What was kept under a name; None if nothing was, or it is damaged."""
     for folder in folders():
         try:
-            head, code = (folder / f"{name}.o").read_bytes().split(b"\n", 1)
-            return MachineCode(**json.loads(head), code=code)
-        except (OSError, ValueError, TypeError):
+            line, code = (folder / f"{name}.o").read_bytes().split(b"\n", 1)
+            head = json.loads(line)
+            if head.pop("checksum") == _checksum(code):  # LLVM would end the process over half a file
+                return MachineCode(**head, code=code)
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
             continue
     return None
 
@@ -74,7 +77,7 @@ def read(name: str) -> MachineCode | None:
 def keep(name: str, made: MachineCode) -> None:
     """Keep it under a name, in place of what older code of the function left; nowhere if no folder can be written."""
     head = {key: value for key, value in asdict(made).items() if key != "code"}
-    whole = json.dumps(head).encode() + b"\n" + made.code
+    whole = json.dumps({**head, "checksum": _checksum(made.code)}).encode() + b"\n" + made.code
     for folder in folders():
         temporary = folder / f".{name}-{secrets.token_hex(4)}"
         try:
@@ -88,6 +91,10 @@ def keep(name: str, made: MachineCode) -> None:
             if older.name != f"{name}.o":
                 older.unlink(missing_ok=True)
         return
+
+
+def _checksum(code: bytes) -> str:
+    return hashlib.blake2b(code, digest_size=16).hexdigest()
 
 
 _loaded: list[Any] = []
