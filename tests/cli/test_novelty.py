@@ -52,6 +52,7 @@ def test_people_are_told_what_stands_where_and_what_is_usual(woodshed: Run, fold
     assert said.code == 0, said.err
     assert "copy.mid: 50.0% of its 150 notes also stand in music (4 songs, 600 notes)" in said.out
     assert "from Tune 2, bar 1" in said.out
+    assert "without a change" not in said.out, "the longest has none"
     assert "usual among its songs: 0.0% [0.0%, 0.0%] (n=4) of the notes stand in the others" in said.out
     assert "n too small: 4 songs" in said.out
 
@@ -63,6 +64,26 @@ def test_programs_are_told_the_same(woodshed: Run, folder: Path, copy: Path) -> 
     assert (told["longest"]["source"], told["longest"]["semitones"]) == ("Tune 2", 5)
     assert told["baseline"]["share"]["mean"] == 0.0
     assert told["corpus_songs"] == 4
+
+
+def test_a_plain_copy_is_one_row_that_names_its_parts(woodshed: Run, folder: Path, tmp_path: Path) -> None:
+    """Parts that enter and leave, and a bar of the lead's own in the midst of it."""
+    both = [tune(2).notes.copy(), tune(3).notes.copy()]
+    both[1]["part"] = 1
+    parts = [Part("Lead", 30), Part("Other", 27)]
+    write_midi(Song.make(np.concatenate(both), parts, title="Both"), folder / "both.mid")
+    (folder / "tune-2.mid").unlink()
+    (folder / "tune-3.mid").unlink()
+    line = both[0][(both[0]["onset"] < 12000) | (both[0]["onset"] >= 13920)]
+    notes = np.concatenate((line, both[1][20:130]))
+    write_midi(Song.make(notes, parts).transpose(2), tmp_path / "plain.mid")
+    said = woodshed("novelty", tmp_path / "plain.mid", folder, "--no-baseline")
+    rows = [row for row in said.out.splitlines() if " Both " in row]
+    assert len(rows) == 1, said.out
+    assert "Lead and Other" in rows[0]
+    assert f" {len(notes)} " in rows[0]
+    (told,) = json.loads(woodshed("novelty", tmp_path / "plain.mid", folder, "--json").out)["runs"]
+    assert (told["part"], told["here"]["notes"], told["semitones"]) == ("Lead and Other", len(notes), 2)
 
 
 def test_the_index_is_built_once_and_anew_when_the_music_changes(woodshed: Run, folder: Path, copy: Path) -> None:

@@ -138,7 +138,7 @@ def test_a_beat_that_goes_round_is_nobodys_property() -> None:
     bar += [(1440, 38), (1440, 42), (1680, 42)]
     beat = Song.make([row for n in range(32) for row in rows(bar, later=1920 * n)], (DRUMS,))
     others = [Song.make(rows(fills(np.random.default_rng(seed))), (DRUMS,)) for seed in range(4)]
-    assert not index_of(beat, *others).find(beat).passages
+    assert not index_of(beat, *others).find(beat).copies
 
 
 @pytest.mark.parametrize(("pitches", "steady"), [(40, False), (12, False), (5, True), (3, True), (2, True)], ids=str)
@@ -154,7 +154,7 @@ def test_random_music_is_never_accused(pitches: int, steady: bool) -> None:
         )
 
     index = index_of(*(song(seed) for seed in range(10)))
-    assert [seed for seed in range(100, 120) if index.find(song(seed)).passages] == []
+    assert [seed for seed in range(100, 120) if index.find(song(seed)).copies] == []
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_what_goes_round_or_on_is_nobodys_property(figure: tuple[int, ...]) -> N
     line = [(120 * n, figure[n % len(figure)]) for n in range(256)]
     others = [Song.make(noise(np.random.default_rng(seed)), (LEAD, BASS, OTHER)) for seed in range(3)]
     index = index_of(Song.make(rows(line), (LEAD,)), *others)
-    assert not index.find(Song.make(rows(line, higher=3), (LEAD,))).passages
+    assert not index.find(Song.make(rows(line, higher=3), (LEAD,))).copies
 
 
 def test_a_passage_says_what_corresponds_to_what() -> None:
@@ -176,7 +176,8 @@ def test_a_passage_says_what_corresponds_to_what() -> None:
     source = Song.make(rows(line, 1, later=1920, higher=5), (BASS, LEAD), title="source")
     song = Song.make(rows([(2 * onset, pitch) for onset, pitch in changed], 2), (DRUMS, BASS, LEAD))
     found = index_of(Song.make(noise(chance), (LEAD, BASS, OTHER)), source).find(song)
-    (passage,) = found.passages
+    (copy,) = found.copies
+    (passage,) = copy.passages
     assert (passage.part, passage.other_part, passage.source, passage.source_part) == (2, -1, 1, 1)
     assert (passage.semitones, passage.rate, passage.altered) == (-5, 0.5, 1)
     assert (passage.exact_from, passage.exact_notes) == (9, 14)
@@ -190,7 +191,7 @@ def test_a_song_is_all_found_in_itself_and_nothing_of_it_elsewhere() -> None:
     song = Song.make(rows(melody(chance, 200)), (LEAD,))
     other = Song.make(rows(melody(chance, 200)), (LEAD,))
     assert (index_of(other, song).find(song).source == 1).all()
-    assert not index_of(other).find(song).passages
+    assert not index_of(other).find(song).copies
 
 
 def test_playing_unevenly_or_doubling_notes_hides_nothing() -> None:
@@ -214,21 +215,21 @@ def test_a_riff_that_its_song_plays_forty_times_is_found() -> None:
 def test_a_passage_shorter_than_asked_for_does_not_count() -> None:
     line = melody(np.random.default_rng(5), 16)
     index = index_of(Song.make(rows(line), (LEAD,)))
-    assert index.find(Song.make(rows(line), (LEAD,)), 16).passages
-    assert not index.find(Song.make(rows(line), (LEAD,)), 17).passages
+    assert index.find(Song.make(rows(line), (LEAD,)), 16).copies
+    assert not index.find(Song.make(rows(line), (LEAD,)), 17).copies
 
 
 @pytest.mark.parametrize("notes", [0, 1, 2, 4, 11])
 def test_songs_of_few_notes_or_none_share_nothing(notes: int) -> None:
     line = melody(np.random.default_rng(0))
     few, whole = Song.make(rows(line[:notes]), (LEAD,)), Song.make(rows(line), (LEAD,))
-    assert not index_of(whole).find(few).passages
-    assert not index_of(few).find(whole).passages
+    assert not index_of(whole).find(few).copies
+    assert not index_of(few).find(whole).copies
 
 
 def test_an_index_of_no_songs_finds_nothing() -> None:
-    assert not index_of().find(Song.make(rows(melody(np.random.default_rng(0))), (LEAD,))).passages
-    assert not index_of(Song()).find(Song()).passages
+    assert not index_of().find(Song.make(rows(melody(np.random.default_rng(0))), (LEAD,))).copies
+    assert not index_of(Song()).find(Song()).copies
 
 
 def test_runs_out_of_range_are_refused() -> None:

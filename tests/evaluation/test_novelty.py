@@ -52,6 +52,20 @@ def test_a_run_is_told_in_notes_beats_seconds_bars_key_and_speed() -> None:
     assert found.caution == ""
 
 
+def test_a_run_in_several_parts_names_all_of_them() -> None:
+    parts = (LEAD, BASS, Part("Lead", 29), Part("Lead", 28))
+    lines = [rows(tune(seed, 60), part) for part, seed in enumerate((1, 2, 3, 4))]
+    source = Song.make([row for line in lines for row in line], parts, title="Source")
+    (run,) = measured(Song.make([row for line in lines[:3] for row in line], parts[:3]), source).runs
+    assert (run.part, run.source_part) == ("Lead (2 parts) and Bass", "Lead (2 parts) and Bass")
+    assert (run.here.notes, run.altered, run.exact.notes) == (180, 0, 60)
+    (whole,) = measured(source, source).runs
+    assert whole.part == "Lead (3 parts) and Bass"
+    found = measured(source, source)
+    assert found.longest is not None
+    assert (found.longest.part, found.longest.here.notes) == ("Lead", 60)
+
+
 def test_the_longest_run_without_a_change_is_told_apart() -> None:
     line = tune(3, 48)
     changed = [(onset, pitch + (number == 30)) for number, (onset, pitch) in enumerate(line)]

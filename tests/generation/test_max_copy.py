@@ -57,10 +57,10 @@ def canvas(bundle: Bundle) -> Canvas:
 
 
 def longest(limit: CopyLimit, song: Song) -> tuple[float, int]:
-    """Quarter notes and notes of the longest passages that `woodshed novelty` finds."""
+    """Quarter notes of the longest copy, and notes of the longest passage, that `woodshed novelty` finds."""
     found, onset = limit.index.find(song), song.notes["onset"]
-    beats = [float(np.ptp(onset[passage.notes])) / TICKS_PER_QUARTER for passage in found.passages]
-    return max(beats, default=0.0), max((len(passage.notes) for passage in found.passages), default=0)
+    beats = [float(np.ptp(onset[copy.notes])) / TICKS_PER_QUARTER for copy in found.copies]
+    return max(beats, default=0.0), 0 if found.longest is None else len(found.longest.notes)
 
 
 @pytest.mark.parametrize("limit", ["2beats", "4beats", "20notes", "5notes"])
@@ -127,6 +127,24 @@ def test_notes_that_go_are_new_ones_after_the_limit() -> None:
     kept, removed = held(song, Canvas(Song(parts=(LEAD,)), 0, (0,)), within)
     assert removed == 40 - 17
     assert kept.notes["onset"].tolist() == [240 * n for n in range(17)]
+
+
+def test_parts_that_copy_one_after_the_other_copy_together() -> None:
+    """Eight beats of the lead, then eight of the bass: of each part no more than eight, of the song sixteen."""
+    chance = np.random.default_rng(1)
+    pitches = 50 + np.cumsum(chance.integers(-4, 5, (2, 80)), axis=1) % 24
+    source = Song.make(
+        [(part, 120 * n, 100, int(pitch), 90) for part in range(2) for n, pitch in enumerate(pitches[part])],
+        (LEAD, BASS),
+    )
+    taken = source.replace(notes=source.notes[(source.notes["onset"] >= 3840) == (source.notes["part"] == 1)])
+    within = CopyLimit(index_of([source]), "source", beats=8.0)
+    beats, notes = within.longest(taken)
+    assert (beats, notes) == (19.75, 48)
+    kept, removed = held(taken, Canvas(Song(parts=(LEAD, BASS)), 0, (0, 1)), within)
+    assert within.longest(kept)[0] == 7.75, "of the bass one note is left, which is no passage"
+    assert (len(kept), removed) == (33, 80 - 33)
+    assert not CopyLimit(index_of([source]), "source", notes=48).excess(taken).any()
 
 
 def test_limits_are_read_from_words() -> None:

@@ -49,7 +49,10 @@ def command(
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Find what of a song also stands in a corpus, in any key and at any speed, note for note or nearly so."""
+    """Find what of a song also stands in a corpus, in any key and at any speed, note for note or nearly so.
+
+    Each row is one stretch of one source, with all parts that have it.
+    """
     from woodshed.evaluation.novelty_picture import draw_novelty
     from woodshed.recipes.files import check_outputs
     from woodshed.recipes.novelty import check_song, write_novelty_page
@@ -91,9 +94,11 @@ def _told(checked: Checked) -> list[str]:
         lines.append(found.caution)
     more = ", ".join(f"{notes} notes {share:.1%}" for notes, share in found.longer_than.items())
     lines.append(f"pitched {found.pitched_share:.1%}, drums {found.drum_share:.1%}; in runs longer than {more}")
-    for name, run in (("longest", found.longest), ("longest without a change", found.longest_exact)):
-        if run is not None:
-            lines.append(f"{name}: {_where(run, exact=run is found.longest_exact)}")
+    longest, unchanged = found.longest, found.longest_exact
+    if longest is not None and unchanged is not None:
+        lines.append(f"longest in one part: {_where(longest, exact=False)}")
+        if longest.altered:
+            lines.append(f"longest in one part without a change: {_where(unchanged, exact=True)}")
     if checked.baseline is not None:
         usual = checked.baseline
         more_than = f"this song shares more than {usual.more_than(found.share)} of {len(usual.shares)}"
@@ -137,7 +142,7 @@ def _table(runs: tuple[Run, ...]) -> Table:
     )
     for name in ("bars", "part", "notes", "altered", "beats", "seconds", "also in", "bar", "key", "speed"):
         words = name in ("part", "also in")
-        table.add_column(name, justify="left" if words else "right", no_wrap=True, max_width=28 if words else None)
+        table.add_column(name, justify="left" if words else "right", no_wrap=not words, max_width=28 if words else None)
     for run in runs[:MOST_ROWS]:
         here = run.here
         bars = f"{here.first_bar}-{here.last_bar}" if here.last_bar > here.first_bar else f"{here.first_bar}"

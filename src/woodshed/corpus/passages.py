@@ -35,6 +35,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from woodshed.corpus.passage_copies import cover, gather, passed_over
 from woodshed.corpus.passage_lines import END, Lines, given_pitch, lines_of
 from woodshed.corpus.passage_search import FOUND, RATES, SEED, Query, Text, search
 from woodshed.corpus.suffixes import common_prefixes, suffix_array
@@ -59,6 +60,10 @@ FEWEST_BITS = 40.0
 TOGETHER = 12
 """Of a dozen steps in two parts of the song, how many may join notes of both that start together: all, so that chords
 that are shared out over two parts are found; the corpus has only pairs that truly take turns, which keeps it small."""
+
+
+TOLD = 0.5
+"""Share of a copy's notes."""
 
 
 @dataclass(frozen=True)
@@ -98,21 +103,47 @@ class Passage:
     bits: float
     """What it tells, less `ALTERED_BITS` for each altered note."""
 
+    def as_copy(self) -> Copy:
+        """It alone."""
+        return Copy((self,), self.notes, self.source_notes, self.altered, self.semitones)
+
+
+@dataclass(frozen=True)
+class Copy:
+    """What a song has from one stretch of one source, in all its parts: passages that belong together.
+
+    Shapes: K notes that correspond.
+    """
+
+    passages: tuple[Passage, ...]
+    """Those needed to show its notes, longest first; all of one source and one rate."""
+    notes: NDArray[np.int64]
+    """(K,) of the song's notes, ascending; none twice."""
+    source_notes: NDArray[np.int64]
+    """(K,) a note of the source that each corresponds to."""
+    altered: int
+    """Notes of either side that every passage passes over."""
+    semitones: int
+    """How much higher the song has it; 0 if it is drums alone."""
+
 
 @dataclass(frozen=True)
 class Found:
     """All that a song shares with an index. Shapes: N notes of the song."""
 
-    passages: tuple[Passage, ...]
-    """Those needed to show every shared note, longest first: each has notes that none before it has."""
+    copies: tuple[Copy, ...]
+    """What was copied, each with notes that none before it has, most of them first. Not among them are those of which
+    more than `TOLD` is told already as coming from the same source: the same riff from another of its bars."""
     length: NDArray[np.int64]
     """(N,) notes of the longest passage that each note lies in, its altered notes not counted; 0 for none."""
     source: NDArray[np.int64]
-    """(N,) the source of that passage, -1 for none."""
+    """(N,) the source of the first copy, told or not, that each note lies in, -1 for none."""
     spans: NDArray[np.int64]
     """(P, 3) of every passage, also those not needed: its notes, the first and the last of them."""
+    longest: Passage | None
+    """The passage with most notes."""
     most_exact: Passage | None
-    """The passage with the longest stretch without an altered note, which need not be one of those."""
+    """The passage with the longest stretch without an altered note, which need not be in a copy."""
 
 
 class PassageIndex:
@@ -202,20 +233,47 @@ class PassageIndex:
     def _found(self, lines: Lines, rows: NDArray[np.int64], pairs: NDArray[np.int32], notes: int) -> Found:
         """Longest first; of equals the one with less altered, of these the one in a single part."""
         length, source = np.zeros(notes, np.int64), np.full(notes, -1)
-        several = lines.parts[lines.line[rows[:, 8]], 1] >= 0 if len(rows) else np.zeros(0, bool)
-        kept = []
-        for row in rows[np.lexsort((rows[:, 8], several, rows[:, 1], -rows[:, 0]))]:
-            ours = lines.note[pairs[row[6] : row[6] + row[0], 0]]
-            fresh = ours[length[ours] == 0]
-            if not len(fresh):
-                continue
-            length[fresh] = row[0]
-            source[fresh] = self.arrays["line_song"][self.arrays["line"][row[7]]]
-            kept.append(self._passage(lines, row, pairs))
+        several = lines.parts[lines.line[rows[:, 8]], 1] >= 0
+        rows = rows[np.lexsort((rows[:, 8], several, rows[:, 1], -rows[:, 0]))]
+        passage = np.repeat(np.arange(len(rows)), rows[:, 0])
+        within = np.arange(len(passage)) - np.repeat(np.cumsum(rows[:, 0]) - rows[:, 0], rows[:, 0])
+        note = lines.note[pairs[rows[passage, 6] + within, 0]]
+        length[note[::-1]] = rows[passage[::-1], 0]  # of several values for one place the last stays: the longest
+        copies = []
+        for chosen in cover(note, passage, self._gathered(lines, rows, pairs)):
+            copy = self._copy(lines, rows[chosen], pairs)
+            origin = copy.passages[0].source
+            if np.mean(source[copy.notes] == origin) <= TOLD:
+                copies.append(copy)
+            source[copy.notes[source[copy.notes] < 0]] = origin
+        longest = self._passage(lines, rows[0], pairs) if len(rows) else None
         exact = self._passage(lines, rows[rows[:, 2].argmax()], pairs) if len(rows) else None
         ends = [lines.note[pairs[place, 0]] for place in (rows[:, 6], rows[:, 6] + rows[:, 0] - 1)]
         spans = np.column_stack((rows[:, 0], *ends))
-        return Found(tuple(kept), length[lines.twin], source[lines.twin], spans, exact)
+        return Found(tuple(copies), length[lines.twin], source[lines.twin], spans, longest, exact)
+
+    def _gathered(self, lines: Lines, rows: NDArray[np.int64], pairs: NDArray[np.int32]) -> NDArray[np.int64]:
+        """(P,) which passages belong together."""
+        a = self.arrays
+        first, last = (lines.time[pairs[place, 0]] for place in (rows[:, 6], rows[:, 6] + rows[:, 0] - 1))
+        return gather(
+            a["line_song"][a["line"][rows[:, 7]]], rows[:, 5], rows[:, 4], lines.is_drum[lines.line[rows[:, 8]]],
+            rows[:, 0], lines.time[rows[:, 8]], a["time"][rows[:, 7]], first, last,
+        )  # fmt: skip
+
+    def _copy(self, lines: Lines, rows: NDArray[np.int64], pairs: NDArray[np.int32]) -> Copy:
+        """Of passages that belong together."""
+        pieces = [pairs[row[6] : row[6] + row[0]].astype(np.int64) for row in rows]
+        both = np.concatenate(pieces)
+        notes, first = np.unique(lines.note[both[:, 0]], return_index=True)
+        pitched = rows[~lines.is_drum[lines.line[rows[:, 8]]]]
+        return Copy(
+            passages=tuple(self._passage(lines, row, pairs) for row in rows),
+            notes=notes,
+            source_notes=self.arrays["note"][both[first, 1]].astype(np.int64),
+            altered=passed_over(pieces, lines.note, self.arrays["note"]),
+            semitones=-int(pitched[0, 4]) if len(pitched) else 0,
+        )
 
     def _passage(self, lines: Lines, row: NDArray[np.int64], pairs: NDArray[np.int32]) -> Passage:
         a, line = self.arrays, lines.line[row[8]]

@@ -9,8 +9,9 @@ figure         meaning
 share          share of the notes that lie in a passage (altered notes of it are not counted); also of pitched notes
                and of drum notes alone
 in runs longer share of the notes that lie in a passage of more than so many notes
-longest run    the passage with most notes, altered ones allowed; and the longest stretch without any: in notes, in
-               quarter notes and in seconds of this song, from its first onset to its last
+runs           what was copied, a row each: passages from one stretch of one source, in however many parts
+longest        the passage in a single line with most notes, altered ones allowed; and the longest stretch without any:
+               in notes, in quarter notes and in seconds of this song, from its first onset to its last
 baseline       the same of real songs of the corpus, each against all other songs but its own versions: a song that
                shares no more than they do has not copied more than its maker does
 ============== ========================================================================================================
@@ -22,6 +23,7 @@ bootstrap over groups of versions, see `bootstrap`.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -29,7 +31,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from woodshed.corpus.passages import RUN_NOTES, IndexedSong, Passage, PassageIndex
+from woodshed.corpus.passages import RUN_NOTES, Copy, IndexedSong, PassageIndex
 from woodshed.evaluation.bootstrap import Interval, mean_interval
 from woodshed.music import Song, part_name
 from woodshed.music.meter import bar_of
@@ -61,15 +63,15 @@ class Span:
 
 @dataclass(frozen=True)
 class Run:
-    """A passage of the song, and where it also stands."""
+    """A stretch of the song, and where it also stands."""
 
     part: str
-    """Name of the part, or of both parts that it is shared out over."""
+    """Name of the part, or of all parts that have it."""
     here: Span
     altered: int
     """Notes changed, put in or left out between them."""
     exact: Span
-    """The longest stretch of it without one."""
+    """The longest stretch of it in one part without one."""
     source: str
     """Title of the song that it also stands in."""
     source_name: str
@@ -81,6 +83,7 @@ class Run:
     speed: float
     """How many times as fast it is here, in quarter notes: 2 where eighths have become sixteenths."""
     bits: float
+    """What the most telling line of it tells."""
 
 
 @dataclass(frozen=True)
@@ -95,13 +98,14 @@ class Novelty:
     longer_than: dict[int, float]
     """Notes -> share of the notes that lie in runs of more."""
     longest: Run | None
+    """In one part, or shared out over two."""
     longest_exact: Run | None
     runs: tuple[Run, ...]
-    """Longest first; each holds notes that none before it does."""
-    passages: tuple[Passage, ...]
+    """What was copied, all parts together: most notes first; each holds notes that none before it does."""
+    copies: tuple[Copy, ...]
     """The same as notes."""
     source: NDArray[np.int64]
-    """(N,) which song of the index each note is shared with, -1 for none."""
+    """(N,) the song of the index that the first run with each note is from, -1 for none."""
     run_notes: int
     """Notes of the shortest run that counts."""
 
@@ -176,18 +180,22 @@ def measure_novelty(
     """
     found = index.find(song, run)
     drums = _drums(song)
-    runs = tuple(_run(song, one, index.songs[one.source], source_of(one.source)) for one in found.passages)
-    exact = found.most_exact
+
+    def told(copy: Copy) -> Run:
+        number = copy.passages[0].source
+        return _run(song, copy, index.songs[number], source_of(number))
+
+    alone = [None if one is None else told(one.as_copy()) for one in (found.longest, found.most_exact)]
     return Novelty(
         notes=len(song),
         share=_mean(found.length > 0),
         pitched_share=_mean(found.length[~drums] > 0),
         drum_share=_mean(found.length[drums] > 0),
         longer_than={notes: _mean(found.length > notes) for notes in longer_than},
-        longest=runs[0] if runs else None,
-        longest_exact=None if exact is None else _run(song, exact, index.songs[exact.source], source_of(exact.source)),
-        runs=runs,
-        passages=found.passages,
+        longest=alone[0],
+        longest_exact=alone[1],
+        runs=tuple(map(told, found.copies)),
+        copies=found.copies,
         source=found.source,
         run_notes=run,
     )
@@ -238,18 +246,13 @@ def measure_baseline(
     )
 
 
-def longest_beats(song: Song, passages: Sequence[Passage]) -> float:
-    """Quarter notes of the passage that lasts longest; 0 if there is none."""
-    onset = song.notes["onset"].astype(np.int64)
-    return max((float(np.ptp(onset[one.notes])) / TICKS_PER_QUARTER for one in passages), default=0.0)
-
-
 def _figures(song: Song, index: PassageIndex, run: int) -> tuple[float, ...]:
-    """share, pitched share, drum share, notes and quarter notes of the longest run."""
-    found, drums = index.find(song, run), _drums(song)
+    """share, pitched share, drum share, notes and quarter notes of the longest passage."""
+    found, drums, onset = index.find(song, run), _drums(song), song.notes["onset"].astype(np.int64)
     shared = found.length > 0
-    longest = float(len(found.passages[0].notes)) if found.passages else 0.0
-    return _mean(shared), _mean(shared[~drums]), _mean(shared[drums]), longest, longest_beats(song, found.passages)
+    notes, first, last = found.spans.T
+    beats = float((onset[last] - onset[first]).max(initial=0)) / TICKS_PER_QUARTER
+    return _mean(shared), _mean(shared[~drums]), _mean(shared[drums]), float(notes.max(initial=0)), beats
 
 
 def _drums(song: Song) -> NDArray[np.bool_]:
@@ -266,25 +269,30 @@ def _mean(marked: NDArray[np.bool_]) -> float:
     return float(marked.mean()) if len(marked) else 0.0
 
 
-def _run(song: Song, passage: Passage, known: IndexedSong, source: Song) -> Run:
-    exact = slice(passage.exact_from, passage.exact_from + passage.exact_notes)
+def _run(song: Song, copy: Copy, known: IndexedSong, source: Song) -> Run:
+    exact = max(copy.passages, key=lambda one: one.exact_notes)
+    ours = [part for one in copy.passages for part in (one.part, one.other_part)]
+    theirs = [part for one in copy.passages for part in (one.source_part, one.source_other_part)]
     return Run(
-        part=_parts(song, passage.part, passage.other_part),
-        here=span_of(song, passage.notes),
-        altered=passage.altered,
-        exact=span_of(song, passage.notes[exact]),
+        part=_parts(song, ours),
+        here=span_of(song, copy.notes),
+        altered=copy.altered,
+        exact=span_of(song, exact.notes[exact.exact_from : exact.exact_from + exact.exact_notes]),
         source=known.title,
         source_name=known.name,
-        source_part=_parts(source, passage.source_part, passage.source_other_part),
-        there=span_of(source, passage.source_notes),
-        semitones=passage.semitones,
-        speed=passage.rate,
-        bits=round(passage.bits, 1),
+        source_part=_parts(source, theirs),
+        there=span_of(source, copy.source_notes),
+        semitones=copy.semitones,
+        speed=copy.passages[0].rate,
+        bits=round(max(one.bits for one in copy.passages), 1),
     )
 
 
-def _parts(song: Song, part: int, other: int) -> str:
-    return " and ".join(part_name(song.parts[one]) for one in (part, other) if one >= 0)
+def _parts(song: Song, parts: Sequence[int]) -> str:
+    """Their names in the song's order; how many, where several have one name."""
+    names = Counter(part_name(song.parts[one]) for one in sorted({one for one in parts if one >= 0}))
+    told = [name if count == 1 else f"{name} ({count} parts)" for name, count in names.items()]
+    return " and ".join(filter(None, (", ".join(told[:-1]), told[-1])))
 
 
 def span_of(song: Song, notes: NDArray[np.int64]) -> Span:

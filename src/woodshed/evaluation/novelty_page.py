@@ -95,7 +95,7 @@ def _figures(novelty: Novelty, baseline: Baseline | None, remarks: tuple[str, ..
         ("Pitched / drums", f"{novelty.pitched_share:.1%} / {novelty.drum_share:.1%}"),
         *((f"In runs longer than {notes}", f"{share:.1%}") for notes, share in novelty.longer_than.items()),
     ]
-    for name, run in (("Longest run", novelty.longest), ("Longest without a change", novelty.longest_exact)):
+    for name, run in (("Longest in one part", novelty.longest), ("Longest without a change", novelty.longest_exact)):
         if run is not None:
             span = run.exact if run is novelty.longest_exact else run.here
             told.append((name, f"{counted(span.notes, 'note')}, {span.beats:g} beats, {span.seconds:.1f} s"))
@@ -116,12 +116,15 @@ def _figures(novelty: Novelty, baseline: Baseline | None, remarks: tuple[str, ..
 def _runs(song: Song, novelty: Novelty, source_of: SourceOf) -> str:
     if not novelty.runs:
         return "<h2>Run by run</h2><p>Nothing in it also stands there.</p>"
-    shown = list(zip(novelty.runs, novelty.passages, strict=True))[:MOST_RUNS]
+    shown = list(zip(novelty.runs, novelty.copies, strict=True))[:MOST_RUNS]
     cards = []
-    for number, (run, passage) in enumerate(shown, 1):
-        here = _side("Here", song, run.part, run.here, (passage.part, passage.other_part), passage.notes)
-        source, parts = source_of(passage.source), (passage.source_part, passage.source_other_part)
-        there = _side(run.source, source, run.source_part, run.there, parts, passage.source_notes)
+    for number, (run, copy) in enumerate(shown, 1):
+        ours = [part for one in copy.passages for part in (one.part, one.other_part)]
+        theirs = [part for one in copy.passages for part in (one.source_part, one.source_other_part)]
+        here = _side("Here", song, run.part, run.here, ours, copy.notes)
+        there = _side(
+            run.source, source_of(copy.passages[0].source), run.source_part, run.there, theirs, copy.source_notes
+        )
         cards.append(
             f'<article class="card"><div class="clip-head"><span class="number">{number}</span>'
             f"<h3>{text(_title(run))}</h3></div><div class=sides>{here}{there}</div></article>"
@@ -138,7 +141,7 @@ def _title(run: Run) -> str:
     return f"{counted(run.here.notes, 'note')}{altered}, {run.here.beats:g} beats{key}{speed}"
 
 
-def _side(label: str, song: Song, part: str, span: Span, parts: tuple[int, int], same: NDArray[np.int64]) -> str:
+def _side(label: str, song: Song, part: str, span: Span, parts: list[int], same: NDArray[np.int64]) -> str:
     """One of two passages: what it is, its notes as a picture, and a button that plays them."""
     onset = song.notes["onset"].astype(np.int64)
     inside = (onset >= onset[same].min()) & (onset <= onset[same].max()) & np.isin(song.notes["part"], parts)

@@ -126,7 +126,7 @@ def _draw(
 def _legend(axes: Axes, novelty: Novelty, ink: str) -> None:
     from matplotlib.patches import Patch
 
-    titles = {passage.source: run.source for passage, run in zip(novelty.passages, novelty.runs, strict=True)}
+    titles = {copy.passages[0].source: run.source for copy, run in zip(novelty.copies, novelty.runs, strict=True)}
     known = coloured_sources(novelty)
     chips = [Patch(color=colour, label=short_text(titles[source], 26)) for source, colour in known.items()]
     if len(set(novelty.source[novelty.source >= 0].tolist())) > len(known):

@@ -1,12 +1,15 @@
 """How much of the learned songs new music may hold in one stretch, as a constraint.
 
-What is a stretch (a *passage*, in any key, at any speed, a few notes altered) says `woodshed.corpus.passages`; the same
-index answers while playing and afterwards, so that what is promised is what is measured.
+What is a stretch (a *passage* of a part, a *copy* of all parts together, in any key, at any speed, a few notes
+altered) says `woodshed.corpus.passages`; the same index answers while playing and afterwards, so that what is promised
+is what is measured. A limit in quarter notes holds for copies as for passages, one in notes for passages alone: a band
+plays two dozen notes in a bar.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +25,7 @@ MOST = 4096
 
 @dataclass(frozen=True, eq=False)
 class CopyLimit:
-    """No passage that also stands in ``index`` may last longer than ``beats``, or have more than ``notes``."""
+    """Nothing that also stands in ``index`` may last longer than ``beats``, or have more than ``notes`` in a part."""
 
     index: PassageIndex
     name: str
@@ -37,10 +40,10 @@ class CopyLimit:
         return f"{self.notes}notes" if self.beats is None else f"{self.beats:g}beats"
 
     def longest(self, song: Song) -> tuple[float, int]:
-        """Quarter notes of the passage that lasts longest, notes of the one that has most; 0 where there is none."""
-        onset, spans = song.notes["onset"].astype(np.int64), self._found(song).spans
-        ticks = int((onset[spans[:, 2]] - onset[spans[:, 1]]).max(initial=0))
-        return ticks / TICKS_PER_QUARTER, int(spans[:, 0].max(initial=0))
+        """Quarter notes of what lasts longest, notes of the passage that has most; 0 where there is none."""
+        found = self._found(song)
+        ticks = [last - first for _, first, last in _stretches(song, found)]
+        return max(ticks, default=0) / TICKS_PER_QUARTER, int(found.spans[:, 0].max(initial=0))
 
     def _found(self, song: Song) -> Found:
         run = RUN_NOTES if self.notes is None else max(min(RUN_NOTES, self.notes + 1), FEWEST_NOTES)
@@ -49,25 +52,32 @@ class CopyLimit:
     def excess(self, song: Song) -> NDArray[np.bool_]:
         """(N,) notes of a song that would have to go for its passages to be short enough; none if they are.
 
-        Of each passage that is too long these are its shared notes after as much of its time as is allowed.
+        Of each stretch that is too long these are its shared notes after as much of its time as is allowed.
         """
         found = self._found(song)
         onset, shared = song.notes["onset"].astype(np.int64), found.length > 0
         marked = np.zeros(len(song), bool)
-        for notes, first, last in found.spans.tolist():
-            ticks = onset[last] - onset[first]
-            allowed = self._allowed(notes, ticks / TICKS_PER_QUARTER)
+        for notes, first, last in _stretches(song, found):
+            allowed = self._allowed(notes, (last - first) / TICKS_PER_QUARTER)
             if allowed < 1:
-                marked |= shared & (onset > onset[first] + allowed * ticks) & (onset <= onset[last])
-                marked[last] = True
+                marked |= shared & (onset > first + allowed * (last - first)) & (onset <= last)
         return marked
 
     def _allowed(self, notes: int, beats: float) -> float:
-        """The share of a passage that is allowed; 1 for all of it."""
+        """The share of a stretch that is allowed; 1 for all of it."""
         too_long = self.beats is not None and beats > self.beats
         if too_long:
             return float(self.beats or 0.0) / beats
         return self.notes / notes if self.notes is not None and notes > self.notes else 1.0
+
+
+def _stretches(song: Song, found: Found) -> Iterator[tuple[int, int, int]]:
+    """Of each passage its notes and the ticks of the first and the last of them; the same of each copy, notes as 0."""
+    onset = song.notes["onset"].astype(np.int64)
+    for notes, first, last in found.spans.tolist():
+        yield notes, int(onset[first]), int(onset[last])
+    for copy in found.copies:
+        yield 0, int(onset[copy.notes].min()), int(onset[copy.notes].max())
 
 
 def parse_limit(text: str) -> tuple[float | None, int | None]:
