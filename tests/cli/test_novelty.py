@@ -163,9 +163,42 @@ def test_generate_holds_a_limit_of_copying_and_says_what_it_had_to_do(
     assert "2beats of songs" in json.loads(said.out)["settings"]["max_copy"]
     again = json.loads(woodshed("novelty", out, tmp_path / "songs", "--json", "--no-baseline").out)
     assert max((run["here"]["beats"] for run in again["runs"]), default=0.0) <= 2
+    assert told["changed"] == bool(told["redrawn"] or told["removed"])
     own = woodshed(*asked, "-o", tmp_path / "third.mid", "--max-copy", "24notes")
     assert own.code == 0, own.err
     assert json.loads(own.out)["max_copy"]["notes"] <= 24
+
+
+def test_generate_says_that_a_limit_of_copying_took_nothing_or_what_it_took(
+    woodshed: Run, tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    asked = ("generate", tiny_bundle, "--bars", 32, "--candidates", 1, "--seed", 5, "--repetition", 0)
+    assert woodshed(*asked, "-o", tmp_path / "songs" / "first.mid").code == 0
+    copied = ws.read(tmp_path / "songs" / "first.mid")
+
+    def said(limit: str, songs: str, name: str) -> str:
+        result = woodshed(*asked, "-o", tmp_path / name, "--max-copy", limit, "--corpus", tmp_path / songs)
+        assert result.code == 0, result.err
+        return str(result.out)
+
+    (tmp_path / "others").mkdir()
+    write_midi(tune(1), tmp_path / "others" / "tune.mid")
+    assert "--max-copy 8beats of others: nothing had to be changed; nothing of it stands there" in said(
+        "8beats", "others", "free.mid"
+    )
+    assert ws.read(tmp_path / "free.mid").notes.tolist() == copied.notes.tolist()
+    within = said("400beats", "songs", "loose.mid")
+    assert "--max-copy 400beats of songs: nothing had to be changed; what stands there too lasts" in within
+    longest = KnownMusic([("first", copied)]).check(copied)
+    assert (
+        f" {max(run.here.beats for run in longest.runs):g} beats at most, {longest.longest.here.notes} notes in a part"
+        in within
+    )  # type: ignore[union-attr]
+    held = said("2beats", "songs", "held.mid")
+    assert "nothing had to be changed" not in held
+    assert " played again" in held
+    assert "what stands there too lasts" in held or "nothing of it stands there" in held
 
 
 def test_a_limit_of_copying_needs_songs(refuses: Callable[..., str], own_bundle: Path, tmp_path: Path) -> None:

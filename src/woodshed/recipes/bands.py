@@ -101,7 +101,7 @@ def play_canvas(
                         **_held(kept),
                         **told.findings,
                     },
-                    remark="; ".join(filter(None, [*told.remarks, _had_to(kept.answer)])),
+                    remark="; ".join(filter(None, [*told.remarks, _told_limit(kept)])),
                 )
             )
     return clips
@@ -171,15 +171,23 @@ def _held(drawn: _Drawn) -> dict[str, Any]:
     if limit is None:
         return {}
     answer = drawn.answer
-    done = {"redrawn": answer.redrawn, "removed": answer.removed}
+    done = {"redrawn": answer.redrawn, "removed": answer.removed, "changed": bool(answer.redrawn or answer.removed)}
     return {"max_copy": {"limit": limit.text, **done, "beats": answer.copied[0], "notes": answer.copied[1]}}
 
 
-def _had_to(answer: Answer) -> str:
-    """The same in words; empty where nothing had to be done."""
+def _told_limit(drawn: _Drawn) -> str:
+    """The same in words; empty without a limit."""
+    answer, limit = drawn.answer, drawn.canvas.constraints.copying
+    if limit is None:
+        return ""
     done = [f"{counted(answer.redrawn, 'bar')} played again"] if answer.redrawn else []
     done += [f"{counted(answer.removed, 'note')} left out"] if answer.removed else []
-    return f"{' and '.join(done)}, so as not to copy" if done else ""
+    beats, notes = answer.copied
+    longest = f"what stands there too lasts {beats:g} beats at most, {notes} notes in a part" if notes else ""
+    return (
+        f"--max-copy {limit.text} of {limit.name}: {' and '.join(done) or 'nothing had to be changed'}; "
+        f"{longest or 'nothing of it stands there'}"
+    )
 
 
 def names_of(song: Song, parts: list[int]) -> list[str]:
