@@ -14,7 +14,6 @@ from woodshed.words import counted
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from woodshed.bundle import Bundle
     from woodshed.evaluation.bootstrap import Interval
     from woodshed.evaluation.comparison import Comparison
     from woodshed.evaluation.reconstruction import Reconstruction
@@ -86,19 +85,8 @@ def _judge_one(talk: Talk, bundle: Path, music: Path, split: str, seed: int) -> 
         talk.say(_what_comes_back(verdict.reconstruction))
     talk.say(f"{verdict.footing}")
     talk.say(f"{bundle}: {_summary(verdict)}")
-    _caution(talk, music, split, {bundle: loaded})
-
-
-def _caution(talk: Talk, music: Path, split: str, bundles: dict[Path, Bundle]) -> None:
-    """Say of which bundles nobody knows whether they learned from some of this music."""
-    from woodshed.recipes.judge import knows_its_songs
-    from woodshed.recipes.material import is_corpus
-
-    if split != "held_out" or is_corpus(music):
-        return
-    for path, bundle in bundles.items():
-        if not knows_its_songs(bundle):
-            talk.note(f"{path} keeps no list of the songs it learned from: some of these may be among them")
+    for remark in verdict.remarks:
+        talk.note(f"note: {remark}")
 
 
 def _judge_two(talk: Talk, paths: tuple[Path, Path], music: Path, split: str, seed: int) -> None:
@@ -113,7 +101,8 @@ def _judge_two(talk: Talk, paths: tuple[Path, Path], music: Path, split: str, se
     if verdict.paired.ground:
         talk.say(verdict.paired.ground)
     talk.say(_pair_summary(verdict, paths))
-    _caution(talk, music, split, dict(zip(paths, bundles, strict=True)))
+    for remark in verdict.remarks:
+        talk.note(f"note: {remark}")
 
 
 def _judge_music(talk: Talk, clips: Path, music: Path, bars: int | None, seed: int) -> None:

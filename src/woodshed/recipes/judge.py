@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from woodshed.bundle import LATENT, Bundle, kind_of
-from woodshed.corpus import BuildOptions, Corpus, build_corpus
+from woodshed.corpus import BuildOptions, Corpus, Entry, build_corpus
 from woodshed.errors import CorpusError, UnknownName, UsageError, WoodshedError
 from woodshed.evaluation.footing import Footing, common_ground, footing_of
 from woodshed.evaluation.likelihood import Likelihood, measure_likelihood
@@ -17,6 +17,7 @@ from woodshed.evaluation.metrics import Spread, summarise
 from woodshed.evaluation.paired import Paired, compare
 from woodshed.evaluation.reconstruction import Reconstruction, measure_reconstruction
 from woodshed.music import Song
+from woodshed.recipes.learned import origins_of
 from woodshed.recipes.material import Material, is_corpus
 from woodshed.recipes.recipe import load_recipe
 from woodshed.recipes.runs import as_learned
@@ -38,12 +39,16 @@ class Verdict:
     """What the nats are nats of."""
     reconstruction: Reconstruction | None = None
     """Of a bundle with a latent space: what comes back from it."""
+    remarks: tuple[str, ...] = ()
+    """What is known, or not, of songs that were learned, by the bundle or by what it began from; one line each."""
+    origins: tuple[dict[str, Any], ...] = ()
+    """The same for programs, see `woodshed.recipes.learned.Origin`."""
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         metrics = {name: asdict(spread) for name, spread in self.metrics.items()}
         back = {"reconstruction": self.reconstruction.as_dict()} if self.reconstruction else {}
-        rest = {"left_out": self.left_out, "footing": self.footing.as_dict()}
+        rest = {"left_out": self.left_out, "footing": self.footing.as_dict(), "learned": list(self.origins)}
         return {**self.likelihood.as_dict(), **rest, **back, "metrics": metrics}
 
 
@@ -56,11 +61,19 @@ class PairVerdict:
     """Of what both price."""
     left_out: int
     """Songs not asked about because one of them learned from them."""
+    remarks: tuple[str, ...] = ()
+    origins: tuple[dict[str, Any], ...] = ()
+    """As of a `Verdict`, of both."""
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         first, second = (likelihood.as_dict() for likelihood in self.likelihoods)
-        return {**self.paired.as_dict(), "left_out": self.left_out, "bundles": [first, second]}
+        return {
+            **self.paired.as_dict(),
+            "left_out": self.left_out,
+            "learned": list(self.origins),
+            "bundles": [first, second],
+        }
 
 
 def judge(
@@ -75,10 +88,11 @@ def judge(
         CorpusError: if there is no song to ask about.
     """
     tell = progress or (lambda stage, done, total: None)
-    songs, left_out = songs_to_ask([bundle], source, split, tell)
+    asked = _asked([bundle], source, split, tell)
+    songs = asked.songs
     likelihood = likelihood_on(bundle, songs, split=split, seed=seed, tell=tell)
     back = measure_reconstruction(bundle, songs, seed=seed) if kind_of(bundle) == LATENT else None
-    return Verdict(likelihood, summarise(songs), left_out, footing_of(bundle), back)
+    return Verdict(likelihood, summarise(songs), asked.left_out, footing_of(bundle), back, *asked.told)
 
 
 def judge_two(
@@ -99,12 +113,12 @@ def judge_two(
     tell = progress or (lambda stage, done, total: None)
     if refusal := common_ground(*bundles).refusal:  # before any music is read
         raise UsageError(refusal)
-    songs, left_out = songs_to_ask(bundles, source, split, tell)
+    asked = _asked(bundles, source, split, tell)
     hear = heard_by(bundles[0]), heard_by(bundles[1])
     found, first, second = compare(
-        bundles, songs, hear=hear, seed=seed, on_song=lambda done, total: tell("measure", done, total)
+        bundles, asked.songs, hear=hear, seed=seed, on_song=lambda done, total: tell("measure", done, total)
     )
-    return PairVerdict(found, (first, second), left_out)
+    return PairVerdict(found, (first, second), asked.left_out, *asked.told)
 
 
 def likelihood_on(bundle: Bundle, songs: Sequence[Song], *, split: str, seed: int, tell: Told) -> Likelihood:
@@ -129,29 +143,52 @@ def songs_to_ask(bundles: Sequence[Bundle], source: Path, split: str, tell: Told
         UnknownName: for another split.
         CorpusError: if there is none.
     """
+    asked = _asked(bundles, source, split, tell)
+    return asked.songs, asked.left_out
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What bundles are asked about."""
+
+    songs: list[Song]
+    left_out: int
+    told: tuple[tuple[str, ...], tuple[dict[str, Any], ...]]
+    """Remarks and origins, as a `Verdict` has them."""
+
+
+def _asked(bundles: Sequence[Bundle], source: Path, split: str, tell: Told) -> _Asked:
     if split not in SPLITS:
         raise UnknownName(f"split {split!r} is not one of {', '.join(SPLITS)}")
-    songs, left_out = _songs(bundles, Path(source), split, tell)
-    if not songs:
-        raise CorpusError(f"{source}: no song is {split}; give other music, or --split all to include what was learned")
-    return songs, left_out
-
-
-def _songs(bundles: Sequence[Bundle], source: Path, split: str, tell: Told) -> tuple[list[Song], int]:
-    """The songs to ask about, and how many were left out."""
-    learned = set().union(*map(_learned, bundles))
+    source = Path(source)
+    origins = list({(one.name, one.of): one for bundle in bundles for one in origins_of(bundle)}.values())
+    learned: set[str] = set().union(*(origin.ids or () for origin in origins))
     if is_corpus(source):
         corpus = Corpus.open(source)
-        side = corpus.songs(None if split == "all" else split)
-        found = [song for entry, song in side if split != "held_out" or entry.song_id not in learned]
-        return found, len(corpus) - len(found)
+        asked, size = list(corpus.songs(None if split == "all" else split)), len(corpus)
+        kept = [song for entry, song in asked if split != "held_out" or entry.song_id not in learned]
+    else:
+        asked = _read(source, tell)
+        size, wanted = len(asked), {"held_out": (False,), "train": (True,), "all": (False, True)}[split]
+        kept = [song for entry, song in asked if (entry.song_id in learned) in wanted]
+    ids = {entry.song_id for entry, _ in asked}
+    silent = [one for one in origins if one.is_own and (split != "held_out" or (one.ids is None and is_corpus(source)))]
+    remarks = [one.remark(ids, split) for one in origins if one not in silent]
+    if not kept:
+        why = "".join(f"; {remark}" for remark in remarks if remark)
+        raise CorpusError(
+            f"{source}: no song is {split}; give other music, or --split all to include what was learned{why}"
+        )
+    told = tuple(filter(None, remarks)), tuple(one.as_dict(ids) for one in origins)
+    return _Asked(kept, size - len(kept), told)
+
+
+def _read(source: Path, tell: Told) -> list[tuple[Entry, Song]]:
+    """The songs of a folder, or a file."""
     with tempfile.TemporaryDirectory(prefix="woodshed-") as folder:
         options = BuildOptions(min_notes=1, held_out_fraction=0.0, near_duplicates=False)
         build_corpus(source, Path(folder) / "corpus", options=options, progress=tell)
-        entries = list(Corpus.open(Path(folder) / "corpus").songs())
-    wanted = {"held_out": (False,), "train": (True,), "all": (False, True)}[split]
-    found = [song for entry, song in entries if (entry.song_id in learned) in wanted]
-    return found, len(entries) - len(found)
+        return list(Corpus.open(Path(folder) / "corpus").songs())
 
 
 def heard_by(bundle: Bundle) -> Callable[[Song], Sequence[Song]]:
@@ -163,16 +200,3 @@ def heard_by(bundle: Bundle) -> Callable[[Song], Sequence[Song]]:
     if kind_of(bundle) == LATENT:
         return lambda song: (song,)  # its clips are found where they are measured
     return lambda song: as_learned(recipe, Material([song]), bundle.codec).songs
-
-
-def knows_its_songs(bundle: Bundle) -> bool:
-    """Whether it can be told from the bundle which songs it learned from: the corpus made for it is still there."""
-    return bundle.folder is not None and is_corpus(bundle.folder / "training" / "corpus")
-
-
-def _learned(bundle: Bundle) -> set[str]:
-    """Ids of the songs that the bundle learned from, as far as they are known."""
-    if bundle.folder is None or not knows_its_songs(bundle):
-        return set()
-    corpus = Corpus.open(bundle.folder / "training" / "corpus")
-    return {entry.song_id for entry in corpus.entries if entry.split == "train"}
