@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from woodshed.codecs.voice_grid import (
+    HEARD,
+    HEARD_AT,
     LINES,
     OF_VOICE,
     POINTERS,
@@ -21,7 +23,8 @@ from woodshed.codecs.voice_grid import (
 )
 from woodshed.errors import CodecError, OutOfRange
 
-GUESS, TRUST = slice(30, 30 + VOICES * POINTERS), slice(30 + VOICES * POINTERS, ROW)
+HEARD_TO = HEARD_AT + 12 * HEARD
+GUESS, TRUST = slice(HEARD_TO, HEARD_TO + VOICES * POINTERS), slice(HEARD_TO + VOICES * POINTERS, ROW)
 
 
 def wander(frames: int, seed: int) -> np.ndarray:
@@ -64,7 +67,20 @@ def test_transposed_music_has_the_same_rows_but_for_the_pitches() -> None:
     cells = wander(100, 4)
     higher = listen(np.where(cells == REST, REST, cells + 5), Passages([cells]))
     here = listen(cells, Passages([cells]))
-    assert (higher[:, 8:] == here[:, 8:]).all()
+    same = np.r_[8:HEARD_AT, HEARD_TO:ROW]
+    assert (higher[:, same] == here[:, same]).all()
+    heard, moved = (rows[:, HEARD_AT:HEARD_TO].reshape(-1, HEARD, 12) for rows in (here, higher))
+    assert (np.roll(heard, 5, axis=2) == moved).all()
+
+
+def test_pitch_classes_are_heard_in_all_of_late_and_from_the_bass() -> None:
+    cells = np.tile([[72, 67, 60, 48]], (32, 1))
+    cells[16:] = [71, 67, 62, 43]
+    in_all, of_late, bass = listen(cells)[24, HEARD_AT:HEARD_TO].reshape(HEARD, 12)
+    assert {pitch: int(in_all[pitch]) for pitch in np.flatnonzero(in_all)} == {0: 50, 2: 8, 7: 33, 11: 8}
+    assert of_late[11] > in_all[11]
+    assert {pitch: int(bass[pitch]) for pitch in np.flatnonzero(bass)} == {0: 67, 7: 33}
+    assert (listen(cells)[0, HEARD_AT:HEARD_TO] == 0).all()
 
 
 def test_ages_motions_and_lags_are_those_of_the_frames_before() -> None:
@@ -112,4 +128,4 @@ def test_every_pointer_of_a_voice_looks_at_lines_that_it_sings() -> None:
 
 
 def test_a_row_has_as_many_numbers_as_the_table_says() -> None:
-    assert len(Listener().row()) == ROW == 78
+    assert len(Listener().row()) == ROW == 114

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from woodshed.codecs.voice_grid import Passages, voices_of
-from woodshed.training.voice_grids import Piece, as_pieces
+from woodshed.codecs.voice_grid_counts import Counts
+from woodshed.training.voice_grids import Piece, as_pieces, count, with_counts
 
 HERE = Path(__file__).resolve().parent
 DATA = Path(os.environ.get("WOODSHED_DATA", HERE.parents[3] / "shared" / "data"))
@@ -33,8 +34,19 @@ def passages() -> Passages:
 
 @cache
 def pieces(split: str) -> tuple[Piece, ...]:
-    """Each piece of a split, and what is known before each of its frames."""
+    """Each piece of a split, and what is known before each of its frames; nothing is counted yet."""
     return tuple(as_pieces(grids(split), passages(), learned=split == "train"))
+
+
+@cache
+def counts() -> Counts:
+    """Of the train split, for the same reason."""
+    return count(pieces("train"))
+
+
+def told(split: str) -> list[Piece]:
+    """Each piece of a split, and what the train split, or the rest of it, holds in places like those of the piece."""
+    return with_counts(pieces(split), counts(), learned=split == "train")
 
 
 def with_learned_soprano(split: str) -> list[int]:

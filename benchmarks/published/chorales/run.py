@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pieces import HERE, changed_cells, grids, passages, pieces, with_learned_soprano
+from pieces import HERE, changed_cells, counts, grids, passages, pieces, with_learned_soprano
 from train import WEIGHTS, load, settings, train
 
 from woodshed.evaluation.bootstrap import mean_interval
@@ -40,7 +40,7 @@ def main() -> None:
     torch.set_num_threads(1)
     asked: dict[str, Callable[[], Iterator[Line]]] = {
         "joint": lambda: joint_likelihood(trained("joint", options.weights)),
-        "harmonise": lambda: harmonised(trained("shown", options.weights)[0], options.seed),
+        "harmonise": lambda: harmonised(trained("shown", options.weights), options.seed),
         "generate": lambda: generated(trained("joint", options.weights), options.seed),
     }
     measured = {question: list(asked[question]()) for question in options.only}
@@ -116,7 +116,7 @@ def scored(
     found: dict[float, list[NDArray[np.float64]]] = {sharp: [] for sharp in sharpness}
     for piece in pieces(split):
         batch = as_batch([piece])
-        tried = log_chances(nets, batch.rows, batch.cells, orders, shifts=keys, sharpness=sharpness)
+        tried = log_chances(nets, batch.rows, batch.cells, orders, shifts=keys, sharpness=sharpness, counts=counts())
         for sharp, chances in zip(sharpness, tried[:, :, 0].sum(-1).double().numpy(), strict=True):
             found[sharp].append(mixture_nats(chances))
     return found

@@ -13,7 +13,7 @@ import tomllib
 from pathlib import Path
 
 import torch
-from pieces import HERE, pieces
+from pieces import HERE, told
 from safetensors.torch import load_file, save_file
 
 from woodshed.models.voice_grid import VoiceGridConfig, VoiceGridNet
@@ -57,8 +57,8 @@ def train(name: str, folder: Path = WEIGHTS) -> None:
         lines.append([name, str(step), f"{minutes:.1f}", f"{nats:.4f}"])
         print(*lines[-1], flush=True)
 
-    learned = pieces("train")
-    trained = train_voice_grid(net, learned, pieces("valid"), VoiceGridTraining(**settings()[name]["training"]), report)  # type: ignore[arg-type]
+    options = VoiceGridTraining(**settings()[name]["training"])  # type: ignore[arg-type]
+    trained = train_voice_grid(net, told("train"), told("valid"), options, report)
     folder.mkdir(exist_ok=True)
     unfinished = target.with_suffix(".unfinished")
     save_file(trained.state_dict(), unfinished)

@@ -16,13 +16,15 @@ columns  name        meaning
 12-15    motion      the latest move of each voice that was none of hold; 0 before it
 16-17    place       frames since the start, modulo 16; beats since the start, up to `BEATS`
 18-29    lags        what each voice moved by 16, 32 and 64 frames before this one, or `UNKNOWN`
-30-53    guess       what it moves by now, as `POINTERS` pointers say: four voices times six
-54-77    trust       how much each pointer has to go by, 0 where it says nothing, below `TRUSTS`
+30-65    heard       how much of what was heard was in each of twelve pitch classes, in hundredths: in the whole
+                     piece, of late (halved in a bar), and from the bass alone
+66-89    guess       what it moves by now, as `POINTERS` pointers say: four voices times six
+90-113   trust       how much each pointer has to go by, 0 where it says nothing, below `TRUSTS`
 =======  ==========  ===================================================================================
 
 A pointer goes to where the latest moves of one line (or of all four voices together) stood before, in the same key or
 another: to the longest stretch of them that can be found, in other pieces (`Passages`) or earlier in this one. All of a
-row but last and anchor is the same in any key.
+row but last, anchor and heard is the same in any key.
 
 Source: kin to match models in data compression (M. Mahoney, "Adaptive weighing of context models for lossless data
 compression", 2005), and to the multiple viewpoints of D. Conklin and I. Witten, "Multiple viewpoint systems for music
@@ -81,7 +83,11 @@ POINTERS = 6
 """Each of a voice's three lines, in other pieces and then earlier in this one."""
 VOTE_CLASSES = 6
 TRUSTS = 1 + len(LINE_SPANS) * VOTE_CLASSES
-ROW = 4 * VOICES + 2 + len(LAGS) * VOICES + 2 * VOICES * POINTERS
+HEARD_AT = 4 * VOICES + 2 + len(LAGS) * VOICES
+HEARD = 3
+"""Counts of pitch classes: in all, of late, of the bass."""
+ROW = HEARD_AT + 12 * HEARD + 2 * VOICES * POINTERS
+_FADING = 0.5 ** (1 / 16)
 
 _Votes = dict[bytes, dict[bytes, set[int]]]
 
@@ -166,6 +172,8 @@ class Listener:
         self.age = [0] * VOICES
         self.motion = [0] * VOICES
         self.spoken = [bytearray() for _ in LINES]
+        self.classes = np.zeros((HEARD, 12))
+        """Frames of each pitch class, as the columns "heard" say."""
         self.earlier: list[dict[int, dict[bytes, bytes]]] = [{span: {} for span in line.spans} for line in LINES]
 
     def row(self) -> list[int]:
@@ -176,7 +184,9 @@ class Listener:
         ]
         guesses, trusts = self._pointers()
         place = [now % 16, min(now // 4, BEATS)]
-        return [*self.last, *self.anchor, *self.age, *self.motion, *place, *lags, *guesses, *trusts]
+        heard = np.rint(100 * self.classes / np.maximum(self.classes.sum(1, keepdims=True), 1)).astype(np.int64)
+        known = [*self.last, *self.anchor, *self.age, *self.motion, *place, *lags, *heard.ravel().tolist()]
+        return [*known, *guesses, *trusts]
 
     def hear(self, frame: Sequence[int]) -> None:
         """The next frame: four cells."""
@@ -187,6 +197,7 @@ class Listener:
             self.motion[voice] = self.motion[voice] if moved[voice] == 0 or not self.heard else _said(moved[voice])
             if pitch != REST:
                 self.anchor[voice], self.sang[voice] = pitch, True
+        self._count_classes(frame)
         self.last = list(frame)
         self.heard.append(moved)
         for line, spoken, stretches in zip(LINES, self.spoken, self.earlier, strict=True):
@@ -196,6 +207,14 @@ class Listener:
                 if len(spoken) >= span * width:
                     after[bytes(spoken[-span * width :])] = now
             spoken += now
+
+    def _count_classes(self, frame: Sequence[int]) -> None:
+        self.classes[1] *= _FADING
+        for pitch in frame:
+            if pitch != REST:
+                self.classes[:2, pitch % 12] += 1
+        if frame[-1] != REST:
+            self.classes[2, frame[-1] % 12] += 1
 
     def _move(self, voice: int, pitch: int) -> int:
         """Semitones from what the voice sang last; its first note is no move."""

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from woodshed.models.voice_grid import VoiceGridNet
+from woodshed.models.voice_grid import CountsOfPieces, VoiceGridNet, counted
 
 
 @torch.no_grad()
@@ -27,6 +27,7 @@ def log_chances(
     *,
     shifts: Sequence[int] = (0,),
     sharpness: Sequence[float] = (1.0,),
+    counts: CountsOfPieces | None = None,
 ) -> Tensor:
     """(S, O, B, T, V) the log chance that each cell is what it is, given all before it; 0 for a voice that is shown.
 
@@ -37,6 +38,7 @@ def log_chances(
         orders: in which the voices of a frame are taken.
         shifts: semitones by which each net hears the piece moved, -6 to 5.
         sharpness: S of them to try, of the mean; above 1 it trusts what is likely more.
+        counts: of the pieces that were learned, for nets that hear of them.
     """
     config = nets[0].config
     keys = [torch.full((len(rows),), shift) for shift in shifts]
@@ -51,9 +53,10 @@ def log_chances(
         log_chance = torch.zeros(len(sharpness), *cells.shape)
         for voice in order:
             if not (config.shown and voice == 0):
+                told = counted(counts, rows, voice, decided)
                 total = torch.zeros(1)
                 for net, key, known in heard:
-                    said = net.logits(known, rows, key, voice, decided).log_softmax(-1)
+                    said = net.logits(known, rows, key, voice, decided, told).log_softmax(-1)
                     total = total + torch.cat((said[..., :1], said[..., 1:].roll(-int(key[0]), -1)), -1)
                 pitch = cells[..., voice]
                 cell = torch.where(pitch < 0, 0, pitch - config.lowest + 1)[..., None]

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from woodshed.codecs.voice_grid import REST, VOICES, Listener, Passages
 from woodshed.errors import OutOfRange
-from woodshed.models.voice_grid import VoiceGridNet
+from woodshed.models.voice_grid import CountsOfPieces, VoiceGridNet, counted
 
 ORDER = (0, 3, 1, 2)
 """Soprano, bass, alto, tenor."""
@@ -28,6 +28,7 @@ def draw_grids(
     *,
     sopranos: Sequence[NDArray[np.int64]] = (),
     passages: Passages | None = None,
+    counts: CountsOfPieces | None = None,
     temperature: float = 1.0,
     order: tuple[int, ...] = ORDER,
 ) -> list[NDArray[np.int64]]:
@@ -39,6 +40,7 @@ def draw_grids(
         generator: the only source of chance.
         sopranos: (T,) cells of each piece's soprano, for nets that are shown it.
         passages: of learned pieces, for the pointers; without them the pointers look only into the piece itself.
+        counts: of learned pieces, for nets that hear of them.
         temperature: above 0; 1 draws from what was learned as it is.
         order: of the voices within a frame.
 
@@ -66,7 +68,7 @@ def draw_grids(
             now, states[number] = net.step(rows, shift, states[number], None if look is None else look[:, at : at + 1])
             known.append(now[:, None])
         given = {0: shown[:, at]} if looks[0] is not None else {}
-        cells[:, at] = _frame(nets, known, rows, shift, given, order, temperature, generator)
+        cells[:, at] = _frame(nets, known, rows, shift, given, order, counts, temperature, generator)
         for listener, frame in zip(listeners, cells[:, at].tolist(), strict=True):
             listener.hear(frame)
     return [piece[:length].numpy() for piece, length in zip(cells, lengths, strict=True)]
@@ -79,6 +81,7 @@ def _frame(
     shift: Tensor,
     given: dict[int, Tensor],
     order: tuple[int, ...],
+    counts: CountsOfPieces | None,
     temperature: float,
     generator: torch.Generator,
 ) -> Tensor:
@@ -87,9 +90,10 @@ def _frame(
     for voice in order:
         if voice in decided:
             continue
+        told = counted(counts, rows[:, None], voice, decided)
         logits = torch.stack(
             [
-                net.logits(now, rows[:, None], shift, voice, decided)[:, 0].log_softmax(-1)
+                net.logits(now, rows[:, None], shift, voice, decided, told)[:, 0].log_softmax(-1)
                 for net, now in zip(nets, known, strict=True)
             ]
         ).mean(0)

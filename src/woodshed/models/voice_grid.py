@@ -2,11 +2,12 @@
 
 The LSTM hears a row of what is known before each frame (`woodshed.codecs.voice_grid` says what): the frame before, how
 long each voice has held, the place in the bar, what was there one, two and four bars ago, and what pointers into the
-past and into other pieces guess. From its output, the row, and the voices of this frame that are already decided,
-follows a distribution over the next voice's cell. Its logits are sums of what speaks for a pitch as such, for its
-distance from what the voice sang last, for its distance from each voice (in pitch classes), for how it moves against
-each voice, and for what each pointer guesses: transposed music is nearly the same music. Any order of the voices gives
-the exact likelihood of a frame.
+past and into other pieces guess, and which pitch classes were heard. From its output, the row, and the voices of this
+frame that are already decided, follows a distribution over the next voice's cell. Its logits are sums of what speaks
+for a pitch as such, for its distance from what the voice sang last, for its distance from each voice (in pitch
+classes), for how it moves against each voice, for its place among the pitch classes heard and sounding, for what each
+pointer guesses, and of what was counted in other pieces (`woodshed.codecs.voice_grid_counts`): transposed music is
+nearly the same music. Any order of the voices gives the exact likelihood of a frame.
 
 Optionally voice 0 is *shown*: all of it is known beforehand, LSTMs in both directions read it, and the others are drawn
 around it.
@@ -18,18 +19,23 @@ References:
     the variables, and the mean over orders as an ensemble. Ours are orders of the four voices of a frame.
     O. Peracha, "Improving polyphonic music models with feature-rich encoding" (ISMIR 2020): TonicNet, a GRU over voices
     that is told how long each note has sounded.
+    G. Hinton, "Training products of experts by minimizing contrastive divergence" (Neural Computation 2002): experts
+    whose logs are added. Ours are counts, and the net says at each place how much each of them is worth.
     A. See, P. Liu and C. Manning, "Get to the point" (ACL 2017): pointers. Ours add to logits, and matching finds them.
 
-Shape letters: B pieces, T frames, V voices, C cells of a voice (0 rest, then pitches), W width, H hidden.
+Shape letters: B pieces, T frames, V voices, C cells of a voice (0 rest, then pitches), W width, H hidden, K chains of
+counts, M classes of moves, N numbers that a pitch class is summed up in.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from woodshed.models.lstm import Bidirectional, LSTMLayer
@@ -41,6 +47,12 @@ SHIFTS = 12
 """Transpositions that a piece can be in, -6 to +5 semitones."""
 STEEP = 4.0
 """How much faster the tables that add to logits learn than other weights."""
+TONAL = 24
+"""N: what is known of each pitch class before a frame."""
+WORTH = 0.5
+"""What all chains of counts together are worth before anything is learned: 1 would be their geometric mean."""
+Counted = tuple[Tensor, Tensor]
+"""Of one voice: the log of each move's chance (B, T, K, M) and how long a context was met (B, T, K), as counted."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +70,11 @@ class VoiceGridConfig:
     lags: int = 3
     pointers: int = 6
     trusts: int = 55
+    heard: int = 3
+    chains: int = 8
+    """K; 0 for a net that hears nothing of counts."""
+    levels: int = 5
+    """How long a context can be met, none included."""
     width: int = 128
     """W, of each GRU layer."""
     layers: int = 1
@@ -102,7 +119,15 @@ class VoiceGridNet(nn.Module):
         self.lag = nn.Embedding(c.lags * v * c.moves, 8)
         self.guess = nn.Embedding(v * c.pointers * c.moves, 8)
         self.trust = nn.Embedding(v * c.pointers * c.trusts, 8)
-        told = v * (32 + small + small) + v * (v - 1) // 2 * small + 32 + 32 + small + 8 * v * (c.lags + c.pointers)
+        told = (
+            v * (32 + small + small)
+            + v * (v - 1) // 2 * small
+            + 32
+            + 32
+            + small
+            + 8 * v * (c.lags + c.pointers)
+            + 12 * c.heard
+        )
         self.told = nn.Linear(told + (c.hidden if c.shown else 0), c.hidden)
         self.told_norm = nn.LayerNorm(c.hidden)
         self.layers = nn.ModuleList(LSTMLayer(c.hidden if i == 0 else c.width, c.width) for i in range(c.layers))
@@ -115,10 +140,14 @@ class VoiceGridNet(nn.Module):
         """Which voice is asked for, and which are decided."""
         self.deeper = nn.ModuleList(nn.Linear(c.hidden, c.hidden) for _ in range(v))
         self.norms = nn.ModuleList(nn.LayerNorm(c.hidden) for _ in range(2 * v))
-        self.parts = (c.cells, 2 * REACH + 1, 12 * v, c.pointers)
+        self.tonal = nn.Linear(12 * (c.heard + v), 64)
+        self.tonal_out = nn.Linear(64, TONAL)
+        self.parts = (c.cells, 2 * REACH + 1, 12 * v, c.pointers, TONAL, c.chains)
         self.decide = nn.ModuleList(nn.Linear(c.hidden, sum(self.parts)) for _ in range(v))
         self.belief = nn.Parameter(torch.zeros(v * c.pointers * c.trusts))
         """What a pointer's guess adds to a logit, by its trust. Flat, as biases are, so that nobody decays it."""
+        self.worth = nn.Parameter(torch.full((v * c.chains * c.levels,), WORTH / STEEP / max(c.chains, 1)))
+        """What a chain's logs are multiplied by, by how long a context was met. Flat for the same reason."""
         self.counterpoint = nn.Parameter(torch.zeros(v * v * c.intervals * 3 * 3 * c.intervals))
         """What two voices' motion adds: who, the interval before, where the other goes, where one goes, the interval
         after; intervals without octaves. Parallels are told apart by this alone. Flat for the same reason."""
@@ -137,7 +166,7 @@ class VoiceGridNet(nn.Module):
     def _columns(self, rows: Tensor) -> dict[str, Tensor]:
         c, v = self.config, self.config.voices
         sizes = {"last": v, "anchor": v, "age": v, "motion": v, "place": 2, "lag": c.lags * v,
-                 "guess": v * c.pointers, "trust": v * c.pointers}  # fmt: skip
+                 "heard": 12 * c.heard, "guess": v * c.pointers, "trust": v * c.pointers}  # fmt: skip
         return dict(zip(sizes, torch.split(rows, list(sizes.values()), -1), strict=True))
 
     def _ids(self, pitches: Tensor, shift: Tensor) -> Tensor:
@@ -165,9 +194,28 @@ class VoiceGridNet(nn.Module):
         parts.append(self.lag(_numbered(said["lag"] + 12, c.moves)).flatten(-2))
         trusted = self.guess(_numbered(said["guess"] + 12, c.moves)) + self.trust(_numbered(said["trust"], c.trusts))
         parts.append(trusted.flatten(-2))
+        parts.append(self._heard(said["heard"], shift).flatten(-2))
         if look is not None:
             parts.append(look)
         return F.gelu(self.told_norm(self.told(self._drop(torch.cat(parts, -1)))))
+
+    def _heard(self, heard: Tensor, shift: Tensor) -> Tensor:
+        """(B, T, kinds, 12) how much was heard of each class that cells can be of, about 1 if all alike."""
+        turned = (torch.arange(12, device=heard.device) + self.config.lowest - 1 - shift[:, None]) % 12
+        kinds = heard.view(*heard.shape[:-1], self.config.heard, 12)
+        return kinds.gather(-1, turned[:, None, None].expand(kinds.shape)).float() / 12
+
+    def _classes(self, rows: Tensor, shift: Tensor) -> Tensor:
+        """(B, T, 12 N) what is known of each class of cells, from the classes heard and sung last, seen from it."""
+        said, v = self._columns(rows), self.config.voices
+        anchors = (said["anchor"] - self.config.lowest + 1 + shift[:, None, None]) % 12
+        known = torch.cat((self._heard(said["heard"], shift), F.one_hot(anchors, 12).float()), -2)
+        every = torch.arange(12, device=rows.device)
+        turned = known[..., (every[:, None] + every) % 12]  # (B, T, kinds + V, 12 from where, 12 how far)
+        seen = turned.transpose(-2, -3).reshape(*rows.shape[:-1], 12, 12 * (self.config.heard + v))
+        inner = F.gelu(self.tonal(seen)).flatten(1, 2)
+        summed: Tensor = self.tonal_out(self._drop(inner, 0.5))
+        return summed.reshape(*rows.shape[:-1], 12 * TONAL)
 
     def look_at(self, shown: Tensor, shift: Tensor) -> Tensor | None:
         """(B, T) pitches of voice 0 -> (B, T, H) what it does around each frame; None where nothing is shown."""
@@ -183,19 +231,19 @@ class VoiceGridNet(nn.Module):
         return self._drop(seen.transpose(0, 1))
 
     def body(self, rows: Tensor, shift: Tensor, look: Tensor | None = None) -> Tensor:
-        """(B, T, W + H) what is known before each frame, from rows (B, T, R), semitones (B,) and, if shown, `look`."""
+        """(B, T, W + H + 12 N) what is known before each frame: from rows (B, T, R), semitones (B,), perhaps `look`."""
         told = x = self._told(rows, shift, look)
         for i, layer in enumerate(self._layers()):
             y = layer(layer.gates(self._drop(x)).transpose(0, 1)).transpose(0, 1)
             x = y if i == 0 else x + y
-        return torch.cat((x, told), -1)
+        return torch.cat((x, told, self._classes(rows, shift)), -1)
 
     def start(self, batch: int) -> State:
         """The state before the first frame: output and cell (B, W) of each layer."""
         return tuple(self.asked.weight.new_zeros(batch, self.config.width) for _ in range(2 * self.config.layers))
 
     def step(self, rows: Tensor, shift: Tensor, state: State, look: Tensor | None = None) -> tuple[Tensor, State]:
-        """The next frame of each piece: rows (B, R) -> what `body` gives (B, W + H), and the state after it."""
+        """The next frame of each piece: rows (B, R) -> what `body` gives of it, and the state after."""
         told = x = self._told(rows[:, None], shift, look)[:, 0]
         after: list[Tensor] = []
         for i, layer in enumerate(self._layers()):
@@ -204,16 +252,34 @@ class VoiceGridNet(nn.Module):
             y, cell = layer.step(gates, cell)
             after += [y, cell]
             x = y if i == 0 else x + y
-        return torch.cat((x, told), -1), tuple(after)
+        return torch.cat((x, told, self._classes(rows[:, None], shift)[:, 0]), -1), tuple(after)
 
     def _layers(self) -> list[LSTMLayer]:
         return [layer for layer in self.layers if isinstance(layer, LSTMLayer)]
 
     # cells -----------------------------------------------------------------------------------------------------
 
-    def logits(self, known: Tensor, rows: Tensor, shift: Tensor, voice: int, decided: dict[int, Tensor]) -> Tensor:
-        """(B, T, C) of a voice's cell, given the body's output and the pitches (B, T) of the voices decided."""
+    def logits(
+        self,
+        known: Tensor,
+        rows: Tensor,
+        shift: Tensor,
+        voice: int,
+        decided: dict[int, Tensor],
+        counted: Counted | None = None,
+    ) -> Tensor:
+        """(B, T, C) of a voice's cell.
+
+        Args:
+            known: what `body` or `step` gave.
+            rows: (B, T, R) the same that it was given.
+            shift: (B,) semitones by which the piece is moved.
+            voice: that is asked for.
+            decided: (B, T) pitches of the voices of this frame that are known.
+            counted: of that voice, given those; None if nothing was.
+        """
         c = self.config
+        known, in_classes = torch.split(known, [known.shape[-1] - 12 * TONAL, 12 * TONAL], -1)
         said = self._columns(rows)
         anchors = said["anchor"] - c.lowest + 1 + shift[:, None, None]
         z = self.state[voice](self._drop(known))
@@ -225,15 +291,21 @@ class VoiceGridNet(nn.Module):
             z = z + self.decided[other](cell) + self.moved[other](moved + 12)
         z = F.gelu(self.norms[2 * voice](z))
         z = z + F.gelu(self.norms[2 * voice + 1](self.deeper[voice](self._drop(z))))
-        absolute, near, classes, pointers = torch.split(self.decide[voice](self._drop(z)), list(self.parts), -1)
+        parts = torch.split(self.decide[voice](self._drop(z)), list(self.parts), -1)
+        absolute, near, classes, pointers, tonal, worth = parts
         every = torch.arange(c.cells, device=rows.device)
         anchor = anchors[..., voice, None]
         steps = (every - anchor).clamp(-REACH, REACH) + REACH
         bases = torch.stack([cells.get(other, anchors[..., other]) for other in range(c.voices)], -1)
         turned = (torch.arange(12, device=rows.device) - bases[..., None]) % 12  # (B, T, V, 12)
         in_class = classes.view(*classes.shape[:-1], c.voices, 12).gather(-1, turned).sum(-2)
+        in_class = (
+            in_class + (in_classes.view(*in_classes.shape[:-1], 12, TONAL) * tonal[..., None, :]).sum(-1) / TONAL**0.5
+        )
         extra = near.gather(-1, steps) + in_class[..., every % 12] + self._motion(voice, anchors, cells, every)
         extra = torch.where(every == 0, 0.0, extra)
+        if counted is not None and c.chains:
+            extra = extra + self._from_counts(voice, worth, every, anchor, *counted)
         mine = slice(voice * c.pointers, (voice + 1) * c.pointers)
         guess, trust = said["guess"][..., mine], said["trust"][..., mine]
         offset = torch.arange(c.pointers, device=rows.device) + voice * c.pointers
@@ -253,29 +325,72 @@ class VoiceGridNet(nn.Module):
             total = total + STEEP * added * (cell > 0)[..., None]
         return total
 
+    def _from_counts(
+        self, voice: int, worth: Tensor, every: Tensor, anchor: Tensor, logs: Tensor, trust: Tensor
+    ) -> Tensor:
+        """(B, T, C) what the counts add to each cell, each chain for as much as it is worth here."""
+        c, edge = self.config, logs.shape[-1] // 2 - 1
+        chains = (torch.arange(c.chains, device=trust.device) + voice * c.chains) * c.levels
+        times = 0.1 * worth + STEEP * self.worth[trust + chains]
+        moves = (times[..., None].float() * logs).sum(-2)
+        return moves.gather(-1, torch.where(every == 0, 2 * edge + 1, (every - anchor).clamp(-edge, edge) + edge))
+
     def _interval(self, semitones: Tensor) -> Tensor:
         """Which of the kinds of interval it is, octaves set aside."""
         left = semitones.abs() % 12
         return left if self.config.intervals == 12 else torch.where(left == 0, 0, torch.where(left == 7, 1, 2))
 
-    def nats(self, rows: Tensor, cells: Tensor, shift: Tensor, order: tuple[int, ...]) -> Tensor:
+    def nats(
+        self,
+        rows: Tensor,
+        cells: Tensor,
+        shift: Tensor,
+        order: tuple[int, ...],
+        counted: dict[int, Counted] | None = None,
+    ) -> Tensor:
         """(B, T, V) of each cell, the voices of a frame taken in that order; the shown voice, if any, costs nothing."""
         known = self.body(rows, shift, self.look_at(cells[..., 0], shift))
-        return -torch.stack(self.log_chances(known, rows, cells, shift, order), -1)
+        return -torch.stack(self.log_chances(known, rows, cells, shift, order, counted or {}), -1)
 
     def log_chances(
-        self, known: Tensor, rows: Tensor, cells: Tensor, shift: Tensor, order: tuple[int, ...]
+        self,
+        known: Tensor,
+        rows: Tensor,
+        cells: Tensor,
+        shift: Tensor,
+        order: tuple[int, ...],
+        counted: dict[int, Counted],
     ) -> list[Tensor]:
         """Of each voice (B, T): the log of the chance of the cell that it has."""
         found: dict[int, Tensor] = {}
         decided: dict[int, Tensor] = {}
         for voice in order:
             if not (self.config.shown and voice == 0):
-                logits = self.logits(known, rows, shift, voice, decided).log_softmax(-1)
+                logits = self.logits(known, rows, shift, voice, decided, counted.get(voice)).log_softmax(-1)
                 found[voice] = logits.gather(-1, self._ids(cells[..., voice], shift)[..., None]).squeeze(-1)
             decided[voice] = cells[..., voice]
         zero = next(iter(found.values())) * 0
         return [found.get(voice, zero) for voice in range(self.config.voices)]
+
+
+class CountsOfPieces(Protocol):
+    """What was counted in pieces; `woodshed.codecs.voice_grid_counts` has them."""
+
+    def of(
+        self, rows: NDArray[np.int64], voice: int, decided: dict[int, NDArray[np.int64]]
+    ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+        """Logs (N, K, M) and trust (N, K) of a voice, given rows (N, R) and the pitches (N,) that are decided."""
+
+
+def counted(counts: CountsOfPieces | None, rows: Tensor, voice: int, decided: dict[int, Tensor]) -> Counted | None:
+    """What counts say of a voice, for rows (B, T, R) and the pitches (B, T) that are decided."""
+    if counts is None:
+        return None
+    known = {other: pitch.reshape(-1).numpy() for other, pitch in decided.items()}
+    logs, trust = counts.of(rows.flatten(0, 1).numpy(), voice, known)
+    sizes = rows.shape[:2]
+    trusted = torch.from_numpy(trust.astype(np.int64))
+    return torch.from_numpy(logs).view(*sizes, *logs.shape[1:]), trusted.view(*sizes, -1)
 
 
 def _numbered(ids: Tensor, size: int) -> Tensor:

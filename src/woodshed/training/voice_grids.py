@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from woodshed.codecs.voice_grid import POINTERS, REST, ROW, UNKNOWN, VOICES, Passages, listen
+from woodshed.codecs.voice_grid_counts import Counts
 from woodshed.errors import OutOfRange
-from woodshed.models.voice_grid import SHIFTS, VoiceGridNet
+from woodshed.models.voice_grid import SHIFTS, Counted, VoiceGridNet
 from woodshed.training.memory import keep_freed_memory
 from woodshed.training.precision import lower_precision
 
@@ -30,6 +31,17 @@ ORDERS: tuple[Order, ...] = ((0, 3, 1, 2), (3, 0, 1, 2), (0, 3, 2, 1), (3, 0, 2,
 ORDERS_SHOWN: tuple[Order, ...] = tuple(order for order in ORDERS if order[0] == 0)
 """Those that begin with the voice that is shown."""
 _GUESSES = ROW - 2 * VOICES * POINTERS
+Asked = tuple[int, frozenset[int]]
+"""A voice, and which are decided when it is asked for."""
+
+
+class Told(NamedTuple):
+    """What was counted for one voice in each frame of a piece."""
+
+    logs: NDArray[np.float16]
+    """(T, K, M)"""
+    trust: NDArray[np.uint8]
+    """(T, K)"""
 
 
 class Piece(NamedTuple):
@@ -39,6 +51,8 @@ class Piece(NamedTuple):
     """(T, 4)"""
     rows: NDArray[np.int16]
     """(T, ROW)"""
+    told: dict[Asked, Told]
+    """Of all that `ORDERS` ask; empty where nothing was counted."""
 
 
 class Batch(NamedTuple):
@@ -50,6 +64,14 @@ class Batch(NamedTuple):
     """(B, T, 4) int64"""
     there: Tensor
     """(B, T) float32: 1 where a piece has a frame."""
+    order: Order
+    """Of the voices of a frame."""
+    counted: dict[int, Counted]
+    """Of each voice, as it is asked for in that order; empty where nothing was counted."""
+
+    def nats(self, net: VoiceGridNet, shift: Tensor) -> Tensor:
+        """(B, T, V) of each cell, pieces moved by (B,) semitones."""
+        return net.nats(self.rows, self.cells, shift, self.order, self.counted)
 
 
 @dataclass(frozen=True)
@@ -76,11 +98,31 @@ class VoiceGridTraining:
 
 def as_pieces(grids: Sequence[NDArray[np.int64]], passages: Passages, learned: bool) -> list[Piece]:
     """Grids and their rows; ``learned`` says that they are the very pieces, in order, of the passages."""
-    return [Piece(cells, listen(cells, passages, at if learned else None)) for at, cells in enumerate(grids)]
+    return [Piece(cells, listen(cells, passages, at if learned else None), {}) for at, cells in enumerate(grids)]
 
 
-def as_batch(pieces: Sequence[Piece]) -> Batch:
-    """Pieces side by side."""
+def count(pieces: Sequence[Piece]) -> Counts:
+    """The counts of pieces that are learned."""
+    return Counts([piece.rows for piece in pieces], [piece.cells for piece in pieces])
+
+
+def with_counts(pieces: Sequence[Piece], counts: Counts, learned: bool) -> list[Piece]:
+    """Pieces that are told what was counted; ``learned`` says that they are those, in order, that were counted."""
+    told: list[dict[Asked, Told]] = [{} for _ in pieces]
+    rows = np.concatenate([piece.rows for piece in pieces]).astype(np.int64)
+    cells = np.concatenate([piece.cells for piece in pieces])
+    ends = np.cumsum([len(piece.cells) for piece in pieces])[:-1]
+    for voice, decided in {(order[at], frozenset(order[:at])): None for order in ORDERS for at in range(VOICES)}:
+        others = {other: cells[:, other] for other in decided}
+        found = counts.elsewhere(voice, sorted(decided)) if learned else counts.of(rows, voice, others)
+        split = zip(np.split(found.logs.astype(np.float16), ends), np.split(found.trust, ends), strict=True)
+        for piece, (logs, trust) in zip(told, split, strict=True):
+            piece[voice, decided] = Told(logs, trust)
+    return [piece._replace(told=some) for piece, some in zip(pieces, told, strict=True)]
+
+
+def as_batch(pieces: Sequence[Piece], order: Order = ORDERS[0]) -> Batch:
+    """Pieces side by side, their voices asked for in an order."""
     most = max(len(piece.cells) for piece in pieces)
     rows = torch.zeros(len(pieces), most, ROW, dtype=torch.int64)
     cells = torch.full((len(pieces), most, VOICES), REST)
@@ -91,7 +133,22 @@ def as_batch(pieces: Sequence[Piece]) -> Batch:
         rows[at, frames:] = rows[at, frames - 1 : frames]
         cells[at, :frames] = torch.from_numpy(piece.cells)
         there[at, :frames] = 1
-    return Batch(rows, cells, there)
+    asked = {voice: (voice, frozenset(order[:at])) for at, voice in enumerate(order)}
+    counted = {
+        voice: _side_by_side([piece.told[name] for piece in pieces], most)
+        for voice, name in asked.items()
+        if pieces[0].told
+    }
+    return Batch(rows, cells, there, order, counted)
+
+
+def _side_by_side(told: Sequence[Told], most: int) -> Counted:
+    logs = torch.zeros(len(told), most, *told[0].logs.shape[1:])
+    trust = torch.zeros(len(told), most, told[0].trust.shape[1], dtype=torch.int64)
+    for at, piece in enumerate(told):
+        logs[at, : len(piece.logs)] = torch.from_numpy(piece.logs)
+        trust[at, : len(piece.trust)] = torch.from_numpy(piece.trust.astype(np.int64))
+    return logs, trust
 
 
 def held_out_frame_nats(net: VoiceGridNet, pieces: Sequence[Piece], order: Order) -> float:
@@ -100,8 +157,8 @@ def held_out_frame_nats(net: VoiceGridNet, pieces: Sequence[Piece], order: Order
     net.eval()
     total = frames = 0.0
     with torch.no_grad():
-        for batch in _by_length(pieces, 20):
-            nats = net.nats(batch.rows, batch.cells, torch.zeros(len(batch.rows), dtype=torch.int64), order).sum(-1)
+        for batch in _by_length(pieces, 20, order):
+            nats = batch.nats(net, torch.zeros(len(batch.rows), dtype=torch.int64)).sum(-1)
             total += float((nats * batch.there).sum())
             frames += float(batch.there.sum())
     net.train(was)
@@ -137,10 +194,11 @@ def train_voice_grid(
     every = max(options.steps // options.evaluations, 1)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(options.seed)
-        for step, batch in zip(range(1, options.steps + 1), _shuffled(learned, options, chance), strict=False):
+        drawn = _shuffled(learned, options, orders, chance)
+        for step, batch in zip(range(1, options.steps + 1), drawn, strict=False):
             for group in optimizer.param_groups:
                 group["lr"] = options.learning_rate * _pace(step / options.steps, options.warm_up)
-            _learn(net.train(), batch, orders[chance.integers(len(orders))], optimizer, options, chance)
+            _learn(net.train(), batch, optimizer, options, chance)
             _follow(average, net, min(options.averaging, (1 + step) / (10 + step)))
             if step % every == 0 or step == options.steps:
                 nats = held_out_frame_nats(average, held_out, (0, 3, 1, 2))
@@ -154,7 +212,6 @@ def train_voice_grid(
 def _learn(
     net: VoiceGridNet,
     batch: Batch,
-    order: Order,
     optimizer: torch.optim.Optimizer,
     options: VoiceGridTraining,
     chance: np.random.Generator,
@@ -163,7 +220,7 @@ def _learn(
     shift = torch.from_numpy(chance.integers(-SHIFTS // 2, SHIFTS // 2, len(batch.rows)))
     rows = _alone(batch.rows, torch.from_numpy(chance.random(len(batch.rows)) < options.alone))
     with lower_precision(options.precision, rows.device):
-        nats = net.nats(rows, batch.cells, shift, order).float().sum(-1)
+        nats = batch._replace(rows=rows).nats(net, shift).float().sum(-1)
     loss = (nats * batch.there).sum() / batch.there.sum()
     optimizer.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
@@ -201,17 +258,19 @@ def _follow(average: VoiceGridNet, net: VoiceGridNet, slowness: float) -> None:
         mean.lerp_(weight, 1 - slowness)
 
 
-def _shuffled(pieces: Sequence[Piece], options: VoiceGridTraining, chance: np.random.Generator) -> Iterator[Batch]:
-    """Batches without end, of pieces that are about as long as one another."""
+def _shuffled(
+    pieces: Sequence[Piece], options: VoiceGridTraining, orders: Sequence[Order], chance: np.random.Generator
+) -> Iterator[Batch]:
+    """Batches without end, of pieces that are about as long as one another, each in an order drawn."""
     while True:
         lengths = np.array([len(piece.cells) for piece in pieces]) + chance.uniform(-30, 30, len(pieces))
         groups = np.array_split(np.argsort(lengths), max(len(pieces) // options.batch, 1))
         chance.shuffle(groups)
         for group in groups:
-            yield as_batch([pieces[at] for at in group])
+            yield as_batch([pieces[at] for at in group], orders[int(chance.integers(len(orders)))])
 
 
-def _by_length(pieces: Sequence[Piece], size: int) -> Iterator[Batch]:
+def _by_length(pieces: Sequence[Piece], size: int, order: Order) -> Iterator[Batch]:
     ordered = sorted(pieces, key=lambda piece: len(piece.cells))
     for at in range(0, len(ordered), size):
-        yield as_batch(ordered[at : at + size])
+        yield as_batch(ordered[at : at + size], order)

@@ -1,0 +1,238 @@
+"""Four voices on a grid of sixteenths: how often a voice moved by what, in places like this one, in other pieces.
+
+A *context* is what is known where a voice is asked for: the place in the beat, how the voices stand to one another or
+in the scale, how each came there, for how long it has been there, and the moves of the voices of this frame that are
+decided. A *chain* is four contexts that say more and more. Its chances are those after the longest of them that was
+ever met, mixed with those after each shorter one as PPM mixes them (escape method C). Eight chains look from eight
+sides (`CHAINS`); a model weighs them (`woodshed.models.voice_grid`).
+
+All contexts but those of the chain "range" are the same in any key. The key that degrees are counted from is the one
+whose profile is likest to what was heard so far.
+
+Sources: D. Conklin and I. Witten, "Multiple viewpoint systems for music prediction" (1995): many views of one past,
+each with counts of its own; ours are weighed by a net that hears all of the past, and all voices. A. Moffat,
+"Implementing the PPM data compression scheme" (1990) for method C. C. Krumhansl, "Cognitive foundations of musical
+pitch" (1990) for the profiles of keys.
+
+Shape letters: N frames, K chains, M classes of moves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from woodshed.codecs.voice_grid import HEARD_AT, REST, VOICES, WIDEST
+
+MOVES = 2 * WIDEST + 2
+"""M: from an octave down to an octave up (wider leaps count as these), and a rest."""
+CHAINS = ("harmony", "line", "degrees", "chord", "bass", "progression", "bar", "range")
+"""K: harmony and chord see how all voices stand, before and after those that are decided; line and bass one voice, by
+itself and over the bass; degrees, progression and bar see the scale, the chord before and the place in the bar."""
+LEVELS = 4
+"""Contexts of a chain."""
+TRUSTS = LEVELS + 1
+"""How long a context was met: 0 none."""
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float32]
+Keys = NDArray[np.uint64]
+_BASS = VOICES - 1
+_MAJOR = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)
+_MINOR = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17)
+
+
+class Counted(NamedTuple):
+    """What was counted for one voice in N places."""
+
+    logs: Floats
+    """(N, K, M) the log of the chance of each move."""
+    trust: NDArray[np.uint8]
+    """(N, K) how long a context was met, below `TRUSTS`."""
+
+
+def move_classes(cells: Ints, anchors: Ints) -> Ints:
+    """Pitches or `REST`, and what each voice sang last, of one shape -> classes of moves, below `MOVES`."""
+    return np.where(cells == REST, MOVES - 1, np.clip(cells - anchors, -WIDEST, WIDEST) + WIDEST)
+
+
+class Counts:
+    """Of pieces that are learned from.
+
+    Args:
+        rows: (T, ROW) of each piece, from `woodshed.codecs.voice_grid.listen`.
+        cells: (T, 4) of each.
+    """
+
+    def __init__(self, rows: Sequence[NDArray[np.int16]], cells: Sequence[Ints]) -> None:
+        self._rows = np.concatenate(rows).astype(np.int64)
+        self._cells = np.concatenate(cells)
+        self._owners = np.repeat(np.arange(len(rows)), [len(piece) for piece in rows])
+        self._tables: dict[tuple[int, int], list[list[_Table]]] = {}
+
+    def of(self, rows: Ints, voice: int, decided: Mapping[int, Ints]) -> Counted:
+        """What the pieces hold for a voice, in rows (N, ROW), given the pitches (N,) of the voices that are decided."""
+        others = sorted(decided)
+        moved = {other: move_classes(decided[other], rows[:, VOICES + other]) for other in others}
+        asked = _contexts(_place(rows), voice, moved)
+        tables = self._of(voice, others)
+        return _mixed([
+            [table.find(keys) for table, keys in zip(*pair, strict=True)] for pair in zip(tables, asked, strict=True)
+        ])  # fmt: skip
+
+    def elsewhere(self, voice: int, others: Sequence[int]) -> Counted:
+        """The same of all frames of the pieces themselves, each told only of the other pieces."""
+        return _mixed([[table.elsewhere() for table in chain] for chain in self._of(voice, sorted(others))])
+
+    def _of(self, voice: int, others: Sequence[int]) -> list[list[_Table]]:
+        """For each chain and context of it; made when it is first asked for."""
+        name = voice, sum(1 << other for other in others)
+        if name not in self._tables:
+            moved = move_classes(self._cells, self._rows[:, VOICES : 2 * VOICES])
+            chains = _contexts(_place(self._rows), voice, {other: moved[:, other] for other in others})
+            self._tables[name] = [[_Table(keys, moved[:, voice], self._owners) for keys in chain] for chain in chains]
+        return self._tables[name]
+
+
+class _Table:
+    """How often each move came after each context."""
+
+    def __init__(self, keys: Keys, moved: Ints, owners: Ints) -> None:
+        self.keys, self.which = np.unique(keys, return_inverse=True)
+        self.moved, self.owners = moved, owners
+        self.counts = _counted(self.which, moved, len(self.keys))
+
+    def find(self, keys: Keys) -> Floats:
+        """(N, M) counts; zeros where a context was never met."""
+        at = np.searchsorted(self.keys, keys).clip(max=len(self.keys) - 1)
+        return np.where((self.keys[at] == keys)[:, None], self.counts[at], np.float32(0))
+
+    def elsewhere(self) -> Floats:
+        """(N, M) counts of every frame counted, those of its own piece left out."""
+        mine, which = np.unique(self.which * (int(self.owners.max()) + 1) + self.owners, return_inverse=True)
+        return self.counts[self.which] - _counted(which, self.moved, len(mine))[which]
+
+
+def _counted(which: Ints, moved: Ints, most: int) -> Floats:
+    return np.bincount(which * MOVES + moved, minlength=most * MOVES).reshape(most, MOVES).astype(np.float32)
+
+
+def _mixed(chains: Sequence[Sequence[Floats]]) -> Counted:
+    """Chances of each chain, from the counts (N, M) of its contexts, vague ones first."""
+    frames = len(chains[0][0])
+    logs = np.empty((frames, len(chains), MOVES), np.float32)
+    trust = np.zeros((frames, len(chains)), np.uint8)
+    for chain, contexts in enumerate(chains):
+        chance = np.full((frames, MOVES), 1 / MOVES, np.float32)
+        for level, counts in enumerate(contexts, 1):
+            total, kinds = counts.sum(1, keepdims=True), (counts > 0).sum(1, keepdims=True)
+            met = total[:, 0] > 0
+            chance[met] = ((counts + kinds * chance) / np.maximum(total + kinds, 1))[met]
+            trust[met, chain] = level
+        logs[:, chain] = np.log(chance)
+    return Counted(logs, trust)
+
+
+class _Place(NamedTuple):
+    """What a row says of a frame, as columns (N, 4) or (N,)."""
+
+    anchors: Ints
+    ages: Ints
+    motions: Ints
+    bar: Ints
+    tonic: Ints
+    minor: Ints
+
+
+def _place(rows: Ints) -> _Place:
+    heard = rows[:, HEARD_AT : HEARD_AT + 12] @ _profiles().T
+    key = heard.argmax(1)
+    return _Place(rows[:, 4:8], rows[:, 8:12], rows[:, 12:16], rows[:, 16], key % 12, key // 12)
+
+
+def _profiles() -> NDArray[np.float64]:
+    """(24, 12) what each key sounds like, major keys first: of mean 0 and length 1, so that a product is likeness."""
+    keys = np.array([np.roll(profile, tonic) for profile in (_MAJOR, _MINOR) for tonic in range(12)])
+    keys -= keys.mean(1, keepdims=True)
+    return np.asarray(keys / np.linalg.norm(keys, axis=1, keepdims=True))
+
+
+def _contexts(at: _Place, voice: int, moved: Mapping[int, Ints]) -> list[list[Keys]]:
+    """`CHAINS` of contexts (N,), each told as one number, given the classes of the moves that are decided."""
+    beat, bar, minor, decided = at.bar % 4, at.bar, at.minor, list(moved.values())
+    ages, motions = list(np.minimum(at.ages, 4).T), list(at.motions.T)
+    own, age, motion = at.anchors[:, voice], ages[voice], motions[voice]
+    apart = [np.clip(at.anchors[:, other] - at.anchors[:, _BASS], -60, 60) for other in range(_BASS)]
+    degrees = list(((at.anchors - at.tonic[:, None]) % 12).T)
+    before = list(((at.anchors - at.motions - at.tonic[:, None]) % 12).T)
+    formed = [
+        np.where(move == MOVES - 1, 12, (at.anchors[:, other] + move - WIDEST - at.tonic) % 12)
+        for other, move in moved.items()
+    ]
+    held = [np.asarray(move == WIDEST, np.int64) for move in decided]
+    degree, bass, came = degrees[voice], degrees[_BASS], before[voice]
+    over, outer = own - at.anchors[:, _BASS], decided[:2]
+    came_with_bass = [over, motion, motions[_BASS], age]
+    after_chord = [beat, minor, bass, before[_BASS], degree]
+    chains = {
+        "harmony": [
+            [beat, age, *decided],
+            [beat, age, *decided, *(interval % 12 for interval in apart)],
+            [beat, *decided, *apart, *ages],
+            [beat, *decided, *apart, *ages, *motions],
+        ],
+        "line": [
+            [beat, age],
+            [beat, at.ages[:, voice]],
+            [beat, at.ages[:, voice], motion, *decided],
+            [beat, at.ages[:, voice], motion, over, *decided],
+        ],
+        "degrees": [
+            [beat, minor, degree, age],
+            [beat, minor, degree, bass, age, *decided],
+            [beat, minor, *degrees, *ages, *decided],
+            [beat, minor, *degrees, *ages, *decided, *motions],
+        ],
+        "chord": [
+            [beat, minor, *formed, age],
+            [beat, minor, *formed, degree, age],
+            [beat, minor, *formed, *held, degree, age, bass],
+            [beat, minor, *formed, *held, *degrees, *ages],
+        ],
+        "bass": [
+            [beat, over, age, *outer],
+            [beat, *came_with_bass, *outer],
+            [beat, *came_with_bass, ages[_BASS], *decided],
+            [beat, *came_with_bass, ages[_BASS], *decided, *apart],
+        ],
+        "progression": [
+            after_chord,
+            [*after_chord, came, age, *decided[:1]],
+            [*after_chord, came, age, *decided],
+            [beat, minor, *degrees, *before, *ages, *decided],
+        ],
+        "bar": [
+            [bar, age, *held],
+            [bar, age, *held, minor, degree],
+            [bar, age, *held, minor, degree, motion],
+            [bar, age, *decided, minor, degree, motion],
+        ],
+        "range": [
+            [own, age, beat],
+            [own, age, beat, at.tonic, minor],
+            [own, age, beat, at.tonic, minor, motion, *decided],
+            [own, age, beat, at.tonic, minor, motion, *decided, at.anchors[:, _BASS]],
+        ],
+    }
+    return [[_number(context) for context in chains[name]] for name in CHAINS]
+
+
+def _number(context: Sequence[Ints]) -> Keys:
+    """One number (N,) for each place; two contexts have the same one by chance in one of 2**64 cases."""
+    found = np.full(len(context[0]), len(context), np.uint64)
+    for part in context:
+        found = (found ^ (part + 1000).astype(np.uint64)) * np.uint64(0x9E3779B97F4A7C15)
+        found ^= found >> np.uint64(29)
+    return found

@@ -1,0 +1,86 @@
+"""Counts over pieces: chances that add up, of any key, of the past only, and never of the piece itself."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from woodshed.codecs.voice_grid import REST, VOICES, listen
+from woodshed.codecs.voice_grid_counts import CHAINS, LEVELS, MOVES, Counts, move_classes
+
+RANGE = CHAINS.index("range")
+
+
+def wander(frames: int, seed: int) -> np.ndarray:
+    """Four voices that hold or step at random, with rests."""
+    chance = np.random.default_rng(seed)
+    steps = chance.choice([0, 0, 0, 1, -1, 2, -2], (frames, VOICES))
+    cells = np.clip(np.cumsum(steps, 0) + (71, 65, 59, 51), 40, 84)
+    return np.where(chance.random(cells.shape) < 0.03, REST, cells)
+
+
+def rows_of(cells: np.ndarray) -> np.ndarray:
+    return listen(cells).astype(np.int64)
+
+
+def counts_of(*pieces: np.ndarray) -> Counts:
+    return Counts([listen(piece) for piece in pieces], pieces)
+
+
+def asked(counts: Counts, cells: np.ndarray, voice: int, *others: int) -> tuple[np.ndarray, np.ndarray]:
+    return counts.of(rows_of(cells), voice, {other: cells[:, other] for other in others})
+
+
+@pytest.mark.parametrize(("voice", "others"), [(0, ()), (3, (0,)), (1, (0, 3)), (2, (3, 1, 0))])
+def test_the_chances_of_all_moves_sum_to_one_whether_met_or_not(voice: int, others: tuple[int, ...]) -> None:
+    logs, trust = asked(counts_of(wander(60, 0), wander(60, 1)), wander(50, 2), voice, *others)
+    assert logs.shape == (50, len(CHAINS), MOVES)
+    assert np.exp(logs).sum(-1) == pytest.approx(1, abs=1e-5)
+    assert {*np.unique(trust)} <= {*range(LEVELS + 1)}
+
+
+def test_a_place_that_was_met_before_is_known_and_a_new_one_is_not() -> None:
+    piece = wander(60, 3)
+    logs, trust = asked(counts_of(piece, piece, piece), piece, 1, 0, 3)
+    moved = move_classes(piece, rows_of(piece)[:, 4:8])[:, 1]
+    harmony = CHAINS.index("harmony")
+    assert (trust[:, harmony] == LEVELS).all()
+    assert (logs[:, harmony].argmax(-1) == moved).mean() > 0.95
+    _, strange = asked(counts_of(piece), wander(60, 99), 1, 0, 3)
+    assert strange[:, harmony].mean() < LEVELS / 2
+
+
+def test_transposed_music_is_told_the_same_but_by_the_range_of_a_voice() -> None:
+    learned, piece = counts_of(wander(80, 4), wander(80, 5)), wander(60, 6)
+    higher = np.where(piece == REST, REST, piece + 5)
+    rows, moved = rows_of(piece), rows_of(higher)
+    rows[:20, 4:8], moved[:20, 4:8] = 60, 65  # before a voice has sung, it stands in the middle of its range
+    here, there = (learned.of(some, 2, {0: cells[:, 0]}).logs for some, cells in ((rows, piece), (moved, higher)))
+    others = [at for at in range(len(CHAINS)) if at != RANGE]
+    assert np.allclose(here[:, others], there[:, others])
+    assert not np.allclose(here[:, RANGE], there[:, RANGE])
+
+
+def test_later_frames_and_the_voice_itself_change_nothing() -> None:
+    learned, piece, other = counts_of(wander(80, 7)), wander(60, 8), wander(60, 9)
+    for cut in (1, 30, 59):
+        mixed = np.concatenate((piece[:cut], other[cut:]))
+        mixed[cut, [0, 3]] = piece[cut, [0, 3]]
+        before, after = (asked(learned, cells, 1, 0, 3)[0] for cells in (piece, mixed))
+        assert np.array_equal(before[: cut + 1], after[: cut + 1])
+
+
+def test_a_learned_piece_is_told_of_the_others_alone() -> None:
+    pieces = [wander(60, seed) for seed in (10, 11, 12)]
+    found = counts_of(*pieces).elsewhere(3, (0,))
+    for number, piece in enumerate(pieces):
+        others = counts_of(*(some for at, some in enumerate(pieces) if at != number))
+        logs, trust = asked(others, piece, 3, 0)
+        mine = slice(60 * number, 60 * number + 60)
+        assert np.allclose(found.logs[mine], logs, atol=1e-6)
+        assert np.array_equal(found.trust[mine], trust)
+
+
+def test_a_rest_is_a_move_of_its_own_and_wide_leaps_are_octaves() -> None:
+    cells = np.array([[REST, 90, 40, 60]])
+    assert move_classes(cells, np.array([[60, 60, 60, 60]])).tolist() == [[MOVES - 1, 24, 0, 12]]
