@@ -8,10 +8,12 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+from music21.chord import Chord
 from numpy.typing import NDArray
 
 from woodshed.codecs.voice_grid import Passages, voices_of
 from woodshed.codecs.voice_grid_counts import Counts
+from woodshed.models.voice_grid_chords import NONE, OTHER
 from woodshed.training.voice_grids import Piece, as_pieces, count, with_counts
 
 HERE = Path(__file__).resolve().parent
@@ -47,6 +49,25 @@ def counts() -> Counts:
 def told(split: str) -> list[Piece]:
     """Each piece of a split, and what the train split, or the rest of it, holds in places like those of the piece."""
     return with_counts(pieces(split), counts(), learned=split == "train")
+
+
+def chorded(split: str) -> list[Piece]:
+    """The same, with the class of each frame's chord as a fifth cell."""
+    return [
+        piece._replace(cells=np.column_stack((piece.cells, [chord_of(tuple(frame)) for frame in piece.cells.tolist()])))
+        for piece in told(split)
+    ]
+
+
+@cache
+def chord_of(frame: tuple[int, ...]) -> int:
+    """The class of a frame's chord as TonicNet has it from music21: triad by root and quality, other, or none."""
+    sounding = [pitch for pitch in frame if pitch >= 0]
+    if not sounding:
+        return NONE
+    chord = Chord(sounding)
+    qualities = ("major", "minor", "diminished", "augmented")
+    return qualities.index(chord.quality) * 12 + chord.root().pitchClass if chord.quality in qualities else OTHER
 
 
 def with_learned_soprano(split: str) -> list[int]:

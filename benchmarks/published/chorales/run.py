@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pieces import HERE, changed_cells, counts, grids, passages, pieces, with_learned_soprano
+from pieces import HERE, changed_cells, chorded, counts, grids, passages, pieces, with_learned_soprano
 from train import WEIGHTS, load, settings, train
 
 from woodshed.evaluation.bootstrap import mean_interval
@@ -30,7 +30,7 @@ KEYS = (-2, 0, 2)
 DRAWS = 10
 PIECES = 500
 TEMPERATURES = (1.0, 0.8)
-QUESTIONS = ("joint", "harmonise", "generate")
+QUESTIONS = ("joint", "chords", "harmonise", "generate")
 COLUMNS = ("question", "what", "split", "figure", "value")
 Line = tuple[str, str, str, str, str]
 
@@ -40,6 +40,7 @@ def main() -> None:
     torch.set_num_threads(1)
     asked: dict[str, Callable[[], Iterator[Line]]] = {
         "joint": lambda: joint_likelihood(trained("joint", options.weights)),
+        "chords": lambda: chord_given(trained("chords", options.weights)[0]),
         "harmonise": lambda: harmonised(trained("shown", options.weights), options.seed),
         "generate": lambda: generated(trained("joint", options.weights), options.seed),
     }
@@ -148,24 +149,53 @@ def figures(what: str, split: str, nats: Sequence[NDArray[np.float64]]) -> Itera
         yield "joint", what, split, figure, f"{value:.4f}"
 
 
+# the chord of each frame given ---------------------------------------------------------------------------------
+
+
+def chord_given(net: VoiceGridNet) -> Iterator[Line]:
+    """As TonicNet counts: the true chord told, notes only, mean over pieces; and what it costs to tell the chord."""
+    for split in ("valid", "test"):
+        nats = []
+        for piece in chorded(split):
+            with torch.no_grad():
+                nats.append(as_batch([piece]).nats(net, torch.zeros(1, dtype=torch.int64))[0].double().numpy())
+        notes = np.array([piece[:, :4].mean() for piece in nats])
+        chord = np.array([piece[:, 4].mean() for piece in nats])
+        whole = np.concatenate(nats)
+        interval = mean_interval(notes, range(len(notes)), np.random.default_rng(0))
+        values = {
+            "nats per cell, chord told, mean over pieces": notes.mean(),
+            "interval low": interval.low,
+            "interval high": interval.high,
+            "nats per chord, mean over pieces": chord.mean(),
+            "nats per frame, chord told": whole[:, :4].sum() / len(whole),
+            "nats per chord": whole[:, 4].mean(),
+            "nats per frame, chord paid for": whole.sum() / len(whole),
+        }
+        for figure, value in values.items():
+            yield "chords", "one net, one order", split, figure, f"{value:.4f}"
+
+
 # harmonising ---------------------------------------------------------------------------------------------------
 
 
-def harmonised(net: VoiceGridNet, seed: int) -> Iterator[Line]:
+def harmonised(nets: Sequence[VoiceGridNet], seed: int) -> Iterator[Line]:
     """Alto, tenor and bass around Bach's soprano: their likelihood, and ten draws of each test piece."""
-    for split in ("valid", "test"):
-        nats = total_nats(scored([net], ORDERS_SHOWN, (0,), (1.0,), split)[1.0])
-        notes = sum(attacks(cells) for cells in grids(split))
-        frames = sum(map(len, grids(split)))
-        yield "harmonise", "one net, three orders", split, "nats per note", f"{nats / notes:.4f}"
-        yield "harmonise", "one net, three orders", split, "nats per cell", f"{nats / frames / 3:.4f}"
+    for some in (nets[:1], nets):
+        what = f"{len(some)} net{'s' if len(some) > 1 else ''}, three orders"
+        for split in ("valid", "test"):
+            nats = total_nats(scored(some, ORDERS_SHOWN, (0,), (1.0,), split)[1.0])
+            notes = sum(attacks(cells) for cells in grids(split))
+            frames = sum(map(len, grids(split)))
+            yield "harmonise", what, split, "nats per note", f"{nats / notes:.4f}"
+            yield "harmonise", what, split, "nats per cell", f"{nats / frames / 3:.4f}"
     asked = [cells for cells in grids("test") for _ in range(DRAWS)]
     cells = sum(len(bach) * 3 for bach in asked)
     for temperature in TEMPERATURES:
         what = f"{DRAWS} draws, temperature {temperature:g}"
         drawn = draw_grids(
-            [net], [len(bach) for bach in asked], torch.Generator().manual_seed(seed),
-            sopranos=[bach[:, 0] for bach in asked], passages=passages(), temperature=temperature,
+            nets, [len(bach) for bach in asked], torch.Generator().manual_seed(seed),
+            sopranos=[bach[:, 0] for bach in asked], passages=passages(), counts=counts(), temperature=temperature,
         )  # fmt: skip
         same = sum(int((ours[:, 1:] == bach[:, 1:]).sum()) for ours, bach in zip(drawn, asked, strict=True))
         yield "harmonise", what, "test", "cells that agree", f"{same / cells:.4f}"
@@ -188,7 +218,9 @@ def generated(nets: Sequence[VoiceGridNet], seed: int) -> Iterator[Line]:
     found = {"Bach, test split": list(grids("test"))}
     for temperature in TEMPERATURES:
         began, what = time.perf_counter(), f"{PIECES} pieces, temperature {temperature:g}"
-        found[what] = draw_grids(nets, lengths, torch.Generator().manual_seed(seed), temperature=temperature)
+        found[what] = draw_grids(
+            nets, lengths, torch.Generator().manual_seed(seed), counts=counts(), temperature=temperature
+        )
         yield "generate", what, "", "seconds", f"{time.perf_counter() - began:.0f}"
     for what, some in found.items():
         yield from moving("generate", what, some)

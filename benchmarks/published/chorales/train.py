@@ -13,10 +13,11 @@ import tomllib
 from pathlib import Path
 
 import torch
-from pieces import HERE, told
+from pieces import HERE, chorded, told
 from safetensors.torch import load_file, save_file
 
 from woodshed.models.voice_grid import VoiceGridConfig, VoiceGridNet
+from woodshed.models.voice_grid_chords import ChordedVoiceGridNet
 from woodshed.training.voice_grids import VoiceGridTraining, train_voice_grid
 
 WEIGHTS = HERE / "build"
@@ -33,7 +34,13 @@ def settings() -> dict[str, dict[str, dict[str, float]]]:
 def build(name: str) -> VoiceGridNet:
     """An untrained net of that name."""
     torch.manual_seed(int(settings()[name]["training"]["seed"]))
-    return VoiceGridNet(VoiceGridConfig(**settings()[name]["sizes"]))  # type: ignore[arg-type]
+    kind = ChordedVoiceGridNet if with_chords(name) else VoiceGridNet
+    return kind(VoiceGridConfig(**settings()[name]["sizes"]))  # type: ignore[arg-type]
+
+
+def with_chords(name: str) -> bool:
+    """Whether a net is told the chord of each frame."""
+    return name.startswith("chords")
 
 
 def load(name: str, folder: Path = WEIGHTS) -> VoiceGridNet:
@@ -58,7 +65,8 @@ def train(name: str, folder: Path = WEIGHTS) -> None:
         print(*lines[-1], flush=True)
 
     options = VoiceGridTraining(**settings()[name]["training"])  # type: ignore[arg-type]
-    trained = train_voice_grid(net, told("train"), told("valid"), options, report)
+    prepared = chorded if with_chords(name) else told
+    trained = train_voice_grid(net, prepared("train"), prepared("valid"), options, report)
     folder.mkdir(exist_ok=True)
     unfinished = target.with_suffix(".unfinished")
     save_file(trained.state_dict(), unfinished)

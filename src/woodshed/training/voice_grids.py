@@ -48,7 +48,7 @@ class Piece(NamedTuple):
     """A piece and what is known before each of its frames."""
 
     cells: NDArray[np.int64]
-    """(T, 4)"""
+    """(T, 4), or (T, 5) with the classes of chords for a net that is told them."""
     rows: NDArray[np.int16]
     """(T, ROW)"""
     told: dict[Asked, Told]
@@ -61,7 +61,7 @@ class Batch(NamedTuple):
     rows: Tensor
     """(B, T, ROW) int64"""
     cells: Tensor
-    """(B, T, 4) int64"""
+    """(B, T, 4) or (B, T, 5) int64"""
     there: Tensor
     """(B, T) float32: 1 where a piece has a frame."""
     order: Order
@@ -70,7 +70,7 @@ class Batch(NamedTuple):
     """Of each voice, as it is asked for in that order; empty where nothing was counted."""
 
     def nats(self, net: VoiceGridNet, shift: Tensor) -> Tensor:
-        """(B, T, V) of each cell, pieces moved by (B,) semitones."""
+        """(B, T, 4) or (B, T, 5) of each cell, pieces moved by (B,) semitones."""
         return net.nats(self.rows, self.cells, shift, self.order, self.counted)
 
 
@@ -125,7 +125,7 @@ def as_batch(pieces: Sequence[Piece], order: Order = ORDERS[0]) -> Batch:
     """Pieces side by side, their voices asked for in an order."""
     most = max(len(piece.cells) for piece in pieces)
     rows = torch.zeros(len(pieces), most, ROW, dtype=torch.int64)
-    cells = torch.full((len(pieces), most, VOICES), REST)
+    cells = torch.full((len(pieces), most, pieces[0].cells.shape[1]), REST)
     there = torch.zeros(len(pieces), most)
     for at, piece in enumerate(pieces):
         frames = len(piece.cells)
