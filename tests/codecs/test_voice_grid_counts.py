@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from woodshed.codecs.voice_grid import REST, VOICES, listen
-from woodshed.codecs.voice_grid_counts import CHAINS, LEVELS, MOVES, Counts, move_classes
+from woodshed.codecs.voice_grid_counts import CHAINS, LEVELS, MOVES, VIEWS, Counts, Following, move_classes
 
-RANGE = CHAINS.index("range")
+HARMONY, RANGE = VIEWS.index("harmony"), VIEWS.index("range")
 
 
 def wander(frames: int, seed: int) -> np.ndarray:
@@ -28,13 +28,13 @@ def counts_of(*pieces: np.ndarray) -> Counts:
 
 
 def asked(counts: Counts, cells: np.ndarray, voice: int, *others: int) -> tuple[np.ndarray, np.ndarray]:
-    return counts.of(rows_of(cells), voice, {other: cells[:, other] for other in others})
+    return counts.of_piece(rows_of(cells), cells, voice, others)
 
 
 @pytest.mark.parametrize(("voice", "others"), [(0, ()), (3, (0,)), (1, (0, 3)), (2, (3, 1, 0))])
 def test_the_chances_of_all_moves_sum_to_one_whether_met_or_not(voice: int, others: tuple[int, ...]) -> None:
     logs, trust = asked(counts_of(wander(60, 0), wander(60, 1)), wander(50, 2), voice, *others)
-    assert logs.shape == (50, len(CHAINS), MOVES)
+    assert logs.shape == (50, CHAINS, MOVES)
     assert np.exp(logs).sum(-1) == pytest.approx(1, abs=1e-5)
     assert {*np.unique(trust)} <= {*range(LEVELS + 1)}
 
@@ -43,11 +43,10 @@ def test_a_place_that_was_met_before_is_known_and_a_new_one_is_not() -> None:
     piece = wander(60, 3)
     logs, trust = asked(counts_of(piece, piece, piece), piece, 1, 0, 3)
     moved = move_classes(piece, rows_of(piece)[:, 4:8])[:, 1]
-    harmony = CHAINS.index("harmony")
-    assert (trust[:, harmony] == LEVELS).all()
-    assert (logs[:, harmony].argmax(-1) == moved).mean() > 0.95
+    assert (trust[:, HARMONY] == LEVELS).all()
+    assert (logs[:, HARMONY].argmax(-1) == moved).mean() > 0.95
     _, strange = asked(counts_of(piece), wander(60, 99), 1, 0, 3)
-    assert strange[:, harmony].mean() < LEVELS / 2
+    assert strange[:, HARMONY].mean() < LEVELS / 2
 
 
 def test_transposed_music_is_told_the_same_but_by_the_range_of_a_voice() -> None:
@@ -55,10 +54,35 @@ def test_transposed_music_is_told_the_same_but_by_the_range_of_a_voice() -> None
     higher = np.where(piece == REST, REST, piece + 5)
     rows, moved = rows_of(piece), rows_of(higher)
     rows[:20, 4:8], moved[:20, 4:8] = 60, 65  # before a voice has sung, it stands in the middle of its range
-    here, there = (learned.of(some, 2, {0: cells[:, 0]}).logs for some, cells in ((rows, piece), (moved, higher)))
-    others = [at for at in range(len(CHAINS)) if at != RANGE]
+    here, there = (learned.of_piece(*some, 2, (0,)).logs for some in ((rows, piece), (moved, higher)))
+    others = [at for at in range(CHAINS) if at != RANGE]
     assert np.allclose(here[:, others], there[:, others])
     assert not np.allclose(here[:, RANGE], there[:, RANGE])
+
+
+def test_what_came_before_in_the_piece_itself_is_counted() -> None:
+    phrase = wander(40, 13)
+    piece = np.concatenate((phrase, phrase, phrase))
+    logs, trust = asked(counts_of(wander(60, 14)), piece, 1, 0, 3)
+    own = len(VIEWS) + HARMONY
+    moved = move_classes(piece, rows_of(piece)[:, 4:8])[:, 1]
+    assert trust[0, len(VIEWS) :].max() == 0
+    assert (trust[82:, own] == LEVELS).all()
+    assert (logs[82:, own].argmax(-1) == moved[82:]).mean() > 0.95
+
+
+def test_frame_by_frame_is_the_same_as_all_at_once() -> None:
+    learned, pieces = counts_of(wander(60, 15), wander(60, 16)), [wander(40, 17), wander(40, 18)]
+    following, order = Following(learned), (3, 0, 1, 2)
+    rows, cells = np.stack([rows_of(piece) for piece in pieces]), np.stack(pieces)
+    whole = {voice: [asked(learned, piece, voice, *order[:at]) for piece in pieces] for at, voice in enumerate(order)}
+    for frame in range(40):
+        for at, voice in enumerate(order):
+            logs, trust = following.of(rows[:, frame], voice, {other: cells[:, frame, other] for other in order[:at]})
+            for number, (all_logs, all_trust) in enumerate(whole[voice]):
+                assert np.allclose(logs[number], all_logs[frame], atol=1e-6)
+                assert np.array_equal(trust[number], all_trust[frame])
+        following.hear(rows[:, frame], cells[:, frame])
 
 
 def test_later_frames_and_the_voice_itself_change_nothing() -> None:
@@ -72,7 +96,7 @@ def test_later_frames_and_the_voice_itself_change_nothing() -> None:
 
 def test_a_learned_piece_is_told_of_the_others_alone() -> None:
     pieces = [wander(60, seed) for seed in (10, 11, 12)]
-    found = counts_of(*pieces).elsewhere(3, (0,))
+    found = counts_of(*pieces).of_learned(3, (0,))
     for number, piece in enumerate(pieces):
         others = counts_of(*(some for at, some in enumerate(pieces) if at != number))
         logs, trust = asked(others, piece, 3, 0)

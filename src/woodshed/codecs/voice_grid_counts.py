@@ -1,20 +1,20 @@
-"""Four voices on a grid of sixteenths: how often a voice moved by what, in places like this one, in other pieces.
+"""Four voices on a grid of sixteenths: how often a voice moved by what in places like this one, elsewhere and before.
 
 A *context* is what is known where a voice is asked for: the place in the beat, how the voices stand to one another or
 in the scale, how each came there, for how long it has been there, and the moves of the voices of this frame that are
 decided. A *chain* is four contexts that say more and more. Its chances are those after the longest of them that was
 ever met, mixed with those after each shorter one as PPM mixes them (escape method C). Eight chains look from eight
-sides (`CHAINS`); a model weighs them (`woodshed.models.voice_grid`).
+sides (`VIEWS`) at other pieces, eight at the past of this one; a model weighs them (`woodshed.models.voice_grid`).
 
-All contexts but those of the chain "range" are the same in any key. The key that degrees are counted from is the one
+All contexts but those of the view "range" are the same in any key. The key that degrees are counted from is the one
 whose profile is likest to what was heard so far.
 
 Sources: D. Conklin and I. Witten, "Multiple viewpoint systems for music prediction" (1995): many views of one past,
-each with counts of its own; ours are weighed by a net that hears all of the past, and all voices. A. Moffat,
-"Implementing the PPM data compression scheme" (1990) for method C. C. Krumhansl, "Cognitive foundations of musical
-pitch" (1990) for the profiles of keys.
+each with counts of its own, of a corpus (long-term) and of the piece (short-term); ours are weighed by a net that hears
+all of the past, and all voices. A. Moffat, "Implementing the PPM data compression scheme" (1990) for method C. C.
+Krumhansl, "Cognitive foundations of musical pitch" (1990) for the profiles of keys.
 
-Shape letters: N frames, K chains, M classes of moves.
+Shape letters: N frames, B pieces, K chains, M classes of moves.
 """
 
 from __future__ import annotations
@@ -29,9 +29,11 @@ from woodshed.codecs.voice_grid import HEARD_AT, REST, VOICES, WIDEST
 
 MOVES = 2 * WIDEST + 2
 """M: from an octave down to an octave up (wider leaps count as these), and a rest."""
-CHAINS = ("harmony", "line", "degrees", "chord", "bass", "progression", "bar", "range")
-"""K: harmony and chord see how all voices stand, before and after those that are decided; line and bass one voice, by
+VIEWS = ("harmony", "line", "degrees", "chord", "bass", "progression", "bar", "range")
+"""Harmony and chord see how all voices stand, before and after those that are decided; line and bass one voice, by
 itself and over the bass; degrees, progression and bar see the scale, the chord before and the place in the bar."""
+CHAINS = 2 * len(VIEWS)
+"""K: of each view the chain of other pieces, and then that of the piece itself."""
 LEVELS = 4
 """Contexts of a chain."""
 TRUSTS = LEVELS + 1
@@ -72,28 +74,79 @@ class Counts:
         self._owners = np.repeat(np.arange(len(rows)), [len(piece) for piece in rows])
         self._tables: dict[tuple[int, int], list[list[_Table]]] = {}
 
-    def of(self, rows: Ints, voice: int, decided: Mapping[int, Ints]) -> Counted:
-        """What the pieces hold for a voice, in rows (N, ROW), given the pitches (N,) of the voices that are decided."""
-        others = sorted(decided)
-        moved = {other: move_classes(decided[other], rows[:, VOICES + other]) for other in others}
-        asked = _contexts(_place(rows), voice, moved)
-        tables = self._of(voice, others)
-        return _mixed([
-            [table.find(keys) for table, keys in zip(*pair, strict=True)] for pair in zip(tables, asked, strict=True)
-        ])  # fmt: skip
+    def of_piece(self, rows: Ints, cells: Ints, voice: int, others: Sequence[int]) -> Counted:
+        """What these pieces and its own past hold for a voice in each frame of another piece.
 
-    def elsewhere(self, voice: int, others: Sequence[int]) -> Counted:
-        """The same of all frames of the pieces themselves, each told only of the other pieces."""
-        return _mixed([[table.elsewhere() for table in chain] for chain in self._of(voice, sorted(others))])
+        Args:
+            rows: (T, ROW) of that piece.
+            cells: (T, 4) of it; each frame is told of frames before it, and of the others in it.
+            voice: that is asked for.
+            others: that are decided when it is.
+        """
+        asked = _asked(rows, cells, voice, others)
+        return _joined(_mixed(self._find(asked, voice, others)), _of_own_past(asked, rows, cells, voice))
+
+    def of_learned(self, voice: int, others: Sequence[int]) -> Counted:
+        """The same of all frames of the learned pieces themselves, each told of the other pieces and its own past."""
+        elsewhere = _mixed([[table.elsewhere() for table in chain] for chain in self._of(voice, others)])
+        ends = np.flatnonzero(np.diff(self._owners)) + 1
+        own = [
+            _of_own_past(_asked(rows, cells, voice, others), rows, cells, voice)
+            for rows, cells in zip(np.split(self._rows, ends), np.split(self._cells, ends), strict=True)
+        ]
+        past = Counted(np.concatenate([piece.logs for piece in own]), np.concatenate([piece.trust for piece in own]))
+        return _joined(elsewhere, past)
+
+    def _find(self, asked: Sequence[Sequence[Keys]], voice: int, others: Sequence[int]) -> list[list[Floats]]:
+        tables = self._of(voice, others)
+        return [
+            [table.find(keys) for table, keys in zip(*pair, strict=True)] for pair in zip(tables, asked, strict=True)
+        ]
 
     def _of(self, voice: int, others: Sequence[int]) -> list[list[_Table]]:
-        """For each chain and context of it; made when it is first asked for."""
+        """For each view and context of it; made when it is first asked for."""
         name = voice, sum(1 << other for other in others)
         if name not in self._tables:
-            moved = move_classes(self._cells, self._rows[:, VOICES : 2 * VOICES])
-            chains = _contexts(_place(self._rows), voice, {other: moved[:, other] for other in others})
-            self._tables[name] = [[_Table(keys, moved[:, voice], self._owners) for keys in chain] for chain in chains]
+            moved = move_classes(self._cells[:, voice], self._rows[:, VOICES + voice])
+            chains = _asked(self._rows, self._cells, voice, others)
+            self._tables[name] = [[_Table(keys, moved, self._owners) for keys in chain] for chain in chains]
         return self._tables[name]
+
+
+class Following:
+    """Pieces that come into being side by side, frame by frame: what `Counts.of_piece` says of their next frame.
+
+    Each voice is asked for once in each frame, then `hear` tells the frame.
+    """
+
+    def __init__(self, counts: Counts) -> None:
+        self._counts = counts
+        self._asked: dict[tuple[int, tuple[int, ...]], list[Keys]] = {}
+        """Of each question so far: (views x levels, B) in each frame."""
+        self._moved: list[Ints] = []
+        """(B, 4) of each frame."""
+
+    def of(self, rows: Ints, voice: int, decided: Mapping[int, Ints]) -> Counted:
+        """Rows (B, ROW) of the next frame, and pitches (B,) of the voices that are decided in it."""
+        others = sorted(decided)
+        cells = np.full((len(rows), VOICES), REST)
+        for other in others:
+            cells[:, other] = decided[other]
+        asked = _asked(rows, cells, voice, others)
+        now = np.stack([keys for chain in asked for keys in chain])
+        before = self._asked.setdefault((voice, tuple(others)), [])
+        own = np.zeros((len(rows), len(now), MOVES), np.float32)
+        if before:
+            same = (np.stack(before) == now).astype(np.float32)  # (T, views x levels, B)
+            moves = np.eye(MOVES, dtype=np.float32)[np.stack(self._moved)[..., voice]]
+            own = same.transpose(2, 1, 0) @ moves.transpose(1, 0, 2)
+        before.append(now)
+        past = [[own[:, view * LEVELS + level] for level in range(LEVELS)] for view in range(len(VIEWS))]
+        return _joined(_mixed(self._counts._find(asked, voice, others)), _mixed(past))
+
+    def hear(self, rows: Ints, cells: Ints) -> None:
+        """The frame (B, 4) that was asked for, whose rows were (B, ROW)."""
+        self._moved.append(move_classes(cells, rows[:, VOICES : 2 * VOICES]))
 
 
 class _Table:
@@ -117,6 +170,17 @@ class _Table:
 
 def _counted(which: Ints, moved: Ints, most: int) -> Floats:
     return np.bincount(which * MOVES + moved, minlength=most * MOVES).reshape(most, MOVES).astype(np.float32)
+
+
+def _of_own_past(asked: Sequence[Sequence[Keys]], rows: Ints, cells: Ints, voice: int) -> Counted:
+    """What a piece (T, ...) itself held in such places before each of its frames."""
+    moves = np.eye(MOVES, dtype=np.float32)[move_classes(cells[:, voice], rows[:, VOICES + voice])]
+    before = np.tri(len(rows), k=-1, dtype=np.float32)
+    return _mixed([[((keys[:, None] == keys) * before) @ moves for keys in chain] for chain in asked])
+
+
+def _joined(elsewhere: Counted, before: Counted) -> Counted:
+    return Counted(np.concatenate((elsewhere.logs, before.logs), 1), np.concatenate((elsewhere.trust, before.trust), 1))
 
 
 def _mixed(chains: Sequence[Sequence[Floats]]) -> Counted:
@@ -159,8 +223,15 @@ def _profiles() -> NDArray[np.float64]:
     return np.asarray(keys / np.linalg.norm(keys, axis=1, keepdims=True))
 
 
+def _asked(rows: Ints, cells: Ints, voice: int, others: Sequence[int]) -> list[list[Keys]]:
+    """The contexts (N,) of each of `VIEWS`, from rows (N, ROW) and cells (N, 4), of which only ``others`` are seen."""
+    rows = rows.astype(np.int64)
+    moved = {other: move_classes(cells[:, other], rows[:, VOICES + other]) for other in sorted(others)}
+    return _contexts(_place(rows), voice, moved)
+
+
 def _contexts(at: _Place, voice: int, moved: Mapping[int, Ints]) -> list[list[Keys]]:
-    """`CHAINS` of contexts (N,), each told as one number, given the classes of the moves that are decided."""
+    """`VIEWS` of contexts (N,), each told as one number, given the classes of the moves that are decided."""
     beat, bar, minor, decided = at.bar % 4, at.bar, at.minor, list(moved.values())
     ages, motions = list(np.minimum(at.ages, 4).T), list(at.motions.T)
     own, age, motion = at.anchors[:, voice], ages[voice], motions[voice]
@@ -226,7 +297,7 @@ def _contexts(at: _Place, voice: int, moved: Mapping[int, Ints]) -> list[list[Ke
             [own, age, beat, at.tonic, minor, motion, *decided, at.anchors[:, _BASS]],
         ],
     }
-    return [[_number(context) for context in chains[name]] for name in CHAINS]
+    return [[_number(context) for context in chains[name]] for name in VIEWS]
 
 
 def _number(context: Sequence[Ints]) -> Keys:

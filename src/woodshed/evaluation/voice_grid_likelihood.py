@@ -12,10 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from woodshed.models.voice_grid import CountsOfPieces, VoiceGridNet, counted
+from woodshed.codecs.voice_grid_counts import Counts
+from woodshed.models.voice_grid import CountedBatch, VoiceGridNet
 
 
 @torch.no_grad()
@@ -27,7 +29,7 @@ def log_chances(
     *,
     shifts: Sequence[int] = (0,),
     sharpness: Sequence[float] = (1.0,),
-    counts: CountsOfPieces | None = None,
+    counts: Counts | None = None,
 ) -> Tensor:
     """(S, O, B, T, V) the log chance that each cell is what it is, given all before it; 0 for a voice that is shown.
 
@@ -53,7 +55,7 @@ def log_chances(
         log_chance = torch.zeros(len(sharpness), *cells.shape)
         for voice in order:
             if not (config.shown and voice == 0):
-                told = counted(counts, rows, voice, decided)
+                told = None if counts is None else _counted(counts, rows, cells, voice, sorted(decided))
                 total = torch.zeros(1)
                 for net, key, known in heard:
                     said = net.logits(known, rows, key, voice, decided, told).log_softmax(-1)
@@ -66,3 +68,9 @@ def log_chances(
             decided[voice] = cells[..., voice]
         found.append(log_chance)
     return torch.stack(found, 1)
+
+
+def _counted(counts: Counts, rows: Tensor, cells: Tensor, voice: int, others: Sequence[int]) -> CountedBatch:
+    found = [counts.of_piece(*piece, voice, others) for piece in zip(rows.numpy(), cells.numpy(), strict=True)]
+    trust = np.stack([piece.trust for piece in found]).astype(np.int64)
+    return torch.from_numpy(np.stack([piece.logs for piece in found])), torch.from_numpy(trust)

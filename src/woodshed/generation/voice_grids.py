@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from woodshed.codecs.voice_grid import REST, VOICES, Listener, Passages
+from woodshed.codecs.voice_grid_counts import Counts, Following
 from woodshed.errors import OutOfRange
-from woodshed.models.voice_grid import CountsOfPieces, VoiceGridNet, counted
+from woodshed.models.voice_grid import VoiceGridNet
 
 ORDER = (0, 3, 1, 2)
 """Soprano, bass, alto, tenor."""
@@ -28,7 +29,7 @@ def draw_grids(
     *,
     sopranos: Sequence[NDArray[np.int64]] = (),
     passages: Passages | None = None,
-    counts: CountsOfPieces | None = None,
+    counts: Counts | None = None,
     temperature: float = 1.0,
     order: tuple[int, ...] = ORDER,
 ) -> list[NDArray[np.int64]]:
@@ -59,6 +60,7 @@ def draw_grids(
     looks = [net.look_at(shown, shift) for net in nets]
     states = [net.start(batch) for net in nets]
     listeners = [Listener(passages) for _ in lengths]
+    following = None if counts is None else Following(counts)
     cells = torch.full((batch, most, VOICES), REST)
     for at in range(most):
         rows = torch.tensor([listener.row() for listener in listeners])
@@ -68,7 +70,9 @@ def draw_grids(
             now, states[number] = net.step(rows, shift, states[number], None if look is None else look[:, at : at + 1])
             known.append(now[:, None])
         given = {0: shown[:, at]} if looks[0] is not None else {}
-        cells[:, at] = _frame(nets, known, rows, shift, given, order, counts, temperature, generator)
+        cells[:, at] = _frame(nets, known, rows, shift, given, order, following, temperature, generator)
+        if following is not None:
+            following.hear(rows.numpy(), cells[:, at].numpy())
         for listener, frame in zip(listeners, cells[:, at].tolist(), strict=True):
             listener.hear(frame)
     return [piece[:length].numpy() for piece, length in zip(cells, lengths, strict=True)]
@@ -81,7 +85,7 @@ def _frame(
     shift: Tensor,
     given: dict[int, Tensor],
     order: tuple[int, ...],
-    counts: CountsOfPieces | None,
+    following: Following | None,
     temperature: float,
     generator: torch.Generator,
 ) -> Tensor:
@@ -90,7 +94,10 @@ def _frame(
     for voice in order:
         if voice in decided:
             continue
-        told = counted(counts, rows[:, None], voice, decided)
+        told = None
+        if following is not None:
+            found = following.of(rows.numpy(), voice, {other: pitch[:, 0].numpy() for other, pitch in decided.items()})
+            told = torch.from_numpy(found.logs)[:, None], torch.from_numpy(found.trust.astype(np.int64))[:, None]
         logits = torch.stack(
             [
                 net.logits(now, rows[:, None], shift, voice, decided, told)[:, 0].log_softmax(-1)

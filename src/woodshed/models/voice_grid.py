@@ -6,7 +6,7 @@ past and into other pieces guess, and which pitch classes were heard. From its o
 frame that are already decided, follows a distribution over the next voice's cell. Its logits are sums of what speaks
 for a pitch as such, for its distance from what the voice sang last, for its distance from each voice (in pitch
 classes), for how it moves against each voice, for its place among the pitch classes heard and sounding, for what each
-pointer guesses, and of what was counted in other pieces (`woodshed.codecs.voice_grid_counts`): transposed music is
+pointer guesses, and of what was counted (`woodshed.codecs.voice_grid_counts`): transposed music is
 nearly the same music. Any order of the voices gives the exact likelihood of a frame.
 
 Optionally voice 0 is *shown*: all of it is known beforehand, LSTMs in both directions read it, and the others are drawn
@@ -30,12 +30,10 @@ counts, M classes of moves, N numbers that a pitch class is summed up in.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from woodshed.models.lstm import Bidirectional, LSTMLayer
@@ -51,7 +49,7 @@ TONAL = 24
 """N: what is known of each pitch class before a frame."""
 WORTH = 0.5
 """What all chains of counts together are worth before anything is learned: 1 would be their geometric mean."""
-Counted = tuple[Tensor, Tensor]
+CountedBatch = tuple[Tensor, Tensor]
 """Of one voice: the log of each move's chance (B, T, K, M) and how long a context was met (B, T, K), as counted."""
 
 
@@ -71,7 +69,7 @@ class VoiceGridConfig:
     pointers: int = 6
     trusts: int = 55
     heard: int = 3
-    chains: int = 8
+    chains: int = 16
     """K; 0 for a net that hears nothing of counts."""
     levels: int = 5
     """How long a context can be met, none included."""
@@ -100,7 +98,7 @@ class VoiceGridNet(nn.Module):
     """Rows (B, T, R) and cells (B, T, V) as MIDI pitches, -1 a rest, both int64 -> float32 nats (B, T, V).
 
     >>> sum(p.numel() for p in VoiceGridNet(VoiceGridConfig()).parameters())
-    1373824
+    1431480
     """
 
     name: ClassVar[str] = "voice-grid"
@@ -266,7 +264,7 @@ class VoiceGridNet(nn.Module):
         shift: Tensor,
         voice: int,
         decided: dict[int, Tensor],
-        counted: Counted | None = None,
+        counted: CountedBatch | None = None,
     ) -> Tensor:
         """(B, T, C) of a voice's cell.
 
@@ -346,7 +344,7 @@ class VoiceGridNet(nn.Module):
         cells: Tensor,
         shift: Tensor,
         order: tuple[int, ...],
-        counted: dict[int, Counted] | None = None,
+        counted: dict[int, CountedBatch] | None = None,
     ) -> Tensor:
         """(B, T, V) of each cell, the voices of a frame taken in that order; the shown voice, if any, costs nothing."""
         known = self.body(rows, shift, self.look_at(cells[..., 0], shift))
@@ -359,7 +357,7 @@ class VoiceGridNet(nn.Module):
         cells: Tensor,
         shift: Tensor,
         order: tuple[int, ...],
-        counted: dict[int, Counted],
+        counted: dict[int, CountedBatch],
     ) -> list[Tensor]:
         """Of each voice (B, T): the log of the chance of the cell that it has."""
         found: dict[int, Tensor] = {}
@@ -371,26 +369,6 @@ class VoiceGridNet(nn.Module):
             decided[voice] = cells[..., voice]
         zero = next(iter(found.values())) * 0
         return [found.get(voice, zero) for voice in range(self.config.voices)]
-
-
-class CountsOfPieces(Protocol):
-    """What was counted in pieces; `woodshed.codecs.voice_grid_counts` has them."""
-
-    def of(
-        self, rows: NDArray[np.int64], voice: int, decided: dict[int, NDArray[np.int64]]
-    ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-        """Logs (N, K, M) and trust (N, K) of a voice, given rows (N, R) and the pitches (N,) that are decided."""
-
-
-def counted(counts: CountsOfPieces | None, rows: Tensor, voice: int, decided: dict[int, Tensor]) -> Counted | None:
-    """What counts say of a voice, for rows (B, T, R) and the pitches (B, T) that are decided."""
-    if counts is None:
-        return None
-    known = {other: pitch.reshape(-1).numpy() for other, pitch in decided.items()}
-    logs, trust = counts.of(rows.flatten(0, 1).numpy(), voice, known)
-    sizes = rows.shape[:2]
-    trusted = torch.from_numpy(trust.astype(np.int64))
-    return torch.from_numpy(logs).view(*sizes, *logs.shape[1:]), trusted.view(*sizes, -1)
 
 
 def _numbered(ids: Tensor, size: int) -> Tensor:

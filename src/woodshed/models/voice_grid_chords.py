@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from woodshed.models.voice_grid import TONAL, Counted, VoiceGridConfig, VoiceGridNet
+from woodshed.models.voice_grid import TONAL, CountedBatch, VoiceGridConfig, VoiceGridNet
 
 QUALITIES = 4
 """Q: major, minor, diminished, augmented."""
@@ -50,7 +50,7 @@ class ChordedVoiceGridNet(VoiceGridNet):
         cells: Tensor,
         shift: Tensor,
         order: tuple[int, ...],
-        counted: dict[int, Counted] | None = None,
+        counted: dict[int, CountedBatch] | None = None,
     ) -> Tensor:
         """(B, T, V + 1) of each cell, its chord known, and of the chord."""
         known = self.body(rows, shift, self.look_at(cells[..., 0], shift))

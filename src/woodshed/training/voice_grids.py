@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from woodshed.codecs.voice_grid import POINTERS, REST, ROW, UNKNOWN, VOICES, Passages, listen
-from woodshed.codecs.voice_grid_counts import Counts
+from woodshed.codecs.voice_grid_counts import Counted, Counts
 from woodshed.errors import OutOfRange
-from woodshed.models.voice_grid import SHIFTS, Counted, VoiceGridNet
+from woodshed.models.voice_grid import SHIFTS, CountedBatch, VoiceGridNet
 from woodshed.training.memory import keep_freed_memory
 from woodshed.training.precision import lower_precision
 
@@ -66,7 +66,7 @@ class Batch(NamedTuple):
     """(B, T) float32: 1 where a piece has a frame."""
     order: Order
     """Of the voices of a frame."""
-    counted: dict[int, Counted]
+    counted: dict[int, CountedBatch]
     """Of each voice, as it is asked for in that order; empty where nothing was counted."""
 
     def nats(self, net: VoiceGridNet, shift: Tensor) -> Tensor:
@@ -109,15 +109,18 @@ def count(pieces: Sequence[Piece]) -> Counts:
 def with_counts(pieces: Sequence[Piece], counts: Counts, learned: bool) -> list[Piece]:
     """Pieces that are told what was counted; ``learned`` says that they are those, in order, that were counted."""
     told: list[dict[Asked, Told]] = [{} for _ in pieces]
-    rows = np.concatenate([piece.rows for piece in pieces]).astype(np.int64)
-    cells = np.concatenate([piece.cells for piece in pieces])
     ends = np.cumsum([len(piece.cells) for piece in pieces])[:-1]
     for voice, decided in {(order[at], frozenset(order[:at])): None for order in ORDERS for at in range(VOICES)}:
-        others = {other: cells[:, other] for other in decided}
-        found = counts.elsewhere(voice, sorted(decided)) if learned else counts.of(rows, voice, others)
-        split = zip(np.split(found.logs.astype(np.float16), ends), np.split(found.trust, ends), strict=True)
-        for piece, (logs, trust) in zip(told, split, strict=True):
-            piece[voice, decided] = Told(logs, trust)
+        others = sorted(decided)
+        if learned:
+            whole = counts.of_learned(voice, others)
+            found = [
+                Counted(*some) for some in zip(np.split(whole.logs, ends), np.split(whole.trust, ends), strict=True)
+            ]
+        else:
+            found = [counts.of_piece(piece.rows.astype(np.int64), piece.cells, voice, others) for piece in pieces]
+        for some, counted in zip(told, found, strict=True):
+            some[voice, decided] = Told(counted.logs.astype(np.float16), counted.trust)
     return [piece._replace(told=some) for piece, some in zip(pieces, told, strict=True)]
 
 
@@ -142,7 +145,7 @@ def as_batch(pieces: Sequence[Piece], order: Order = ORDERS[0]) -> Batch:
     return Batch(rows, cells, there, order, counted)
 
 
-def _side_by_side(told: Sequence[Told], most: int) -> Counted:
+def _side_by_side(told: Sequence[Told], most: int) -> CountedBatch:
     logs = torch.zeros(len(told), most, *told[0].logs.shape[1:])
     trust = torch.zeros(len(told), most, told[0].trust.shape[1], dtype=torch.int64)
     for at, piece in enumerate(told):
