@@ -33,6 +33,7 @@ from woodshed.music import Song
 from woodshed.training.ahead import Ahead
 from woodshed.training.examples import Augmentation
 from woodshed.training.lessons import NoteLessons
+from woodshed.training.memory import keep_freed_memory
 
 HERE = Path(__file__).resolve().parent
 SONGS = tomllib.loads((HERE.parent / "style15" / "songs.toml").read_text(encoding="utf-8"))
@@ -50,6 +51,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=HERE / "results.csv")
     parser.add_argument("--steps", type=int, default=12)
     options = parser.parse_args()
+    keep_freed_memory()  # as every training run does
     codec = NoteStepCodec()
     songs = [codec.arrange(read_midi(DATA / song["file"])) for song in SONGS["train"]]
     rows = [*study_speed(codec, songs), *(row for name in SIZES for row in steps(codec, songs, name, options.steps))]
@@ -69,7 +71,7 @@ def study_speed(codec: NoteStepCodec, songs: list[Song]) -> Iterator[Row]:
     song_inputs(codec, songs[0])
     for threads in dict.fromkeys((1, os.cpu_count() or 1)):
         with ThreadPoolExecutor(threads) as pool:
-            seconds = best_of(3, lambda pool=pool: list(pool.map(lambda song: song_inputs(codec, song), songs)))
+            seconds = best_of(7, lambda pool=pool: list(pool.map(lambda song: song_inputs(codec, song), songs)))
         yield {"what": "rows of songs made ready", "threads": threads, "figure": rows / seconds, "unit": "rows/s"}
 
 

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from woodshed.codecs import NoteStepCodec
 from woodshed.codecs.note_step import LONGEST_SHIFT, PART, PITCH, START_ROW, TIME_SHIFT
-from woodshed.codecs.past import GIVEN, LAGS, POINTERS, forget, new_past
+from woodshed.codecs.past import GIVEN, LAGS, POINTERS, TALLIES, forget, new_past
+from woodshed.codecs.past_pitches import log_shares
+from woodshed.codecs.past_state import MATCHED_ROWS
 from woodshed.codecs.study import FIXED, Inputs, given_rows, row_inputs, song_inputs, with_openness
 from woodshed.formats import read_midi
 from woodshed.music import Part, Song
@@ -106,6 +108,26 @@ def test_a_phrase_is_known_again_in_another_key() -> None:
     again = slice(8 + 4, 16)
     by_interval = inputs.expected[again, PITCH, 6 + 1]
     assert by_interval.tolist() == [pitch + 5 for pitch in phrase[4:]]
+
+
+def test_a_match_is_found_as_soon_as_as_many_rows_came_again_as_it_takes() -> None:
+    pitches = np.random.default_rng(3).permutation(np.arange(30, 70)).tolist()
+    notes = [(0, 120 * i, 120, pitch, 80) for i, pitch in enumerate(pitches * 2)]
+    inputs = song_inputs(CODEC, CODEC.arrange(Song.make(notes, (Part("Lead", 81),))))
+    for m, rows in enumerate(MATCHED_ROWS):
+        expected = inputs.expected[:80, PITCH, LAGS + m]
+        found = 40 + 1 + rows  # the very first row has another time shift when it comes again
+        assert (expected[:found] == -1).all()
+        assert expected[found:].tolist() == pitches[found - 40 :]
+
+
+def test_shares_of_tallies_are_logs_less_their_mean_however_large() -> None:
+    counts = np.zeros((TALLIES, 12), np.int64)
+    counts[0], counts[1, 3], counts[2] = np.arange(12), 5000, 7
+    shares = np.empty((TALLIES, 12), np.float32)
+    log_shares(counts, shares)
+    logs = np.log(counts + 0.5)
+    assert np.allclose(shares, logs - logs.mean(1, keepdims=True), atol=1e-5)
 
 
 @given(st.integers(0, 10_000))

@@ -25,7 +25,9 @@ For the pitch there are also *anchors* (`ANCHORS` pitches from which an interval
 (`TALLIES` x 12: how often each pitch class was played of late, sounds now, is given ahead), see `past_pitches`.
 
 One implementation serves training (`study`, a whole song in one call) and playing (`begin`, `expect` per field,
-`hints`, `add`), so the two cannot differ. All is compiled: about a microsecond and a half a row.
+`hints`, `add`), so the two cannot differ. All is compiled: about a microsecond a row. For that the row in the making
+lies in the record of the memory (one pointer to hand on, where an array is seven numbers), and loops over pointers have
+no branches: whether a pointer is right is what a processor cannot guess either.
 
 Source:
     Lookback RNN (Waite, 2016) sees 1 and 2 bars back on a fixed grid; we carry it to note steps. Matches are those of
@@ -38,25 +40,25 @@ from __future__ import annotations
 import numpy as np
 
 from woodshed.codecs.note_step import LONGEST_SHIFT, WAIT
-from woodshed.codecs.past_contexts import confirm, in_contexts, mix
+from woodshed.codecs.past_contexts import confirm, look_up, make_keys, mix
 from woodshed.codecs.past_pitches import count_class, sound
+from woodshed.codecs.past_rows import agree, fetch_matches, follow, move_lags, order_of, run_record, say, wait_for_lags
 from woodshed.codecs.past_state import (
+    ALL_CONTEXTS,
     ANCHORS,
     CONTEXTS,
     GIVEN,
     LAGS,
-    LAST_POSITION,
-    LENGTHS,
     LONG_MATCH,
-    MATCH_SLOTS,
-    MATCHED_ROWS,
+    LONGEST_RUN,
     MATCHES,
+    NEVER,
     NOTHING,
     POINTERS,
     RECORDS,
-    RUNS,
     SYMBOL_ZERO,
     TALLIES,
+    TOLD,
     Past,
     copy_past,
     forget,
@@ -72,25 +74,18 @@ __all__ = [
 
 
 @compiled
-def _key(past, j):  # type: ignore[no-untyped-def]
-    """Rows ascend in this."""
-    return (past.onset[j] * 16 + past.rows[j, 1]) * 128 + past.rows[j, 2]
-
-
-@compiled
 def begin(past, bar_steps):  # type: ignore[no-untyped-def]
     """Get ready for the next row; ``bar_steps`` is the length of the bar in which the row before lies."""
-    state = past.state[0]
-    count = state.count
-    if count == 0:
+    state, order = past.state[0], past.order
+    if state.count == 0:
         return
-    last = _key(past, count - 1)
+    last = order[state.count - 1]
     for k in range(LAGS):
         target = last - (bar_steps << k) * 2048
         j = state.lag_at[k]
-        while j > 0 and _key(past, j - 1) > target:
+        while j > 0 and order[j - 1] > target:
             j -= 1
-        while j < count and _key(past, j) <= target:
+        while order[j] <= target:
             j += 1
         state.lag_at[k] = j
 
@@ -102,12 +97,12 @@ def follow_back(past, back):  # type: ignore[no-untyped-def]
 
     A model then does what it learned to do after a long match: it goes on copying, and varies now and then.
     """
-    state = past.state[0]
-    target = _key(past, state.count - 1) - back * 2048
+    state, order = past.state[0], past.order
+    target = order[state.count - 1] - back * 2048
     low, high = 0, state.count - 1
     while low < high:
         middle = (low + high) // 2
-        if _key(past, middle) <= target:
+        if order[middle] <= target:
             low = middle + 1
         else:
             high = middle
@@ -127,106 +122,93 @@ def expect(past, field, row, position, bar_steps, given, expected, records):  # 
     shift, of the row itself for later fields. ``given`` (G, 6): see `ahead`. Fields must be asked in their order.
     """
     state = past.state[0]
-    for k in range(POINTERS):
-        expected[k] = NOTHING
-        records[k] = 0
-    for c in range(CONTEXTS):
-        state.used[field, c] = NOTHING
-    _ahead(past, field, row, given, expected, records)
-    count = state.count
-    if count == 0:
-        return
-    _at_lags(past, field, row, bar_steps, expected, records)
-    for m in range(MATCHES):
-        records[LAGS + m] = np.searchsorted(LENGTHS, state.match_length[m], side="right")
-        j = state.match_at[m]
-        if j < 0 or (field > 0 and past.rows[j, 0] > LONGEST_SHIFT):
-            continue
-        agrees = True
-        for c in range(min(field, 3)):
-            agrees = agrees and past.rows[j, c] == row[c]
-        if agrees:
-            expected[LAGS + m] = past.rows[j, field]
-    if field == 0 or row[0] <= LONGEST_SHIFT:
-        in_contexts(past, field, row, min(position, LAST_POSITION), expected, records)
-
-
-@compiled
-def _ahead(past, field, row, given, expected, records):  # type: ignore[no-untyped-def]
-    """The next given row: its symbol in this field, as far as the row agrees with it so far."""
-    state = past.state[0]
-    records[GIVEN] = _run_record(state, field, GIVEN)
-    g = state.ahead_at[0]
-    if g >= len(given):
-        return
-    count = state.count
-    now = past.onset[count - 1] if count > 0 else 0
-    wait = given[g, 0] - now
+    for c in range(field):
+        state.row[c] = row[c]
     if field == 0:
-        expected[GIVEN] = min(wait, WAIT)
-    elif row[0] == wait and (field < 2 or row[1] == given[g, 1]):
-        agrees = field < 3 or given[g, 2] < 0 or row[2] == given[g, 2]
-        expected[GIVEN] = given[g, field] if agrees else NOTHING
+        prepare(state, past.rows, given)
+    point(state, past.rows, past.order, field, position, bar_steps)
+    look_up(state)
+    at = field * POINTERS
+    for k in range(POINTERS):
+        expected[k] = state.expected[at + k]
+        records[k] = state.records[at + k]
 
 
 @compiled
-def _run_record(state, field, pointer):  # type: ignore[no-untyped-def]
-    run, bits = state.runs[field, pointer], state.hits[field, pointer]
-    if run == 0:
-        return (bits >> 1 & 1) + (bits >> 2 & 1) + (bits >> 3 & 1)
-    return 3 + np.searchsorted(RUNS, run, side="right")
+def prepare(state, rows, given):  # type: ignore[no-untyped-def]
+    """A row is to be made, of which nothing is said yet but how far each pointer can be trusted."""
+    for i in range(TOLD):
+        state.expected[i] = NOTHING
+    for i in range(TOLD):
+        state.records[i] = 0
+    for i in range(ALL_CONTEXTS):
+        state.keys[i] = 0
+    for field in range(6):
+        for k in range(LAGS):
+            state.records[field * POINTERS + k] = run_record(state, field * POINTERS + k)
+        state.records[field * POINTERS + GIVEN] = run_record(state, field * POINTERS + GIVEN)
+    fetch_matches(state, rows)
+    g = state.ahead_at[0]
+    state.next_given[0] = NEVER
+    if g < len(given):
+        for c in range(6):
+            state.next_given[c] = given[g, c]
 
 
 @compiled
-def _at_lags(past, field, row, bar_steps, expected, records):  # type: ignore[no-untyped-def]
-    state = past.state[0]
-    count = state.count
-    now = past.onset[count - 1]
-    for k in range(LAGS):
-        records[k] = _run_record(state, field, k)
-        j = state.lag_at[k]
-        then = now - (bar_steps << k)
+def point(state, rows, order, field, position, bar_steps):  # type: ignore[no-untyped-def]
+    """What `expect` says of ``state.row`` goes into ``state.expected``; contexts are still to be looked up."""
+    _ahead(state, order, field)
+    if state.count > 0:
         if field == 0:
-            if j < count and then >= -bar_steps and past.onset[j] - then <= LONGEST_SHIFT >= past.rows[j, 0]:
-                expected[k] = past.onset[j] - then
-            continue
-        if row[0] > WAIT:
-            continue
-        then += row[0]
-        at_least = then * 2048
-        if field > 1:
-            at_least += row[1] * 128
-        if field > 2:
-            at_least += row[2]
-        while j < count and _key(past, j) < at_least:
-            j += 1
-        state.lag_at[k] = j
-        stands = j < count and past.onset[j] == then and past.rows[j, 0] <= LONGEST_SHIFT
-        if stands and (field < 2 or past.rows[j, 1] == row[1]) and (field < 3 or past.rows[j, 2] == row[2]):
-            expected[k] = past.rows[j, field]
+            wait_for_lags(state, rows, order, bar_steps)
+        elif field <= 3:
+            move_lags(state, rows, order, field, bar_steps)
+            agree(state, field)
+        say(state, field)
+        if field == 0 or state.row[0] <= LONGEST_SHIFT:
+            make_keys(state, field, position)
+
+
+@compiled
+def _ahead(state, order, field):  # type: ignore[no-untyped-def]
+    """The next given row: its symbol in this field, as far as the row agrees with it so far."""
+    at = field * POINTERS + GIVEN
+    if state.next_given[0] < NEVER:
+        row, given, count = state.row, state.next_given, state.count
+        now = order[count - 1] >> 11 if count > 0 else 0
+        wait = given[0] - now
+        if field == 0:
+            state.expected[at] = min(wait, WAIT)
+        elif row[0] == wait and (field < 2 or row[1] == given[1]) and (field < 3 or given[2] < 0 or row[2] == given[2]):
+            state.expected[at] = given[field]
 
 
 @compiled
 def add(past, row, onset, place, drum, expected):  # type: ignore[no-untyped-def]
     """The row is decided. ``place`` is its position, bar and bar length; ``expected`` (6, 15) what was expected."""
     state = past.state[0]
-    count = state.count
-    part, pitch = np.int64(row[1]), np.int64(row[2])
-    is_note = row[0] <= LONGEST_SHIFT
-    own = state.own[part, 0]
-    for field in range(6 if is_note else 1):
+    for field in range(6):
+        state.row[field] = row[field]
         for k in range(POINTERS):
-            if expected[field, k] >= 0:
-                right = expected[field, k] == row[field]
-                state.hits[field, k] = (state.hits[field, k] << 1 | right) & 15
-                state.runs[field, k] = state.runs[field, k] + 1 if right else 0
-        for c in range(CONTEXTS):
-            if state.used[field, c] >= 0:
-                base = own if field == 2 and 1 <= c <= 2 else 0
-                confirm(state.slots, state.used[field, c], state.checks[field, c], row[field] - base + SYMBOL_ZERO)
+            state.expected[field * POINTERS + k] = expected[field, k]
+    learn(past, onset, place, drum)
+
+
+@compiled
+def learn(past, onset, place, drum):  # type: ignore[no-untyped-def]
+    """What `add` does once the row is ``state.row``, and what was expected of it ``state.expected``."""
+    state = past.state[0]
+    row, last, count = state.row, state.last, state.count
+    part, pitch = row[1], row[2]
+    is_note = row[0] <= LONGEST_SHIFT
+    _judge(state, is_note)
     for c in range(6):
         past.rows[count, c] = row[c]
+        last[c] = row[c]
     past.onset[count] = onset
+    past.order[count] = order_of(onset, part, pitch)
+    past.order[count + 1] = NEVER
     state.count = count + 1
     for i in range(3):
         state.place[i] = place[i]
@@ -234,8 +216,7 @@ def add(past, row, onset, place, drum, expected):  # type: ignore[no-untyped-def
         state.struck[1] = state.struck[0]
         state.struck[0] = 7
     state.struck[0] = np.int64(mix(np.uint64(state.struck[0]), part * 128 + pitch))
-    for m in range(MATCHES):
-        _follow(past, m, row)
+    follow(state, past.rows, past.hashes)
     pitch_class = np.int64(-1)
     if is_note:
         for i in range(3, 0, -1):
@@ -247,32 +228,25 @@ def add(past, row, onset, place, drum, expected):  # type: ignore[no-untyped-def
         if not drum:
             pitch_class = pitch % 12
             state.last_pitch = pitch
-            sound(past, pitch, onset, onset + row[3] + 1)
+            sound(state, pitch, onset, onset + row[3] + 1)
     count_class(state, pitch_class)
 
 
 @compiled
-def _follow(past, m, row):  # type: ignore[no-untyped-def]
-    """Move a match on, or find another; remember where this context is."""
-    state = past.state[0]
-    j, count, size = state.match_at[m], state.count, MATCHED_ROWS[m]
-    if j >= 0:
-        if past.rows[j, 0] == row[0] and past.rows[j, 1] == row[1] and past.rows[j, 2] == row[2]:
-            state.match_at[m] = j + 1
-            state.match_length[m] += 1
-        else:
-            state.match_at[m] = NOTHING
-            state.match_length[m] = 0
-    if count < size:
-        return
-    h = np.uint64(size)
-    for i in range(count - size, count):
-        h = mix(h, (past.rows[i, 0] * 16 + past.rows[i, 1]) * 128 + past.rows[i, 2])
-    past.hashes[m, count] = h
-    slot = np.int64(h & np.uint64(MATCH_SLOTS - 1))
-    if state.match_at[m] < 0:
-        found = state.match_slots[m, slot]
-        if found >= 0 and past.hashes[m, found] == h:
-            state.match_at[m] = found
-            state.match_length[m] = 1
-    state.match_slots[m, slot] = count
+def _judge(state, is_note):  # type: ignore[no-untyped-def]
+    """Which pointers were right; what the contexts will expect from now on. Of what is no note only the time shift."""
+    for field in range(6):
+        for k in range(POINTERS):
+            state.came[field * POINTERS + k] = state.row[field]
+    if not is_note:
+        for i in range(POINTERS, TOLD):
+            state.expected[i] = NOTHING
+    for i in range(TOLD):
+        said, hits, run = state.expected[i], state.hits[i], state.runs[i]
+        right = said == state.came[i]
+        state.hits[i] = (hits << 1 | right) & 15 if said >= 0 else hits
+        state.runs[i] = (min(run + 1, LONGEST_RUN) if right else 0) if said >= 0 else run
+    for field in range(6 if is_note else 1):
+        for i in range(field * CONTEXTS, (field + 1) * CONTEXTS):
+            if state.keys[i] != 0:
+                confirm(state, state.keys[i], state.row[field] - state.bases[i] + SYMBOL_ZERO)

@@ -2,6 +2,9 @@
 
 A context is a few facts, hashed to a slot of one table. The slot holds the symbol that came last, part of the hash to
 know it by, and how often in a row that symbol came.
+
+The table is too large for the fastest memory, and 48 of its slots are read and written for each row. So all fields are
+looked up at once, in loops without a branch: many slots are under way while a processor waits for the first.
 """
 
 from __future__ import annotations
@@ -9,8 +12,22 @@ from __future__ import annotations
 import numpy as np
 
 from woodshed.codecs.note_step import SIZES
-from woodshed.codecs.past_state import CONTEXTS, LAGS, MATCHES, NO_PART, SLOTS, SYMBOL_ZERO
+from woodshed.codecs.past_state import (
+    ALL_CONTEXTS,
+    CONTEXTS,
+    LAGS,
+    LAST_POSITION,
+    MATCHES,
+    NO_PART,
+    NOTHING,
+    POINTERS,
+    SLOTS,
+    SYMBOL_ZERO,
+)
 from woodshed.compiled import compiled
+
+LIMITS = np.repeat(SIZES, CONTEXTS)
+"""Every symbol of a context's field is less than this."""
 
 
 @compiled
@@ -25,40 +42,32 @@ def _facts(field, context, one, two, three):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def in_contexts(past, field, row, position, expected, records):  # type: ignore[no-untyped-def]
-    """Look up what came last in each context of this field."""
-    state = past.state[0]
-    for c in range(CONTEXTS):
-        state.keys[c] = 0
-        state.bases[c] = 0
-    _contexts(past, field, row, position, expected)
-    for c in range(CONTEXTS):
-        h = state.keys[c]
-        if h == 0:
-            continue
-        slot = np.int64(h & np.uint64(SLOTS - 1))
-        check = h >> np.uint64(32)
-        state.used[field, c], state.checks[field, c] = slot, check
-        record = state.hits[field, LAGS + MATCHES + c] & 3
-        entry = state.slots[slot]
-        if entry != 0 and entry >> np.uint64(32) == check:
-            symbol = np.int64((entry >> np.uint64(8)) & np.uint64(0xFFFF)) - SYMBOL_ZERO + state.bases[c]
-            if 0 <= symbol < SIZES[field]:
-                expected[LAGS + MATCHES + c] = symbol
-            run = np.int64(entry & np.uint64(255))
-            record += 4 * (run if run < 2 else 2 if run < 4 else 3)
-        records[LAGS + MATCHES + c] = record
+def look_up(state):  # type: ignore[no-untyped-def]
+    """What came last in each context that has a key. Of all fields at once: so memory is waited for but once."""
+    for i in range(ALL_CONTEXTS):
+        state.entries[i] = state.slots[np.int64(state.keys[i] & np.uint64(SLOTS - 1))]
+    for i in range(ALL_CONTEXTS):
+        key, entry = state.keys[i], state.entries[i]
+        known = (key != 0) & (entry != 0) & ((key ^ entry) >> np.uint64(32) == 0)
+        symbol = np.int64((entry >> np.uint64(8)) & np.uint64(0xFFFF)) - SYMBOL_ZERO + state.bases[i]
+        run = np.int64(entry & np.uint64(255))
+        steps = np.int64(run > 0) + np.int64(run > 1) + np.int64(run > 3)
+        state.symbols[i] = symbol if known & (symbol >= 0) & (symbol < LIMITS[i]) else NOTHING
+        state.trust[i] = 4 * steps if known else 0
+    for field in range(6):
+        at = field * POINTERS + LAGS + MATCHES
+        for c in range(CONTEXTS):
+            i = field * CONTEXTS + c
+            state.expected[at + c] = state.symbols[i]
+            state.records[at + c] = state.trust[i] + (state.hits[at + c] & (3 if state.keys[i] != 0 else 0))
 
 
 @compiled
-def _contexts(past, field, row, position, expected):  # type: ignore[no-untyped-def]
+def make_keys(state, field, position):  # type: ignore[no-untyped-def]
     """Hash the facts of each context of this field; a key of 0 is no context."""
-    state = past.state[0]
-    keys = state.keys
-    last = state.count - 1
-    last_shift = np.int64(past.rows[last, 0])
-    last_part = np.int64(past.rows[last, 1])
-    last_pitch = np.int64(past.rows[last, 2])
+    keys, row, last, expected = state.keys[field * CONTEXTS :], state.row, state.last, state.expected
+    position = min(position, LAST_POSITION)
+    last_shift, last_part, last_pitch = last[0], last[1], last[2]
     now, before = state.struck[0], state.struck[1]
     bar = state.place[1] & 3
     if field == 0:
@@ -76,7 +85,7 @@ def _contexts(past, field, row, position, expected):  # type: ignore[no-untyped-
     with_pitch = last_pitch if together else np.int64(0)
     struck = now if together else np.int64(1)
     earlier = np.int64(1) if together else now
-    part, pitch = np.int64(row[1]), np.int64(row[2])
+    part, pitch = row[1], row[2]
     if field == 1:
         keys[0] = _facts(1, 0, position, with_part, 0)
         keys[1] = _facts(1, 1, with_part, with_pitch, 0)
@@ -85,18 +94,17 @@ def _contexts(past, field, row, position, expected):  # type: ignore[no-untyped-
         keys[4] = _facts(1, 4, position, with_part, with_pitch)
         keys[5] = _facts(1, 5, last_part, last_pitch, row[0])
         keys[6] = _facts(1, 6, position, with_part, bar)
-        keys[7] = _facts(1, 7, with_part, expected[0] + 1, expected[1] + 1)
+        keys[7] = _facts(1, 7, with_part, expected[POINTERS] + 1, expected[POINTERS + 1] + 1)
         return
     chord = np.int64(1) if together and last_part == part else np.int64(0)
     if field == 2:
         one, two, three, four = state.own[part, 0], state.own[part, 1], state.own[part, 2], state.own[part, 3]
         keys[0] = _facts(2, 0, part, position, chord)
+        state.bases[2 * CONTEXTS + 1] = state.bases[2 * CONTEXTS + 2] = one
         if one >= 0:
             phrase = (three - four + 256) * 2 + chord
             keys[1] = _facts(2, 1, part * 512 + one - two + 256, two - three + 256, phrase)
-            state.bases[1] = one
             keys[2] = _facts(2, 2, part, one - two + 256, chord)
-            state.bases[2] = one
             keys[3] = _facts(2, 3, part * 128 + one, two + 1, chord)
             keys[5] = _facts(2, 5, part * 128 + one, position, chord)
             keys[7] = _facts(2, 7, part * 128 + one, chord, 0)
@@ -104,7 +112,7 @@ def _contexts(past, field, row, position, expected):  # type: ignore[no-untyped-
         keys[6] = _facts(2, 6, part, position * 2 + chord, bar)
         return
     latest, second = state.own[part, 2 * field - 2], state.own[part, 2 * field - 1]
-    beside = np.int64(past.rows[last, field]) if together else np.int64(-1)
+    beside = last[field] if together else np.int64(-1)
     keys[0] = _facts(field, 0, part, pitch, 0)
     keys[1] = _facts(field, 1, part, position, 0)
     keys[2] = _facts(field, 2, part, 0, 0)
@@ -116,11 +124,10 @@ def _contexts(past, field, row, position, expected):  # type: ignore[no-untyped-
 
 
 @compiled
-def confirm(slots, slot, check, symbol):  # type: ignore[no-untyped-def]
-    entry = slots[slot]
-    found = (check << np.uint64(32)) | (np.uint64(symbol) << np.uint64(8))
-    if entry & ~np.uint64(255) == found:
-        if entry & np.uint64(255) < np.uint64(255):
-            slots[slot] = entry + np.uint64(1)
-    else:
-        slots[slot] = found
+def confirm(state, key, symbol):  # type: ignore[no-untyped-def]
+    """Remember what came in a context."""
+    slot = np.int64(key & np.uint64(SLOTS - 1))
+    entry = state.slots[slot]
+    found = (key >> np.uint64(32) << np.uint64(32)) | (np.uint64(symbol) << np.uint64(8))
+    again = entry + np.uint64(entry & np.uint64(255) < np.uint64(255))
+    state.slots[slot] = again if entry & ~np.uint64(255) == found else found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from woodshed.codecs.past_state import ANCHORS, FAR, LONG, MOST_SOUNDING, NEAR, NOTHING, SHORT, TALLIES
@@ -11,7 +13,12 @@ from woodshed.compiled import compiled
 @compiled
 def hints(past, part, drum, onset, given, anchors, tallies):  # type: ignore[no-untyped-def]
     """Write ``anchors`` (5,) and ``tallies`` (5, 12) for the pitch of a row of ``part`` at step ``onset``."""
-    state = past.state[0]
+    hint(past.state[0], part, drum, onset, given, anchors, tallies)
+
+
+@compiled
+def hint(state, part, drum, onset, given, anchors, tallies):  # type: ignore[no-untyped-def]
+    """What `hints` says."""
     for k in range(ANCHORS):
         anchors[k] = NOTHING
     for k in range(TALLIES):
@@ -37,10 +44,43 @@ def hints(past, part, drum, onset, given, anchors, tallies):  # type: ignore[no-
             break
 
 
+LOGS = np.log(np.arange(1024, dtype=np.float32) + np.float32(0.5))
+
+NO_SHARE = LOGS[0] - np.full(12, LOGS[0]).mean()
+"""What the share of each is where all tallies are 0: but for rounding nothing."""
+
+
+@compiled
+def log_shares(counts, shares):  # type: ignore[no-untyped-def]
+    """Of tallies (5, 12) the log of each one's share, half a note added to each; less the mean of the twelve, so that
+    counts that are all alike say nothing at all."""
+    for k in range(TALLIES):
+        some = False
+        for c in range(12):
+            some |= counts[k, c] != 0
+        if not some:
+            for c in range(12):
+                shares[k, c] = NO_SHARE
+            continue
+        for c in range(12):
+            count = counts[k, c]
+            shares[k, c] = LOGS[count] if count < len(LOGS) else np.float32(math.log(count + 0.5))
+        one = (shares[k, 0] + shares[k, 1]) + (shares[k, 2] + shares[k, 3])
+        two = (shares[k, 4] + shares[k, 5]) + (shares[k, 6] + shares[k, 7])
+        mean = (one + two + shares[k, 8] + shares[k, 9] + shares[k, 10] + shares[k, 11]) / np.float32(12)
+        for c in range(12):
+            shares[k, c] -= mean
+
+
 @compiled
 def look_ahead(past, onset, given):  # type: ignore[no-untyped-def]
     """Count the given pitches of the beat and of the bar from step ``onset``, which never goes back, on."""
-    state = past.state[0]
+    count_ahead(past.state[0], onset, given)
+
+
+@compiled
+def count_ahead(state, onset, given):  # type: ignore[no-untyped-def]
+    """What `look_ahead` does."""
     at = state.ahead_at
     while at[1] < at[0]:
         g = at[1]
@@ -58,8 +98,7 @@ def look_ahead(past, onset, given):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def sound(past, pitch, onset, end):  # type: ignore[no-untyped-def]
-    state = past.state[0]
+def sound(state, pitch, onset, end):  # type: ignore[no-untyped-def]
     kept = 0
     for i in range(state.sounds):
         if state.sounding[i, 1] > onset:

@@ -12,9 +12,14 @@ from woodshed.codecs.note_step import FIELDS, MAX_PARTS
 LAGS, MATCHES, CONTEXTS = 3, 3, 8
 GIVEN = LAGS + MATCHES + CONTEXTS
 POINTERS = GIVEN + 1
+TOLD = len(FIELDS) * POINTERS
+"""What all pointers say of a row: first the 15 of the time shift, then those of the part..."""
+ALL_CONTEXTS = len(FIELDS) * CONTEXTS
 RECORDS = 16
 MATCHED_ROWS = (3, 6, 16)
 NOTHING = -1
+NEVER = 1 << 60
+"""Beyond every step and every number that rows ascend in."""
 ANCHORS = 5
 """Last pitch of the part, the one before, last pitch of any pitched part, lowest that sounds, next that is given."""
 TALLIES = 5
@@ -22,8 +27,13 @@ TALLIES = 5
 SHORT, LONG = 32, 256
 NEAR, FAR = 12, 48
 MOST_SOUNDING = 128
-RUNS = np.array([1, 2, 3, 4, 6, 9, 17, 33, 65, 129, 513, 2049])
-LENGTHS = np.array([1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128, 256, 512, 1025])
+RUNS = (1, 2, 3, 4, 6, 9, 17, 33, 65, 129, 513, 2049)
+LENGTHS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128, 256, 512, 1025)
+LONGEST_RUN, LONGEST_LENGTH = RUNS[-1], LENGTHS[-1]
+RUN_RECORD = (3 + np.searchsorted(RUNS, np.arange(LONGEST_RUN + 1), side="right")).astype(np.uint8)
+"""Record of a pointer that was right so often on end, once or more."""
+LENGTH_RECORD = np.searchsorted(LENGTHS, np.arange(LONGEST_LENGTH + 1), side="right").astype(np.uint8)
+"""Record of a match of so many rows."""
 LONG_MATCH = 64
 """So far is a section trusted that a player was told to bring back: as varied as returns in real songs are then."""
 SLOTS = 1 << 17
@@ -37,33 +47,40 @@ STATE = np.dtype(
         ("heard", np.int64),  # rows so far
         ("sounds", np.int64),  # how many lines of ``sounding`` are used
         ("place", np.int64, 3),  # of the last row: position in its bar, number of the bar, length of the bar
+        ("last", np.int64, len(FIELDS)),  # the last row
+        ("row", np.int64, len(FIELDS)),  # the row in the making, as far as it is decided
+        ("expected", np.int16, TOLD),  # what each pointer expects of it
+        ("records", np.int16, TOLD),  # its record
+        ("came", np.int16, TOLD),  # what came instead
+        ("hits", np.int16, TOLD),  # the last 4 outcomes of each pointer as bits
+        ("runs", np.int16, TOLD),  # how often right on end, at most LONGEST_RUN
+        ("found", np.int64, (LAGS + MATCHES, len(FIELDS))),  # the rows that lags and matches have come to
+        ("stands", np.int64, LAGS + MATCHES),  # whether these agree with the row in the making so far
+        ("keys", np.uint64, ALL_CONTEXTS),  # hash of each context of the row in the making, 0 none
+        ("entries", np.uint64, ALL_CONTEXTS),  # what is in its slot
+        ("bases", np.int64, ALL_CONTEXTS),  # what its symbol is added to: of an interval a pitch
+        ("symbols", np.int64, ALL_CONTEXTS),  # what it expects
+        ("trust", np.int64, ALL_CONTEXTS),  # 4 times how often on end that came, in steps; 0 none
         ("lag_at", np.int64, LAGS),
         ("match_at", np.int64, MATCHES),
         ("match_length", np.int64, MATCHES),
-        ("hits", np.int64, (len(FIELDS), POINTERS)),  # the last 4 outcomes as bits
-        ("runs", np.int64, (len(FIELDS), POINTERS)),  # how often right on end
-        ("used", np.int64, (len(FIELDS), CONTEXTS)),  # the slot of each context of the row in the making, -1 none
-        ("checks", np.uint64, (len(FIELDS), CONTEXTS)),
-        ("keys", np.uint64, CONTEXTS),
-        ("bases", np.int64, CONTEXTS),
+        ("hashing", np.uint64, sum(MATCHED_ROWS)),  # see `past_matches`
+        ("next_given", np.int64, 7),  # what a canvas gives next, its step NEVER if nothing
         ("own", np.int64, (MAX_PARTS, 10)),  # of each part: last 4 pitches, 2 durations, 2 velocities, 2 microtimings
         ("struck", np.int64, 2),  # hash of what was struck in this step so far, and in the one before
         ("sounding", np.int64, (MOST_SOUNDING, 2)),  # pitch and end of pitched notes that may still sound
         ("classes", np.int64, LONG),  # pitch class of the latest rows, a ring
         ("tally", np.int64, (2, 12)),
+        ("counts", np.int64, (TALLIES, 12)),  # room for the tallies of the row in the making
         ("last_pitch", np.int64),  # of any pitched part
-        (
-            "ahead_at",
-            np.int64,
-            4,
-        ),  # next given row; those in ``ahead_tally`` begin here, end here (near) and here (far)
+        ("ahead_at", np.int64, 4),  # next given row; those in ``ahead_tally`` begin here, end here (near), here (far)
         ("ahead_tally", np.int64, (2, 12)),
         ("match_slots", np.int32, (MATCHES, MATCH_SLOTS)),
         ("slots", np.uint64, SLOTS),  # contexts: 32 bits of check, 16 of symbol + 1024, 8 of run; 0 is empty
     ]
 )
 """The memory of fixed size: one record, so that compiled code passes one pointer."""
-_EMPTY = ("match_at", "match_slots", "used", "own", "classes", "last_pitch")
+_EMPTY = ("match_at", "match_slots", "own", "classes", "last_pitch")
 
 
 class Past(NamedTuple):
@@ -75,6 +92,8 @@ class Past(NamedTuple):
     """(capacity, 6)"""
     onset: NDArray[np.int64]
     """(capacity,) steps"""
+    order: NDArray[np.int64]
+    """(capacity + 1,) rows ascend in this number of onset, part and pitch; behind the last row stands `NEVER`."""
     hashes: NDArray[np.uint64]
     """(3, capacity + 1) what was before each row, for the matches."""
 
@@ -85,6 +104,7 @@ def new_past(capacity: int) -> Past:
         np.zeros(1, STATE),
         np.zeros((capacity, len(FIELDS)), np.int32),
         np.zeros(capacity, np.int64),
+        np.full(capacity + 1, NEVER, np.int64),
         np.zeros((MATCHES, capacity + 1), np.uint64),
     )
     for name in _EMPTY:
@@ -94,14 +114,15 @@ def new_past(capacity: int) -> Past:
 
 def forget_all(past: Past) -> None:
     """Make the memory that of a song that has not begun."""
-    past.state[:] = np.zeros((), STATE)
+    past.state.view(np.uint8).fill(0)
+    past.order[0] = NEVER
     for name in _EMPTY:
         past.state[name] = NOTHING
 
 
 def copy_past(past: Past) -> Past:
     """Another with the same memory, that goes its own way from here."""
-    return Past(past.state.copy(), past.rows.copy(), past.onset.copy(), past.hashes.copy())
+    return Past(past.state.copy(), past.rows.copy(), past.onset.copy(), past.order.copy(), past.hashes.copy())
 
 
 def forget(past: Past, keep: int) -> None:
@@ -113,6 +134,7 @@ def forget(past: Past, keep: int) -> None:
         return
     for table in (past.rows, past.onset):
         table[:keep] = table[gone : gone + keep].copy()
+    past.order[: keep + 1] = past.order[gone : gone + keep + 1].copy()
     past.hashes[:, : keep + 1] = past.hashes[:, gone : gone + keep + 1].copy()
     state["count"] = keep
     state["lag_at"] = np.maximum(state["lag_at"] - gone, 0)

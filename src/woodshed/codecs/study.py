@@ -18,7 +18,6 @@ from woodshed.codecs.note_step import (
     LONGEST_SHIFT,
     PART,
     START_ROW,
-    TIME_SHIFT,
     NoteStepCodec,
 )
 from woodshed.codecs.past import (
@@ -26,12 +25,15 @@ from woodshed.codecs.past import (
     POINTERS,
     TALLIES,
     Past,
-    add,
     begin,
-    expect,
+    learn,
     new_past,
+    point,
+    prepare,
 )
-from woodshed.codecs.past_pitches import hints, look_ahead
+from woodshed.codecs.past_contexts import look_up
+from woodshed.codecs.past_pitches import count_ahead, hint, log_shares
+from woodshed.codecs.past_state import TOLD
 from woodshed.compiled import compiled
 from woodshed.music import Song
 
@@ -58,7 +60,7 @@ class Inputs(NamedTuple):
     anchors: NDArray[np.int16]
     """(R, 5) pitches, -1 where there is none."""
     tallies: NDArray[np.float32]
-    """(R, 5, 12) of each pitch class, see `log_share`; 0 for drums."""
+    """(R, 5, 12) of each pitch class, see `log_shares`; 0 for drums."""
 
     def span(self, start: int, count: int) -> Inputs:
         """At most ``count`` scored rows from ``start`` on, with the row before them."""
@@ -106,13 +108,12 @@ def row_inputs(
     expected = np.empty((count, len(FIELDS), POINTERS), np.int16)
     records = np.empty((count, len(FIELDS), POINTERS), np.int16)
     anchors = np.empty((count, ANCHORS), np.int16)
-    tallies = np.empty((count, TALLIES, 12), np.int16)
+    shares = np.empty((count, TALLIES, 12), np.float32)
     drums = programs[:, 0] == DRUM_PROGRAM
-    study(past, rows, onsets, places[1:], drums, *given, expected, records, anchors, tallies)
+    told = expected.reshape(count, TOLD), records.reshape(count, TOLD)
+    study(past, rows, onsets, places[1:], drums, *given, *told, anchors, shares)
     if levels is None:
         levels = np.full((count + 1, LEVEL_COLUMNS), AS_IT_COMES, np.int64)
-    shares = log_share(tallies)
-    shares[drums[rows[:, PART]] | (rows[:, TIME_SHIFT] > LONGEST_SHIFT)] = 0
     return Inputs(np.concatenate((before[None], rows)), places, programs, levels, expected, records, anchors, shares)
 
 
@@ -133,7 +134,7 @@ def given_rows(
 
 
 @compiled
-def study(past, rows, onsets, places, drums, given, row_of, expected, records, anchors, tallies):  # type: ignore[no-untyped-def]
+def study(past, rows, onsets, places, drums, given, row_of, expected, records, anchors, shares):  # type: ignore[no-untyped-def]
     """Fill the last four for all ``rows`` (R, 6), which are added to ``past``; ``places`` (R, 3) are their own."""
     state = past.state[0]
     for t in range(len(rows)):
@@ -143,34 +144,30 @@ def study(past, rows, onsets, places, drums, given, row_of, expected, records, a
         while state.ahead_at[0] < len(given) and row_of[state.ahead_at[0]] < t:
             state.ahead_at[0] += 1
         begin(past, bar)
+        prepare(state, past.rows, given)
+        for c in range(6):
+            state.row[c] = rows[t, c]
         for field in range(6):
-            expect(
-                past,
-                field,
-                rows[t],
-                position if field == 0 else places[t, 0],
-                bar,
-                given,
-                expected[t, field],
-                records[t, field],
-            )
-        look_ahead(past, onsets[t], given)
+            point(state, past.rows, past.order, field, position if field == 0 else places[t, 0], bar)
+        look_up(state)
+        for i in range(TOLD):
+            expected[t, i] = state.expected[i]
+        for i in range(TOLD):
+            records[t, i] = state.records[i]
+        count_ahead(state, onsets[t], given)
         drum = drums[rows[t, 1]]
-        hints(past, rows[t, 1], drum or rows[t, 0] > LONGEST_SHIFT, onsets[t], given, anchors[t], tallies[t])
-        add(past, rows[t], onsets[t], places[t], drum, expected[t])
+        untuned = drum or rows[t, 0] > LONGEST_SHIFT
+        hint(state, rows[t, 1], untuned, onsets[t], given, anchors[t], state.counts)
+        if untuned:
+            shares[t] = 0
+        else:
+            log_shares(state.counts, shares[t])
+        learn(past, onsets[t], places[t], drum)
 
 
 def with_openness(programs: NDArray[np.int64], openness: int | NDArray[np.int64]) -> NDArray[np.int64]:
     """(16, 3) of a codec's (16, 2)."""
     return np.concatenate((programs, np.broadcast_to(openness, len(programs))[:, None]), axis=1)
-
-
-def log_share(counts: NDArray[np.int16]) -> NDArray[np.float32]:
-    """Log of the share of each of the last axis' 12 counts, half a note added to each; less the mean of the twelve, so
-    that counts that are all alike say nothing at all."""
-    shares: NDArray[np.float32] = np.log(counts.astype(np.float32) + np.float32(0.5))
-    shares -= shares.mean(-1, keepdims=True)
-    return shares
 
 
 def bar_levels(levels: NDArray[np.int8], bars: NDArray[np.int64]) -> NDArray[np.int64]:
