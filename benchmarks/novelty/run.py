@@ -170,7 +170,10 @@ def planted(songs: list[Song], chance: Generator, plants: int) -> Iterator[dict[
     for is_drum, disguises in ((False, PITCHED), (True, DRUMS)):
         passages = [passage(sources, is_drum, chance) for _ in range(plants)]
         where = [int(chance.integers(len(hosts))) for _ in passages]
-        plain = [found(index, hosts[host], *one, is_drum) >= FOUND for one, host in zip(passages, where, strict=True)]
+        plain = [
+            min(found(index, hosts[place % len(hosts)], *one, is_drum) for place in (host, host + 1)) >= FOUND
+            for one, host in zip(passages, where, strict=True)
+        ]
         for name, disguise in disguises.items():
             shares = np.array([
                 found(index, hosts[host], number, disguise(notes, chance), is_drum)

@@ -37,8 +37,9 @@ RATE_ERROR = 0.1
 """Share by which the rate of a seed may be off: its notes stand on a grid."""
 ALTERED = -2.0
 DROP = 9.0
-ALTERED_BITS = 5.0
-"""What it takes to say which note is altered and how."""
+ALTERED_BITS = 4.0
+"""What it takes to say which note is altered and how. One altered note in ten hid three of 186 telling passages of real
+songs at 5, one at 4; and real songs dealt anew shared nothing at 4, not even with `PITCHED_BITS` 1.3."""
 AGAIN = 0.25
 """Of the bits of what comes again, the share that makes up for altered notes: a riff that has another slip each time
 round is still that riff."""
