@@ -108,3 +108,12 @@ def test_a_learned_piece_is_told_of_the_others_alone() -> None:
 def test_a_rest_is_a_move_of_its_own_and_wide_leaps_are_octaves() -> None:
     cells = np.array([[REST, 90, 40, 60]])
     assert move_classes(cells, np.array([[60, 60, 60, 60]])).tolist() == [[MOVES - 1, 24, 0, 12]]
+
+
+def test_what_one_piece_alone_holds_is_not_told_where_two_are_asked_for() -> None:
+    piece, shared = wander(60, 19), wander(60, 20)
+    pieces = [piece, shared, np.where(shared == REST, REST, shared + 2)]  # the same in another key
+    learned = Counts([listen(some) for some in pieces], pieces, pieces=2)
+    alone, twice = (asked(learned, some, 1, 0, 3)[1][:, HARMONY] for some in (piece, shared))
+    assert alone[20:].max() < LEVELS
+    assert (twice[20:] == LEVELS).all()

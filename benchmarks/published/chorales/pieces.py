@@ -41,9 +41,9 @@ def pieces(split: str) -> tuple[Piece, ...]:
 
 
 @cache
-def counts() -> Counts:
-    """Of the train split, for the same reason."""
-    return count(pieces("train"))
+def counts(fewest: int = 1) -> Counts:
+    """Of the train split, for the same reason; of what at least so many of its pieces share."""
+    return count(pieces("train"), fewest)
 
 
 def told(split: str) -> list[Piece]:

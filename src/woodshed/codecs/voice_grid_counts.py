@@ -66,12 +66,15 @@ class Counts:
     Args:
         rows: (T, ROW) of each piece, from `woodshed.codecs.voice_grid.listen`.
         cells: (T, 4) of each.
+        pieces: contexts that fewer pieces share are told to nobody; with 2 or more, no one piece can be followed where
+            it stands alone.
     """
 
-    def __init__(self, rows: Sequence[NDArray[np.int16]], cells: Sequence[Ints]) -> None:
+    def __init__(self, rows: Sequence[NDArray[np.int16]], cells: Sequence[Ints], pieces: int = 1) -> None:
         self._rows = np.concatenate(rows).astype(np.int64)
         self._cells = np.concatenate(cells)
         self._owners = np.repeat(np.arange(len(rows)), [len(piece) for piece in rows])
+        self._pieces = pieces
         self._tables: dict[tuple[int, int], list[list[_Table]]] = {}
 
     def of_piece(self, rows: Ints, cells: Ints, voice: int, others: Sequence[int]) -> Counted:
@@ -109,7 +112,9 @@ class Counts:
         if name not in self._tables:
             moved = move_classes(self._cells[:, voice], self._rows[:, VOICES + voice])
             chains = _asked(self._rows, self._cells, voice, others)
-            self._tables[name] = [[_Table(keys, moved, self._owners) for keys in chain] for chain in chains]
+            self._tables[name] = [
+                [_Table(keys, moved, self._owners, self._pieces) for keys in chain] for chain in chains
+            ]
         return self._tables[name]
 
 
@@ -152,10 +157,14 @@ class Following:
 class _Table:
     """How often each move came after each context."""
 
-    def __init__(self, keys: Keys, moved: Ints, owners: Ints) -> None:
+    def __init__(self, keys: Keys, moved: Ints, owners: Ints, pieces: int) -> None:
         self.keys, self.which = np.unique(keys, return_inverse=True)
         self.moved, self.owners = moved, owners
         self.counts = _counted(self.which, moved, len(self.keys))
+        if pieces > 1:
+            most = int(owners.max()) + 1
+            shared = np.bincount(np.unique(self.which * most + owners) // most, minlength=len(self.keys))
+            self.counts[shared < pieces] = 0
 
     def find(self, keys: Keys) -> Floats:
         """(N, M) counts; zeros where a context was never met."""

@@ -101,9 +101,9 @@ def as_pieces(grids: Sequence[NDArray[np.int64]], passages: Passages, learned: b
     return [Piece(cells, listen(cells, passages, at if learned else None), {}) for at, cells in enumerate(grids)]
 
 
-def count(pieces: Sequence[Piece]) -> Counts:
-    """The counts of pieces that are learned."""
-    return Counts([piece.rows for piece in pieces], [piece.cells for piece in pieces])
+def count(pieces: Sequence[Piece], fewest: int = 1) -> Counts:
+    """The counts of pieces that are learned, of what at least so many of them share."""
+    return Counts([piece.rows for piece in pieces], [piece.cells for piece in pieces], fewest)
 
 
 def with_counts(pieces: Sequence[Piece], counts: Counts, learned: bool) -> list[Piece]:
