@@ -5,4 +5,4 @@ set -eu
 here=$(dirname "$0")
 python "$here/prepare.py" --work "$1" --without openewld
 python "$here/train.py" --work "$1" --minutes "${2:-70}" | tee "$1/train.log"
-python "$here/learned.py" --work "$1" -o "$here/../../src/woodshed/weights/base/learned.txt"
+python "$here/learned.py" --work "$1" -o "$1/base.shed/learned.txt"
