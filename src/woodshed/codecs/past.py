@@ -25,7 +25,7 @@ For the pitch there are also *anchors* (`ANCHORS` pitches from which an interval
 (`TALLIES` x 12: how often each pitch class was played of late, sounds now, is given ahead), see `past_pitches`.
 
 One implementation serves training (`study`, a whole song in one call) and playing (`begin`, `expect` per field,
-`hints`, `add`), so the two cannot differ. All is compiled: about a microsecond a row. For that the row in the making
+`hints`, `add`), so the two cannot differ. All is compiled: under a microsecond a row. For that the row in the making
 lies in the record of the memory (one pointer to hand on, where an array is seven numbers), and loops over pointers have
 no branches: whether a pointer is right is what a processor cannot guess either.
 
@@ -40,7 +40,7 @@ from __future__ import annotations
 import numpy as np
 
 from woodshed.codecs.note_step import LONGEST_SHIFT, WAIT
-from woodshed.codecs.past_contexts import confirm, look_up, make_keys, mix
+from woodshed.codecs.past_contexts import confirm, gather, look_up, mix
 from woodshed.codecs.past_pitches import count_class, sound
 from woodshed.codecs.past_rows import agree, fetch_matches, follow, move_lags, order_of, run_record, say, wait_for_lags
 from woodshed.codecs.past_state import (
@@ -121,12 +121,14 @@ def expect(past, field, row, position, bar_steps, given, expected, records):  # 
     Of ``row`` (6,) only the fields before are read. ``position`` is the place in its bar of the row before for the time
     shift, of the row itself for later fields. ``given`` (G, 6): see `ahead`. Fields must be asked in their order.
     """
-    state = past.state[0]
+    state, rows, order = past.state[0], past.rows, past.order
     for c in range(field):
         state.row[c] = row[c]
     if field == 0:
-        prepare(state, past.rows, given)
-    point(state, past.rows, past.order, field, position, bar_steps)
+        prepare(state, rows, order, bar_steps, given)
+    elif field <= 3:
+        move_lags(state, rows, order, field, bar_steps)
+    point(state, field, position)
     look_up(state)
     at = field * POINTERS
     for k in range(POINTERS):
@@ -135,18 +137,20 @@ def expect(past, field, row, position, bar_steps, given, expected, records):  # 
 
 
 @compiled
-def prepare(state, rows, given):  # type: ignore[no-untyped-def]
+def prepare(state, rows, order, bar_steps, given):  # type: ignore[no-untyped-def]
     """A row is to be made, of which nothing is said yet but how far each pointer can be trusted."""
     for i in range(TOLD):
         state.expected[i] = NOTHING
     for i in range(TOLD):
         state.records[i] = 0
     for i in range(ALL_CONTEXTS):
-        state.keys[i] = 0
+        state.seeds[i] = 0
     for field in range(6):
         for k in range(LAGS):
             state.records[field * POINTERS + k] = run_record(state, field * POINTERS + k)
         state.records[field * POINTERS + GIVEN] = run_record(state, field * POINTERS + GIVEN)
+    if state.count > 0:
+        wait_for_lags(state, rows, order, bar_steps)
     fetch_matches(state, rows)
     g = state.ahead_at[0]
     state.next_given[0] = NEVER
@@ -156,32 +160,27 @@ def prepare(state, rows, given):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def point(state, rows, order, field, position, bar_steps):  # type: ignore[no-untyped-def]
+def point(state, field, position):  # type: ignore[no-untyped-def]
     """What `expect` says of ``state.row`` goes into ``state.expected``; contexts are still to be looked up."""
-    _ahead(state, order, field)
+    _ahead(state, field)
     if state.count > 0:
-        if field == 0:
-            wait_for_lags(state, rows, order, bar_steps)
-        elif field <= 3:
-            move_lags(state, rows, order, field, bar_steps)
+        if 0 < field <= 3:
             agree(state, field)
         say(state, field)
         if field == 0 or state.row[0] <= LONGEST_SHIFT:
-            make_keys(state, field, position)
+            gather(state, field, position)
 
 
 @compiled
-def _ahead(state, order, field):  # type: ignore[no-untyped-def]
+def _ahead(state, field):  # type: ignore[no-untyped-def]
     """The next given row: its symbol in this field, as far as the row agrees with it so far."""
-    at = field * POINTERS + GIVEN
-    if state.next_given[0] < NEVER:
-        row, given, count = state.row, state.next_given, state.count
-        now = order[count - 1] >> 11 if count > 0 else 0
-        wait = given[0] - now
+    row, given = state.row, state.next_given
+    if given[0] < NEVER:
+        wait = given[0] - state.now
         if field == 0:
-            state.expected[at] = min(wait, WAIT)
+            state.expected[GIVEN] = min(wait, WAIT)
         elif row[0] == wait and (field < 2 or row[1] == given[1]) and (field < 3 or given[2] < 0 or row[2] == given[2]):
-            state.expected[at] = given[field]
+            state.expected[field * POINTERS + GIVEN] = given[field]
 
 
 @compiled
@@ -207,6 +206,7 @@ def learn(past, onset, place, drum):  # type: ignore[no-untyped-def]
         past.rows[count, c] = row[c]
         last[c] = row[c]
     past.onset[count] = onset
+    state.now = onset
     past.order[count] = order_of(onset, part, pitch)
     past.order[count + 1] = NEVER
     state.count = count + 1

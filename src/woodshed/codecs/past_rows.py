@@ -41,7 +41,7 @@ def wait_for_lags(state, rows, order, bar_steps):  # type: ignore[no-untyped-def
     last = state.count - 1
     for k in range(LAGS):
         j = min(state.lag_at[k], last)
-        then = (order[last] >> 11) - (bar_steps << k)
+        then = state.now - (bar_steps << k)
         wait = (order[j] >> 11) - then
         known = (j == state.lag_at[k]) & (then >= -bar_steps) & (rows[j, 0] <= LONGEST_SHIFT)
         state.found[k, 0] = wait
@@ -52,11 +52,10 @@ def wait_for_lags(state, rows, order, bar_steps):  # type: ignore[no-untyped-def
 def move_lags(state, rows, order, field, bar_steps):  # type: ignore[no-untyped-def]
     """Move on to what stands 1, 2 and 4 bars back at the place of the row in the making, as far as that is known."""
     row, last = state.row, state.count - 1
-    now = order[last] >> 11
     low = 11 if field == 1 else 7 if field == 2 else 0
     beyond = (row[1] << 7 if field > 1 else 0) + (row[2] if field > 2 else 0)
     for k in range(LAGS):
-        at_least = ((now + row[0] - (bar_steps << k)) << 11) + beyond
+        at_least = ((state.now + row[0] - (bar_steps << k)) << 11) + beyond
         j = state.lag_at[k]
         if row[0] <= WAIT:
             while order[j] < at_least:
@@ -105,18 +104,14 @@ def follow(state, rows, hashes):  # type: ignore[no-untyped-def]
     """
     row, count = state.row, state.count
     value = order_of(row[0], row[1], row[2])
-    begun = 0
+    for m in range(MATCHES):
+        state.hashing[m, state.heard % MATCHED_ROWS[m]] = MATCHED_ROWS[m]
+    under_way = state.hashing.ravel()
+    for i in range(MATCHES * MATCHED_ROWS[-1]):
+        under_way[i] = mix(under_way[i], value)
     for m in range(MATCHES):
         size = MATCHED_ROWS[m]
-        state.hashing[begun + state.heard % size] = size
-        begun += size
-    for i in range(begun):
-        state.hashing[i] = mix(state.hashing[i], value)
-    begun = 0
-    for m in range(MATCHES):
-        size = MATCHED_ROWS[m]
-        ready = state.hashing[begun + (state.heard + 1) % size]
-        begun += size
+        ready = state.hashing[m, (state.heard + 1) % size]
         j = state.match_at[m]
         at = max(j, 0)
         goes_on = (j >= 0) & (rows[at, 0] == row[0]) & (rows[at, 1] == row[1]) & (rows[at, 2] == row[2])

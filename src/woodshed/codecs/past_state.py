@@ -46,6 +46,7 @@ STATE = np.dtype(
         ("count", np.int64),  # rows that are remembered
         ("heard", np.int64),  # rows so far
         ("sounds", np.int64),  # how many lines of ``sounding`` are used
+        ("now", np.int64),  # onset of the last row
         ("place", np.int64, 3),  # of the last row: position in its bar, number of the bar, length of the bar
         ("last", np.int64, len(FIELDS)),  # the last row
         ("row", np.int64, len(FIELDS)),  # the row in the making, as far as it is decided
@@ -56,7 +57,9 @@ STATE = np.dtype(
         ("runs", np.int16, TOLD),  # how often right on end, at most LONGEST_RUN
         ("found", np.int64, (LAGS + MATCHES, len(FIELDS))),  # the rows that lags and matches have come to
         ("stands", np.int64, LAGS + MATCHES),  # whether these agree with the row in the making so far
-        ("keys", np.uint64, ALL_CONTEXTS),  # hash of each context of the row in the making, 0 none
+        ("seeds", np.uint64, ALL_CONTEXTS),  # number of each context that the row in the making has, 0 none
+        ("facts", np.uint64, (3, ALL_CONTEXTS)),  # what it consists of
+        ("keys", np.uint64, ALL_CONTEXTS),  # its hash, 0 none
         ("entries", np.uint64, ALL_CONTEXTS),  # what is in its slot
         ("bases", np.int64, ALL_CONTEXTS),  # what its symbol is added to: of an interval a pitch
         ("symbols", np.int64, ALL_CONTEXTS),  # what it expects
@@ -64,7 +67,7 @@ STATE = np.dtype(
         ("lag_at", np.int64, LAGS),
         ("match_at", np.int64, MATCHES),
         ("match_length", np.int64, MATCHES),
-        ("hashing", np.uint64, sum(MATCHED_ROWS)),  # see `past_matches`
+        ("hashing", np.uint64, (MATCHES, MATCHED_ROWS[-1])),  # see `follow`
         ("next_given", np.int64, 7),  # what a canvas gives next, its step NEVER if nothing
         ("own", np.int64, (MAX_PARTS, 10)),  # of each part: last 4 pitches, 2 durations, 2 velocities, 2 microtimings
         ("struck", np.int64, 2),  # hash of what was struck in this step so far, and in the one before

@@ -33,6 +33,7 @@ from woodshed.codecs.past import (
 )
 from woodshed.codecs.past_contexts import look_up
 from woodshed.codecs.past_pitches import count_ahead, hint, log_shares
+from woodshed.codecs.past_rows import move_lags
 from woodshed.codecs.past_state import TOLD
 from woodshed.compiled import compiled
 from woodshed.music import Song
@@ -144,11 +145,13 @@ def study(past, rows, onsets, places, drums, given, row_of, expected, records, a
         while state.ahead_at[0] < len(given) and row_of[state.ahead_at[0]] < t:
             state.ahead_at[0] += 1
         begin(past, bar)
-        prepare(state, past.rows, given)
+        prepare(state, past.rows, past.order, bar, given)
         for c in range(6):
             state.row[c] = rows[t, c]
         for field in range(6):
-            point(state, past.rows, past.order, field, position if field == 0 else places[t, 0], bar)
+            if 0 < field <= 3:
+                move_lags(state, past.rows, past.order, field, bar)
+            point(state, field, position if field == 0 else places[t, 0])
         look_up(state)
         for i in range(TOLD):
             expected[t, i] = state.expected[i]
