@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +23,7 @@ from woodshed.generation.casting import (
     program_of,
     slot_order,
     usual_ranges,
+    usual_sounding,
 )
 from woodshed.generation.constraints import KEY_PULL, Constraints
 from woodshed.music import METER, TEMPO, Key, Meter, Part, Song, part_name
@@ -35,7 +36,7 @@ __all__ = [
 ]  # fmt: skip
 
 MOST_BARS = 4096
-CHANCE_KEY_PULL = 0.5
+CHANCE_KEY_PULL = 1.0
 """Log-odds by which tones of a key that nobody asked for are favoured: as much of a clip shall lie in one key as of a
 learned song (`benchmarks/quality`)."""
 PITCH, DURATION, VELOCITY, TIMING = 1, 2, 4, 8
@@ -78,6 +79,8 @@ class Canvas:
     repeats: NDArray[np.float64] | None = None
     """(2, 3) the share of notes that stand where they stood 1, 2 and 4 bars before, of pitched parts and of drums; None
     as in the songs that the bundle learned."""
+    sounding: Mapping[int, float] = field(default_factory=dict)
+    """Part -> the share of the time in which it is open that it shall sound; others as it comes."""
     openings: tuple[Opening, ...] | None = None
     """None only on the way in: by then it is what ``open_from`` and ``open_parts`` say."""
     open_fields: NDArray[np.uint8] | None = None
@@ -156,7 +159,7 @@ def blank_canvas(
     check_bars(bars)
     if bpm is not None:
         check_bpm(bpm)
-    asked, learned = parts, line_up(bundle, rng, without if parts is None else ())
+    asked, learned = parts, line_up(bundle, rng, without if parts is None else (), bars)
     parts = learned["parts"] if parts is None else parts
     check_parts(bundle, parts)
     _check_forbidden(parts, without)
@@ -164,7 +167,7 @@ def blank_canvas(
     bpm = bpm or learned["bpm"]
     song = Song(parts=tuple(parts), tempos=np.array([(0, bpm)], TEMPO), meters=meters, length=length)
     song = song.replace(parts=slot_order(song))
-    first_bar = int(rng.choice((0, 4, 8, 16)))
+    first_bar = learned["first_bar"]
     levels = (
         {} if asked is not None or not learned["density"] else {"density": _form(learned["density"], first_bar, bars)}
     )
@@ -179,8 +182,29 @@ def blank_canvas(
         strict_key=key is not None,
         key_pull=KEY_PULL if key is not None else CHANCE_KEY_PULL,
     )
-    returns = _learned_returns(bundle, learned["returns"], first_bar, bars, rng)
-    return Canvas(song, 0, tuple(range(len(song.parts))), constraints, first_bar, returns, learned["repeats"])
+    plays, sounding = learned["plays"], learned["sounding"]
+    if asked is not None:
+        plays, sounding = np.ones((len(song.parts), bars)), usual_sounding(bundle.style, song.parts)
+    return Canvas(
+        song,
+        constraints=constraints,
+        first_bar=first_bar,
+        returns=_learned_returns(bundle, learned["returns"], first_bar, bars, rng),
+        repeats=learned["repeats"],
+        sounding={part: share for part, share in enumerate(sounding) if share is not None},
+        openings=_openings(song.bar_lines(), plays),
+    )
+
+
+def _openings(lines: NDArray[np.int64], plays: NDArray[np.float64]) -> tuple[Opening, ...]:
+    """The bars in which each part plays, (parts, bars) above 0; all parts in bars in which none does."""
+    open_bars = (plays > 0) | (plays <= 0).all(0)
+    turns = np.diff(open_bars.astype(np.int8), axis=1, prepend=0, append=0)
+    return tuple(
+        Opening(part, int(lines[first]), int(lines[end]))
+        for part, row in enumerate(turns)
+        for first, end in zip(np.flatnonzero(row > 0), np.flatnonzero(row < 0), strict=True)
+    )
 
 
 def _some_kit(bundle: Bundle, rng: np.random.Generator) -> tuple[int, ...]:

@@ -16,6 +16,10 @@ from woodshed.errors import InfeasibleCanvas, OutOfRange, UnknownName
 from woodshed.music import Part, Song, part_name
 from woodshed.music.general_midi import family
 
+LEAST_PRESENCE = 0.25
+"""The share of the bars in which a part must play to be of a line-up."""
+PASSAGES_EVERY = 4
+"""Bars: a passage of a learned song may begin at each of so many."""
 REGISTER = 5
 """Semitones that a continued part may go beyond its own range."""
 
@@ -116,10 +120,14 @@ def part_of(program: int, name: str = "") -> Part:
     return Part(name, 0, is_drum=True) if program == DRUM_PROGRAM else Part(name, program)
 
 
-def line_up(bundle: Bundle, rng: np.random.Generator, without: Sequence[Part] = ()) -> dict[str, Any]:
-    """The line-up of one learned song: ``parts`` that play in at least a quarter of its bars, ``bpm``, ``meter``, and
-    the level of ``density`` of each of its bars, how many bars back stands what ``returns`` in each, and how much of it
-    ``repeats`` (2, 3), and its ``key``, or None; which drums are its ``kit``.
+def line_up(bundle: Bundle, rng: np.random.Generator, without: Sequence[Part] = (), bars: int = 1) -> dict[str, Any]:
+    """Who plays in so many ``bars`` of one learned song, and how.
+
+    ``parts`` play in at least a quarter of them. ``first_bar`` is where in the song they are, and ``plays`` (parts, bars)
+    says in which of them each part does: above 0. ``sounding`` is the share of these that each part sounds, None where
+    that is not known. Beside that the song's ``bpm``, ``meter``, ``key`` (or None) and ``kit`` of drums, the level of
+    ``density`` of each of its bars, how many bars back stands what ``returns`` in each, and how much of it ``repeats``
+    (2, 3).
 
     Instruments of ``without`` are left out.
 
@@ -139,11 +147,65 @@ def line_up(bundle: Bundle, rng: np.random.Generator, without: Sequence[Part] = 
             f"without {names} nobody is left of any song that was learned; forbid fewer, or name parts"
         )
     song = songs[_drawn(song_shares(songs), rng)]
+    allowed = [slot for slot, program in enumerate(song["programs"]) if program not in forbidden]
+    first_bar, plays = _passage(song, bars, allowed, rng)
+    shares = plays.mean(1)
+    least = min(LEAST_PRESENCE, shares[allowed].max())
+    slots = [slot for slot in allowed if shares[slot] >= least]
     names = style.get("instruments", {})
-    parts = [part_of(program, names.get(str(program), {}).get("name", "")) for program in _players(song, forbidden)]
+    parts = [part_of(program, names.get(str(program), {}).get("name", "")) for program in _chosen(song["programs"], slots)]
     form = {name: song.get(name, []) for name in ("density", "returns", "kit")}
     form |= {"key": song.get("key"), "repeats": _shares(song.get("repeats"))}
+    form |= {"first_bar": first_bar, "plays": plays[slots], "sounding": _chosen(song.get("sounding"), slots)}
     return {"parts": parts, "bpm": float(song["bpm"]), "meter": song["meter"], **form}
+
+
+def _passage(
+    song: Mapping[str, Any], bars: int, allowed: Sequence[int], rng: np.random.Generator
+) -> tuple[int, NDArray[np.float64]]:
+    """Where in a learned song so many bars are, and (parts, bars) whether each part plays in each of them.
+
+    They begin at every fourth bar alike often, but at none after which no part that is ``allowed`` plays, or fewer do
+    than anywhere. A song that is shorter begins again. Where a style does not say when parts play, the place is any, and
+    what is given is how often they do.
+    """
+    runs = song.get("plays") or []
+    end = max([own[-1] for own in runs if own], default=0)
+    if not end:
+        presence = np.array(song["presence"], np.float64)[:, None]
+        return int(rng.choice((0, 4, 8, 16))), np.repeat(presence, bars, axis=1)
+    whole = np.zeros((len(song["programs"]), max(end, bars)))
+    for part, own in enumerate(runs):
+        for first, last in zip(own[::2], own[1::2], strict=True):
+            whole[part, first:last] = 1.0
+    if end < bars:
+        whole = whole[:, np.arange(bars) % end]
+    starts = np.arange(0, max(end - bars, 0) + 1, PASSAGES_EVERY)
+    playing = whole[allowed].max(0)
+    filled = np.array([playing[start : start + bars].mean() for start in starts])
+    start = int(rng.choice(starts[filled == filled.max()]))
+    return start, whole[:, start : start + bars]
+
+
+def _chosen(values: Sequence[Any] | None, slots: Sequence[int]) -> list[Any]:
+    """Those of some parts; None where there are none."""
+    return [None if values is None else values[slot] for slot in slots]
+
+
+def usual_sounding(style: Mapping[str, Any], parts: Sequence[Part]) -> list[float | None]:
+    """The share of the bars in which it plays that each part's instrument, or the nearest to it, usually sounds; None for
+    drums, and where a style does not say."""
+    known: dict[int, list[float]] = {}
+    for song in style.get("arrangements", []):
+        for program, share in zip(song["programs"], song.get("sounding") or [], strict=False):
+            if share is not None:
+                known.setdefault(program, []).append(share)
+    if not known:
+        return [None] * len(parts)
+    nearest = [nearest_program(program_of(part), set(known)) for part in parts]
+    return [
+        None if part.is_drum else float(np.mean(known[program])) for part, program in zip(parts, nearest, strict=True)
+    ]
 
 
 def repeats_of(style: Mapping[str, Any]) -> NDArray[np.float64]:
@@ -175,17 +237,6 @@ def _drawn(shares: Sequence[float], rng: np.random.Generator) -> int:
     if len(set(shares)) == 1:
         return int(rng.integers(len(shares)))
     return int(rng.choice(len(shares), p=np.array(shares) / np.sum(shares)))
-
-
-def _players(song: dict[str, Any], forbidden: set[int]) -> list[int]:
-    """The programs, not forbidden, that play in a quarter of a learned song's bars, or as many as the busiest does."""
-    shares = {
-        slot: share
-        for slot, (program, share) in enumerate(zip(song["programs"], song["presence"], strict=True))
-        if program not in forbidden
-    }
-    least = min(0.25, max(shares.values()))
-    return [song["programs"][slot] for slot, share in shares.items() if share >= least]
 
 
 def _related(program: int, other: int) -> bool:

@@ -21,6 +21,7 @@ from woodshed.generation.engine_draw import draw
 from woodshed.generation.engine_levels import count_note, steer_part, steer_pitch, steer_shift, steer_velocity
 from woodshed.generation.engine_masks import is_free, mask_pitch, mask_shift, may_start, place_of, state_at
 from woodshed.generation.engine_net import ask, hear, logits_of, tell
+from woodshed.generation.engine_voices import call_before, call_first, hear_note, pass_time
 from woodshed.generation.engine_tables import Scene, Stream, Weights, copy_stream, new_stream, scene_of, weights_of
 
 PLAYING, FINISHED, AT_STOP, OUT_OF_ROOM = 0, 1, 2, 3
@@ -144,7 +145,7 @@ def _draw_part(weights, scene, stream, step, free, at_given, g, sampling, temper
     lean_to_copies(scene, stream, 1, it.expected[1], 0, it.logits)
     aim, firmness = _aims(scene, it.place[1]), scene.firmness * sampling[4]
     steer_part(aim, stream.aim, stream.lines, scene.drums, step, it.place, it.logits, mask, parts, firmness)
-    return _draw(stream, 1, parts, sampling, temperatures, it)
+    return call_first(scene, stream, step, mask, _draw(stream, 1, parts, sampling, temperatures, it))
 
 
 @compiled
@@ -176,7 +177,7 @@ def _draw_pitch(weights, scene, stream, step, g, to_given, sampling, temperature
 
 
 @compiled
-def _draw_note(weights, scene, stream, step, free, g, next_given, sampling, temperatures, it):  # type: ignore[no-untyped-def]
+def _draw_note(weights, scene, stream, step, free, g, next_given, called, sampling, temperatures, it):  # type: ignore[no-untyped-def]
     """The fields of a note behind its time shift; whether it is the given note ``g``."""
     past, given, new, place = stream.past, scene.given, it.new, it.place
     size = it.last_place[2]
@@ -185,7 +186,9 @@ def _draw_note(weights, scene, stream, step, free, g, next_given, sampling, temp
     look_ahead(past, step, given)
     at_given = g < len(given) and step == next_given
     expect(past, 1, new, place[0], size, given, it.expected[1], it.records[1])
-    new[1] = _draw_part(weights, scene, stream, step, free, at_given, g, sampling, temperatures, it)
+    new[1] = called
+    if called < 0:
+        new[1] = _draw_part(weights, scene, stream, step, free, at_given, g, sampling, temperatures, it)
     part = new[1]
     tell(weights, scene, 1, new, place, it.hidden)
     expect(past, 2, new, place[0], size, given, it.expected[2], it.records[2])
@@ -281,6 +284,9 @@ def play_rows(weights, scene, stream, sampling, temperatures, most, stop_at):  #
             new[0] = min(next_given - now, WAIT)
         if new[0] < 0 or (not free and g >= len(given)):
             return FINISHED
+        called = np.int64(-1)
+        if free:
+            new[0], called = call_before(scene, stream, g, new[0])
         step = now + new[0]
         if step >= stop_at:
             return AT_STOP
@@ -291,11 +297,13 @@ def play_rows(weights, scene, stream, sampling, temperatures, most, stop_at):  #
         is_note = new[0] <= LONGEST_SHIFT
         is_given = False
         if is_note:
-            is_given = _draw_note(weights, scene, stream, step, free, g, next_given, sampling, temperatures, it)
+            is_given = _draw_note(weights, scene, stream, step, free, g, next_given, called, sampling, temperatures, it)
         add(past, new, step, numbered, scene.drums[new[1]], it.expected)
         if step > now:
             stream.started[:] = 0
+            pass_time(scene, stream, now, step)
         if is_note:
+            hear_note(stream, new, step)
             stream.started[new[1]] += 1
             _keep(scene, stream, step, g, is_given, sampling[3], it)
         row[:] = new

@@ -12,7 +12,7 @@ from woodshed.generation.engine_tables import PITCH, VELOCITY
 
 
 @compiled
-def _uniform(chance):  # type: ignore[no-untyped-def]
+def uniform(chance):  # type: ignore[no-untyped-def]
     """A number in [0, 1), by SplitMix64 (Steele, Lea & Flood 2014)."""
     chance[0] += np.uint64(0x9E3779B97F4A7C15)
     x = chance[0]
@@ -98,7 +98,7 @@ def _copy_or_change(symbols, scores, expected, temperature, repetition, chance):
         return scores, symbols
     odds = min(repetition, 1.0) ** (1 / 3) * math.exp(2 * max(repetition - 1, 0.0))
     copied *= odds
-    kept = _uniform(chance) * (copied + total - copied / odds if odds > 0 else 1.0) < copied
+    kept = uniform(chance) * (copied + total - copied / odds if odds > 0 else 1.0) < copied
     return scores[is_copy == kept], symbols[is_copy == kept]
 
 
@@ -139,13 +139,13 @@ def _pick(scores, highest, temperature, sampling, chance):  # type: ignore[no-un
         total = 0.0
         for i in range(kept):
             total += weights[order[i]]
-        ticket = _uniform(chance) * total
+        ticket = uniform(chance) * total
         for i in range(kept):
             ticket -= weights[order[i]]
             if ticket < 0:
                 return order[i]
         return order[kept - 1]
-    ticket = _uniform(chance) * total
+    ticket = uniform(chance) * total
     for i in range(count):
         ticket -= weights[i]
         if ticket < 0:

@@ -140,6 +140,8 @@ class Scene(NamedTuple):
     """(bars,) steps back to where the music of a bar that returns once stood; 0 for new music, and past the end."""
     repeats: NDArray[np.float64]
     """(2, 3) the share of notes that stand where each lag expects them, pitched and drums; nan where nobody knows"""
+    sounding: NDArray[np.float64]
+    """(16,) the share of the time in which it is open that each part shall sound; nan where nobody knows"""
     numbers: NDArray[np.int64]
     """(4,) number of the first bar as a model counts; parts; first step of the arrays by step; end."""
 
@@ -168,6 +170,9 @@ class Stream(NamedTuple):
     """What is remembered to hold bars to their levels, see `engine_levels.new_aim`."""
     leans: NDArray[np.float64]
     """(2, 3) what the lags are worth, see `engine_copying`."""
+    voices: NDArray[np.float64]
+    """(2, 16) of each part the step at which its notes have ended, and what it is worth that it comes in again, see
+    `engine_voices`."""
     nats: NDArray[np.float64]
     """(2,) nats of what was drawn, before the filters; how many rows were drawn."""
 
@@ -190,6 +195,7 @@ def new_stream(weights: Weights, room: int, capacity: int, seed: int) -> Stream:
         aim=aim,
         lines=lines,
         leans=np.zeros((2, LAGS)),
+        voices=np.zeros((2, MAX_PARTS)),
         nats=np.zeros(2),
     )
 
@@ -221,6 +227,7 @@ def scene_of(
     first_step: int = 0,
     back: NDArray[np.int64] | None = None,
     repeats: NDArray[np.float64] | None = None,
+    sounding: NDArray[np.float64] | None = None,
 ) -> Scene:
     """Lay a plan out for the loop."""
     columns = programs[:, 0], np.minimum(programs[:, 1], OCCURRENCES - 1), openness
@@ -258,5 +265,6 @@ def scene_of(
         polyphony.astype(np.int64),
         np.zeros(0, np.int64) if back is None else back.astype(np.int64),
         np.full((2, LAGS), np.nan) if repeats is None else repeats,
+        np.full(MAX_PARTS, np.nan) if sounding is None else sounding,
         np.array([first_bar, parts, first_step, end]),
     )

@@ -123,6 +123,7 @@ def lay_out(weights: Weights, plan: Plan) -> Scene:
         plan.end,
         back=plan.back,
         repeats=plan.repeats,
+        sounding=plan.sounding,
     )
 
 

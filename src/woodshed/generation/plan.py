@@ -74,6 +74,8 @@ class Plan:
     """(bars,) steps from each bar whose music returns back to where it stood; 0 for new music."""
     repeats: NDArray[np.float64]
     """(2, 3) the share of notes that stand where they stood 1, 2 and 4 bars before, pitched, drums; nan: anything."""
+    sounding: NDArray[np.float64]
+    """(16,) the share of the time in which a slot is open that it shall sound; nan: as it comes."""
     levels: NDArray[np.int8]
     """(bars, 4) the level asked of each bar, in the order of `codecs.levels.CONTROLS`; -1 as it comes."""
     firmness: NDArray[np.float64]
@@ -137,6 +139,7 @@ def make_plan(bundle: Bundle, canvas: Canvas) -> Plan:
         polyphony=polyphony,
         back=_steps_back(canvas.returns, lines),
         repeats=repeats_of(bundle.style) if canvas.repeats is None else canvas.repeats,
+        sounding=np.array([canvas.sounding.get(owner, np.nan) for owner in owners] + [np.nan] * (MAX_PARTS - len(owners))),
         levels=asked_levels(constraints.levels, len(lines) - 1),
         firmness=np.array([LEANING if control in constraints.leanings else 1.0 for control in CONTROLS]),
     )

@@ -16,6 +16,7 @@ from woodshed.codecs.past import LAGS
 from woodshed.codecs.study import song_inputs
 from woodshed.music import Song, part_name
 from woodshed.music.key_finding import find_key
+from woodshed.music.meter import bar_of
 from woodshed.music.returns import find_returns
 from woodshed.music.units import ticks_to_steps
 from woodshed.training.usual_feel import usual_feel
@@ -24,6 +25,8 @@ ARRANGEMENTS_KEPT = 64
 BARS_KEPT = 128
 LEAST_OF_A_KIT = 0.002
 """The share of a song's strokes from which on a drum is of its kit."""
+LEAST_OF_A_BAR = 0.1
+"""The share of a bar for which a part sounds that plays in it."""
 NOTES_THAT_TELL = 64
 """With fewer notes the share that is copied says nothing."""
 
@@ -104,11 +107,29 @@ def _arrangement(codec: NoteStepCodec, song: Song) -> dict[str, Any]:
         "meter": str(song.meter),
         "key": str(find_key(song).key),
         "presence": [round(float(share), 3) for share in plays.mean(1)],
+        **_texture(song),
         "density": _density(codec, song),
         "kit": _kit(song),
         "returns": find_returns(song)[:BARS_KEPT].tolist(),
         "repeats": _repeats(codec, song),
     }
+
+
+def _texture(song: Song) -> dict[str, list[Any]]:
+    """Of each part, ``plays``: the bars in which it sounds, as [first, end, first, end ...] of each run of them, and
+    ``sounding``: for which share of these bars it does; None for drums, whose strokes have no length."""
+    lines, plays, sounding = song.bar_lines(), [], []
+    for index, part in enumerate(song.parts):
+        own = song.notes[song.notes["part"] == index]
+        begin = np.minimum(own["onset"].astype(np.int64), lines[-1])
+        turns = np.bincount(begin, minlength=int(lines[-1]) + 1)
+        turns -= np.bincount(np.minimum(begin + own["duration"], lines[-1]), minlength=len(turns))
+        heard = np.add.reduceat(np.cumsum(turns[:-1]) > 0, lines[:-1]) / np.diff(lines)
+        begun = np.bincount(bar_of(own["onset"].astype(np.int64), lines), minlength=len(heard)) > 0
+        here = begun if part.is_drum else heard >= LEAST_OF_A_BAR
+        plays.append(np.flatnonzero(np.diff(here[:BARS_KEPT].astype(np.int8), prepend=0, append=0)).tolist())
+        sounding.append(None if part.is_drum or not here.any() else round(float(heard[here].mean()), 3))
+    return {"plays": plays, "sounding": sounding}
 
 
 def _kit(song: Song) -> list[int]:

@@ -1,0 +1,91 @@
+"""Voices that sound as much of the time as those of the learned songs, compiled: a closed loop for each part.
+
+A part of real music that plays in a bar sounds through nearly all of it: its next note begins where the last one ends.
+A model that hears itself does not keep this up. It knows a part's line from the bars before, so a part that has once
+missed its turn is missing in every bar that repeats that one; nothing tells the model how long a part has been silent.
+Before this loop, parts of the clips of `benchmarks/quality` sounded through half of the bars in which they played,
+where those of the songs that were learned sound through nine tenths.
+
+So what is known of the learned songs, the share of its bars that each part sounds, is held to. A part is *due* where its
+last note has ended, or at the next eighth after that. Where the next note that the model draws would pass over
+a part that is due, the part is called with some chance: it plays then and there, what and how long the model says.
+That chance grows while a part is silent for longer than it should be, and shrinks while it sounds, so the two meet at
+the share that was learned. Nothing else that the model draws is displaced: the note that passed may still come after it.
+
+Source:
+    Ours; the loop is kin to that of `engine_copying`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from woodshed.codecs.note_step import LONGEST_SHIFT
+from woodshed.compiled import compiled
+from woodshed.generation.engine_draw import uniform
+from woodshed.generation.engine_masks import may_start
+
+ENDED, CHANCE = range(2)
+"""The rows of `Stream.voices`."""
+RATE = 0.4
+"""By how much the chance grows with each quarter note for which a part is silent and should not be."""
+MOST = 0.95
+QUARTER, EIGHTH, TRIPLET = 12.0, 6, 4
+"""Steps."""
+
+
+@compiled
+def _due(stream, part):  # type: ignore[no-untyped-def]
+    """The step at which a part is due, at or after the last row's."""
+    ended = max(np.int64(stream.voices[ENDED, part]), stream.at[0])
+    return ended if ended % TRIPLET == 0 else (ended + EIGHTH - 1) // EIGHTH * EIGHTH
+
+
+@compiled
+def call_before(scene, stream, g, shift):  # type: ignore[no-untyped-def]
+    """(shift, part) of a part that is called before the step to which the model would go on; the same shift and -1 if
+    none is."""
+    now, row = stream.at[0], stream.row
+    called, earliest = np.int64(-1), now + shift
+    for part in range(scene.numbers[1]):
+        chance = stream.voices[CHANCE, part]
+        if chance <= 0:
+            continue
+        due = _due(stream, part)
+        if due >= earliest or due - now > LONGEST_SHIFT:
+            continue
+        if may_start(scene, due, row, now, stream.started, g, part) and (due > now or part > row[1]):
+            if uniform(stream.chance) < chance:
+                called, earliest = np.int64(part), due
+    return earliest - now, called
+
+
+@compiled
+def call_first(scene, stream, step, mask, chosen):  # type: ignore[no-untyped-def]
+    """The part that plays first at a step: the one that the model chose, or one before it that is called."""
+    for part in range(chosen):
+        chance = stream.voices[CHANCE, part]
+        if chance > 0 and mask[part] and _due(stream, part) <= step and uniform(stream.chance) < chance:
+            return np.int64(part)
+    return chosen
+
+
+@compiled
+def pass_time(scene, stream, now, step):  # type: ignore[no-untyped-def]
+    """From one step to the next each part that is open sounded, or did not."""
+    index = now - scene.numbers[2]
+    if index < 0 or index >= len(scene.open_parts):
+        return
+    for part in range(scene.numbers[1]):
+        share = scene.sounding[part]
+        if np.isnan(share) or not scene.open_parts[index] >> np.uint16(part) & np.uint16(1):
+            continue
+        sounded = min(max(stream.voices[ENDED, part] - now, 0.0), step - now)
+        chance = stream.voices[CHANCE, part] + RATE * (share * (step - now) - sounded) / QUARTER
+        stream.voices[CHANCE, part] = min(max(chance, 0.0), MOST)
+
+
+@compiled
+def hear_note(stream, row, step):  # type: ignore[no-untyped-def]
+    """Take in a note."""
+    stream.voices[ENDED, row[1]] = max(stream.voices[ENDED, row[1]], step + row[3] + 1.0)
