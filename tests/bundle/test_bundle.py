@@ -79,6 +79,10 @@ def test_weights_of_another_size_are_refused(saved: Path) -> None:
         ("style", {"instruments": {"0": {"usual_range": [40]}}}),
         ("style", {"arrangements": [{"programs": [0, 1], "presence": [1.0], "bpm": 120, "meter": "4/4"}]}),
         ("style", {"arrangements": [{"programs": [0], "presence": [1.0], "bpm": 120, "meter": "0/3"}]}),
+        *(
+            ("style", {"arrangements": [{"programs": [0], "presence": [1.0], "bpm": 120, "meter": "4/4", **damaged}]})
+            for damaged in ({"plays": [[4, 0]]}, {"plays": [[0]]}, {"plays": [[], []]}, {"sounding": [1.5]})
+        ),
         ("format", "x"),
     ],
 )

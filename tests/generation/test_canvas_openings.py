@@ -263,3 +263,46 @@ def test_a_note_played_early_belongs_to_the_bar_that_it_is_notated_in() -> None:
     assert canvas.song.notes["onset"].tolist() == [
         on for _, on, *_ in hits if not 2 * BAR - early <= on < 3 * BAR - early
     ]
+
+
+def _passages(**more: object) -> Bundle:
+    """A bundle of one song of 12 bars: drums throughout, a bass from bar 5 on, a guitar in bar 9 alone."""
+    song = {"programs": [128, 33, 30], "bpm": 99.0, "meter": "4/4", "presence": [1.0, 0.7, 0.1]}
+    plays = {"plays": [[0, 12], [4, 12], [8, 9]], "sounding": [None, 0.9, 0.6], **more}
+    return Bundle(None, NoteStepCodec(), style={**STYLE, "arrangements": [song | plays]})
+
+
+def test_who_plays_when_is_that_of_a_passage_of_a_learned_song() -> None:
+    found = {}
+    for seed in range(40):
+        canvas = blank_canvas(_passages(), 4, _rng(seed))
+        spans = {canvas.song.parts[span.part].name: (span.begin // BAR, span.end // BAR) for span in canvas.spans}
+        found[canvas.first_bar] = spans, dict(canvas.sounding)
+    assert found == {
+        0: ({"Drums": (0, 4)}, {}),
+        4: ({"Drums": (0, 4), "Electric Bass (finger)": (0, 4)}, {1: 0.9}),
+        8: (
+            {"Drums": (0, 4), "Electric Bass (finger)": (0, 4), "Distortion Guitar": (0, 1)},
+            {1: 0.9, 2: 0.6},
+        ),
+    }
+
+
+def test_a_song_that_is_shorter_than_the_clip_begins_again() -> None:
+    canvas = blank_canvas(_passages(), 16, _rng())
+    bass = [(span.begin // BAR, span.end // BAR) for span in canvas.spans if span.part == 1]
+    assert (canvas.first_bar, bass) == (0, [(4, 12)])  # and bars 13-16 are as bars 1-4
+
+
+def test_parts_that_are_named_play_throughout_and_sound_as_their_instruments_do() -> None:
+    parts = (Part("Kit", 0, is_drum=True), Part("", 34), Part("", 27))
+    canvas = blank_canvas(_passages(), 4, _rng(), parts=parts)
+    assert {(span.begin, span.end) for span in canvas.spans} == {(0, 4 * BAR)}
+    assert canvas.sounding == {1: 0.9, 2: 0.6}
+
+
+def test_a_bar_in_which_nobody_plays_is_open_to_all() -> None:
+    canvas = blank_canvas(_passages(plays=[[0, 2], [0, 2], [3, 4]]), 4, _rng())
+    lines = np.arange(5) * BAR
+    open_in = [{span.part for span in canvas.spans if span.begin <= line < span.end} for line in lines[:-1]]
+    assert open_in == [{0, 1}, {0, 1}, {0, 1, 2}, {2}]

@@ -17,7 +17,7 @@ from woodshed.codecs.note_step import DURATION, END, PITCH, TIME_SHIFT
 from woodshed.errors import BundleError, CorpusError, OutOfRange
 from woodshed.models.note_model import NoteModel
 from woodshed.models.note_sizes import NoteModelConfig
-from woodshed.music import Part, Song
+from woodshed.music import NOTE, Part, Song
 from woodshed.training.checkpoints import Progress, latest_checkpoint, load_checkpoint, save_checkpoint
 from woodshed.training.examples import Augmentation, Windows, encode_examples, stretch
 from woodshed.training.loop import Event, Outcome, TrainingOptions, schedule, train
@@ -310,6 +310,17 @@ def test_double_time_undoes_half_time(band_song: Song) -> None:
         np.array_equal(a, b)
         for a, b in zip(back, (example.rows[note], example.onset_steps[note], example.bar_lines), strict=True)
     )
+
+
+def test_style_tells_who_plays_when_and_how_much_of_it() -> None:
+    """Bass: bars 1-2 and 4, half of each; strings: one chord through bars 2-4; drums: strokes, whose length is nothing."""
+    bass = [(1, bar * 1920, 960, 40, 80) for bar in (0, 1, 3)]
+    strings = [(2, 1920, 3 * 1920, pitch, 80) for pitch in (60, 64)]
+    notes = np.array([*bass, *strings, (0, 3 * 1920, 100, 36, 80)], NOTE)
+    song = Song.make(notes, (Part("Drums", 0, True), Part("Bass", 33), Part("Strings", 48)), length=4 * 1920)
+    (told,) = describe_style(CODEC, [song])["arrangements"]
+    assert told["plays"] == [[3, 4], [0, 2, 3, 4], [1, 4]]
+    assert told["sounding"] == [None, 0.5, 1.0]
 
 
 def test_style_tells_tempo_instruments_and_line_up(band_song: Song) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import Any
 
 from woodshed.errors import BundleError, WoodshedError
@@ -50,7 +51,19 @@ def _is_arrangement(song: Any) -> bool:
         return False
     if not _is_number(song.get("share", 1.0), 1e-12, 1):
         return False
+    plays, sounding = song.get("plays", []), song.get("sounding", [])
+    if not (_is_list(plays, _is_runs) and _is_list(sounding, lambda one: one is None or _is_number(one, 0, 1))):
+        return False
+    if any(own and len(own) != len(programs) for own in (plays, sounding)):
+        return False
     return len(programs) == len(presence) > 0 and _is_tempo(song.get("bpm")) and _is_meter(song.get("meter"))
+
+
+def _is_runs(bars: Any) -> bool:
+    """Whether these are bars at which something begins and ends by turns."""
+    if not _is_list(bars, lambda bar: type(bar) is int and 0 <= bar <= 1 << 20) or len(bars) % 2:
+        return False
+    return all(before < after for before, after in pairwise(bars))
 
 
 def _is_list(value: Any, sound: Callable[[Any], bool]) -> bool:

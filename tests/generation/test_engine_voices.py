@@ -1,0 +1,86 @@
+"""Parts that play sound as much of the time as is asked, and nobody is called who may not play."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+import torch
+
+from woodshed.bundle import Bundle
+from woodshed.codecs import NoteStepCodec
+from woodshed.codecs.note_step import ON_THE_GRID
+from woodshed.generation.canvas import Canvas, Opening
+from woodshed.generation.fill import fill
+from woodshed.generation.filters import Sampling
+from woodshed.models.note_model import NoteModel
+from woodshed.models.note_sizes import NoteModelConfig
+from woodshed.music import Part, Song
+
+BAR, BARS = 1920, 32
+PARTS = (Part("Drums", 0, is_drum=True), Part("Bass", 33), Part("Guitar", 30), Part("Strings", 48))
+PITCHED = (1, 2, 3)
+
+
+@pytest.fixture(scope="module")
+def bundle() -> Bundle:
+    """A small model that has learned nothing, but writes an eighth on the grid now and then."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = NoteModel(NoteModelConfig(width=16, layers=1, head_width=16, dropout=0.0))
+        with torch.no_grad():
+            model.head_out[0].bias[:] = -12.0
+            model.head_out[0].bias[[0, 6, 12]] = torch.tensor([-2.0, 0.5, 0.0])
+            for head, symbol in ((2, 5), (4, ON_THE_GRID)):
+                model.head_out[head].bias[:] = -12.0
+                model.head_out[head].bias[symbol] = 0.0
+    return Bundle(model.eval(), NoteStepCodec())
+
+
+def _canvas(sounding: Mapping[int, float], openings: tuple[Opening, ...] | None = None) -> Canvas:
+    canvas = Canvas(Song(parts=PARTS, length=BARS * BAR), 0, (0, 1, 2, 3), sounding=sounding, openings=openings)
+    pitches = {0: (36, 38), 1: (40, 43, 45), 2: (52, 55, 57), 3: (64, 67)}
+    return dataclasses.replace(canvas, constraints=dataclasses.replace(canvas.constraints, pitches=pitches))
+
+
+def _heard(song: Song, part: int) -> float:
+    """The share of the time for which a part sounds."""
+    own = song.notes[song.notes["part"] == part]
+    sounds = np.zeros(song.length, bool)
+    for onset, duration in zip(own["onset"].tolist(), own["duration"].tolist(), strict=True):
+        sounds[onset : onset + duration] = True
+    return float(sounds.mean())
+
+
+def _shares(bundle: Bundle, sounding: Mapping[int, float]) -> list[float]:
+    songs = fill(bundle, _canvas(sounding), Sampling(), np.random.default_rng(0), count=2)
+    return [float(np.mean([_heard(song, part) for song in songs])) for part in PITCHED]
+
+
+def test_each_part_sounds_as_much_of_the_time_as_is_asked(bundle: Bundle) -> None:
+    alone = _shares(bundle, {})
+    assert max(alone) < 0.5
+    for share in (0.7, 0.9):
+        assert _shares(bundle, dict.fromkeys(PITCHED, share)) == pytest.approx([share] * 3, abs=0.1)
+    one = _shares(bundle, {3: 0.9})
+    assert one[2] == pytest.approx(0.9, abs=0.1)
+    assert max(one[:2]) < 0.5
+
+
+def test_nobody_is_called_where_a_part_may_not_play(bundle: Bundle) -> None:
+    half = BARS // 2 * BAR
+    openings = (Opening(0, 0, BARS * BAR), Opening(1, 0, BARS * BAR), Opening(2, 0, half), Opening(3, half, BARS * BAR))
+    canvas = _canvas(dict.fromkeys(PITCHED, 0.9), openings)
+    (song,) = fill(bundle, canvas, Sampling(), np.random.default_rng(0))
+    onsets = [song.notes["onset"][song.notes["part"] == part] for part in range(4)]
+    assert onsets[2].max() < half - 64 < half + 64 < onsets[3].min() + BAR
+    assert onsets[3].min() >= half
+    assert _heard(song, 1) == pytest.approx(0.9, abs=0.1)
+
+
+def test_the_same_seed_calls_the_same(bundle: Bundle) -> None:
+    canvas = _canvas(dict.fromkeys(PITCHED, 0.9))
+    one, other = (fill(bundle, canvas, Sampling(), np.random.default_rng(4))[0] for _ in range(2))
+    assert np.array_equal(one.notes, other.notes)
