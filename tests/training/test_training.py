@@ -313,7 +313,7 @@ def test_double_time_undoes_half_time(band_song: Song) -> None:
 
 
 def test_style_tells_who_plays_when_and_how_much_of_it() -> None:
-    """Bass: bars 1-2 and 4, half of each; strings: one chord through bars 2-4; drums: strokes, whose length is nothing."""
+    """Bass: bars 1-2 and 4, half of each; strings: a chord through bars 2-4; drums: strokes, which have no length."""
     bass = [(1, bar * 1920, 960, 40, 80) for bar in (0, 1, 3)]
     strings = [(2, 1920, 3 * 1920, pitch, 80) for pitch in (60, 64)]
     notes = np.array([*bass, *strings, (0, 3 * 1920, 100, 36, 80)], NOTE)

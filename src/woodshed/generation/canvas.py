@@ -147,8 +147,10 @@ def blank_canvas(
     """Everything open: ``bars`` bars for ``parts``, by default the line-up, tempo and meter of a song that was learned.
 
     Each part keeps to the range in which its instrument usually played, drums to the kit of one learned song. Where the
-    line-up is left to chance, bars are as full as those of the song that it comes from: a leaning, not a rule. What
-    returns, and when, is taken from a song that was learned as well. ``without`` forbids instruments to the line-up.
+    line-up is left to chance, it is that of a passage of the song: each part plays in the bars in which it plays there.
+    How full the bars are, and for how much of them each part sounds, is a leaning, not a rule. What returns, and when,
+    is taken from the song as well. Parts that are named play throughout, and sound for as much of it as their
+    instruments usually do of the bars in which they play. ``without`` forbids instruments to the line-up.
     Several meters take turns, one for each bar: (7/8, 7/8, 4/4).
 
     Raises:

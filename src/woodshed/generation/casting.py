@@ -123,11 +123,11 @@ def part_of(program: int, name: str = "") -> Part:
 def line_up(bundle: Bundle, rng: np.random.Generator, without: Sequence[Part] = (), bars: int = 1) -> dict[str, Any]:
     """Who plays in so many ``bars`` of one learned song, and how.
 
-    ``parts`` play in at least a quarter of them. ``first_bar`` is where in the song they are, and ``plays`` (parts, bars)
-    says in which of them each part does: above 0. ``sounding`` is the share of these that each part sounds, None where
-    that is not known. Beside that the song's ``bpm``, ``meter``, ``key`` (or None) and ``kit`` of drums, the level of
-    ``density`` of each of its bars, how many bars back stands what ``returns`` in each, and how much of it ``repeats``
-    (2, 3).
+    ``parts`` play in at least a quarter of them. ``first_bar`` is where in the song they are, and ``plays``
+    (parts, bars) says in which of them each part does: above 0. ``sounding`` is the share of these that each part
+    sounds, None where that is not known. Beside that the song's ``bpm``, ``meter``, ``key`` (or None) and ``kit`` of
+    drums, the level of ``density`` of each of its bars, how many bars back stands what ``returns`` in each, and how much
+    of it ``repeats`` (2, 3).
 
     Instruments of ``without`` are left out.
 
@@ -153,7 +153,8 @@ def line_up(bundle: Bundle, rng: np.random.Generator, without: Sequence[Part] = 
     least = min(LEAST_PRESENCE, shares[allowed].max())
     slots = [slot for slot in allowed if shares[slot] >= least]
     names = style.get("instruments", {})
-    parts = [part_of(program, names.get(str(program), {}).get("name", "")) for program in _chosen(song["programs"], slots)]
+    programs = _chosen(song["programs"], slots)
+    parts = [part_of(program, names.get(str(program), {}).get("name", "")) for program in programs]
     form = {name: song.get(name, []) for name in ("density", "returns", "kit")}
     form |= {"key": song.get("key"), "repeats": _shares(song.get("repeats"))}
     form |= {"first_bar": first_bar, "plays": plays[slots], "sounding": _chosen(song.get("sounding"), slots)}
@@ -165,8 +166,8 @@ def _passage(
 ) -> tuple[int, NDArray[np.float64]]:
     """Where in a learned song so many bars are, and (parts, bars) whether each part plays in each of them.
 
-    They begin at every fourth bar alike often, but at none after which no part that is ``allowed`` plays, or fewer do
-    than anywhere. A song that is shorter begins again. Where a style does not say when parts play, the place is any, and
+    They begin at every fourth bar, alike often; of these only at those after which the most bars have a part that is
+    ``allowed``. A song that is shorter begins again. Where a style does not say when parts play, the place is any, and
     what is given is how often they do.
     """
     runs = song.get("plays") or []
@@ -193,8 +194,8 @@ def _chosen(values: Sequence[Any] | None, slots: Sequence[int]) -> list[Any]:
 
 
 def usual_sounding(style: Mapping[str, Any], parts: Sequence[Part]) -> list[float | None]:
-    """The share of the bars in which it plays that each part's instrument, or the nearest to it, usually sounds; None for
-    drums, and where a style does not say."""
+    """The share of the bars in which it plays that each part's instrument, or the nearest to it, usually sounds; None
+    for drums, and where a style does not say."""
     known: dict[int, list[float]] = {}
     for song in style.get("arrangements", []):
         for program, share in zip(song["programs"], song.get("sounding") or [], strict=False):

@@ -109,6 +109,8 @@ def make_plan(bundle: Bundle, canvas: Canvas) -> Plan:
     polyphony = np.full(MAX_PARTS, PITCHES)
     for slot, owner in enumerate(owners):
         polyphony[slot] = _polyphony(canvas, owner)
+    sounding = np.full(MAX_PARTS, np.nan)
+    sounding[: len(owners)] = [canvas.sounding.get(owner, np.nan) for owner in owners]
     notated = np.append(given[:, STEP], 0)[row]
     steps = _open_steps(canvas, slot_of, lines, polyphony, notated)
     harmony = harmony_of(constraints.chords, end)
@@ -139,7 +141,7 @@ def make_plan(bundle: Bundle, canvas: Canvas) -> Plan:
         polyphony=polyphony,
         back=_steps_back(canvas.returns, lines),
         repeats=repeats_of(bundle.style) if canvas.repeats is None else canvas.repeats,
-        sounding=np.array([canvas.sounding.get(owner, np.nan) for owner in owners] + [np.nan] * (MAX_PARTS - len(owners))),
+        sounding=sounding,
         levels=asked_levels(constraints.levels, len(lines) - 1),
         firmness=np.array([LEANING if control in constraints.leanings else 1.0 for control in CONTROLS]),
     )
