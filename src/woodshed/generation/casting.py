@@ -126,8 +126,8 @@ def line_up(bundle: Bundle, rng: np.random.Generator, without: Sequence[Part] = 
     ``parts`` play in at least a quarter of them. ``first_bar`` is where in the song they are, and ``plays``
     (parts, bars) says in which of them each part does: above 0. ``sounding`` is the share of these that each part
     sounds, None where that is not known. Beside that the song's ``bpm``, ``meter``, ``key`` (or None) and ``kit`` of
-    drums, the level of ``density`` of each of its bars, how many bars back stands what ``returns`` in each, and how much
-    of it ``repeats`` (2, 3).
+    drums, the level of ``density`` of each of its bars, how many bars back stands what ``returns`` in each, and how
+    much of it ``repeats`` (2, 3).
 
     Instruments of ``without`` are left out.
 

@@ -21,8 +21,8 @@ from woodshed.generation.engine_draw import draw
 from woodshed.generation.engine_levels import count_note, steer_part, steer_pitch, steer_shift, steer_velocity
 from woodshed.generation.engine_masks import is_free, mask_pitch, mask_shift, may_start, place_of, state_at
 from woodshed.generation.engine_net import ask, hear, logits_of, tell
-from woodshed.generation.engine_voices import call_before, call_first, hear_note, pass_time
 from woodshed.generation.engine_tables import Scene, Stream, Weights, copy_stream, new_stream, scene_of, weights_of
+from woodshed.generation.engine_voices import call_before, call_first, hear_note, pass_time
 
 PLAYING, FINISHED, AT_STOP, OUT_OF_ROOM = 0, 1, 2, 3
 LAST_SYMBOL = max(SIZES)

@@ -6,11 +6,11 @@ missed its turn is missing in every bar that repeats that one; nothing tells the
 Before this loop, parts of the clips of `benchmarks/quality` sounded through half of the bars in which they played,
 where those of the songs that were learned sound through nine tenths.
 
-So what is known of the learned songs, the share of its bars that each part sounds, is held to. A part is *due* where its
-last note has ended, or at the next eighth after that. Where the next note that the model draws would pass over
-a part that is due, the part is called with some chance: it plays then and there, what and how long the model says.
-That chance grows while a part is silent for longer than it should be, and shrinks while it sounds, so the two meet at
-the share that was learned. Nothing else that the model draws is displaced: the note that passed may still come after it.
+So what is known of the learned songs, the share of its bars that each part sounds, is held to. A part is *due* where
+its last note has ended, or at the next eighth after that. Where the next note that the model draws would pass over a
+part that is due, the part is called with some chance: it plays then and there, what and how long the model says. That
+chance grows while a part is silent for longer than it should be, and shrinks while it sounds, so the two meet at the
+share that was learned. Nothing else that the model draws is displaced: the note that passed may still come after it.
 
 Source:
     Ours; the loop is kin to that of `engine_copying`.
@@ -54,9 +54,12 @@ def call_before(scene, stream, g, shift):  # type: ignore[no-untyped-def]
         due = _due(stream, part)
         if due >= earliest or due - now > LONGEST_SHIFT:
             continue
-        if may_start(scene, due, row, now, stream.started, g, part) and (due > now or part > row[1]):
-            if uniform(stream.chance) < chance:
-                called, earliest = np.int64(part), due
+        if (
+            may_start(scene, due, row, now, stream.started, g, part)
+            and (due > now or part > row[1])
+            and uniform(stream.chance) < chance
+        ):
+            called, earliest = np.int64(part), due
     return earliest - now, called
 
 
