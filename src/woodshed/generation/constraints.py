@@ -20,7 +20,7 @@ GRIDS = {
 }  # fmt: skip
 """Name of a rhythm grid (T: triplet) -> steps, 12 to the quarter note."""
 CHORD_PULL, KEY_PULL = 2.0, 2.3
-LEANING = 0.25
+LEANING = 0.6
 """How firmly bars are held to levels that nobody asked for, as those of a learned song; 1 is to what is asked."""
 """Log-odds; tones outside a key that is not strict are ten times less likely."""
 
