@@ -22,7 +22,7 @@ from woodshed.generation.engine_levels import count_note, steer_part, steer_pitc
 from woodshed.generation.engine_masks import is_free, mask_pitch, mask_shift, may_start, place_of, state_at
 from woodshed.generation.engine_net import ask, hear, logits_of, tell
 from woodshed.generation.engine_tables import Scene, Stream, Weights, copy_stream, new_stream, scene_of, weights_of
-from woodshed.generation.engine_voices import call_before, call_first, hear_note, pass_time
+from woodshed.generation.engine_voices import call_before, call_first, hear_note, pass_time, resumed
 
 PLAYING, FINISHED, AT_STOP, OUT_OF_ROOM = 0, 1, 2, 3
 LAST_SYMBOL = max(SIZES)
@@ -286,7 +286,7 @@ def play_rows(weights, scene, stream, sampling, temperatures, most, stop_at):  #
             return FINISHED
         called = np.int64(-1)
         if free:
-            new[0], called = call_before(scene, stream, g, new[0])
+            new[0], called = call_before(scene, stream, g, resumed(stream, new[0], it.mask))
         step = now + new[0]
         if step >= stop_at:
             return AT_STOP

@@ -157,7 +157,8 @@ class Stream(NamedTuple):
     row: NDArray[np.int64]
     """(6,) the last row, START at first."""
     at: NDArray[np.int64]
-    """(4,): step of the last row; whether ``hidden`` is that of the last row; rows so far; rows kept."""
+    """(5,): step of the last row; whether ``hidden`` is that of the last row; rows so far; rows kept; the step to which
+    the model would have gone on when a part was called, see `engine_voices`."""
     started: NDArray[np.int64]
     """(16,) notes of each part that start on the last row's step."""
     kept: NDArray[np.int64]
@@ -188,7 +189,7 @@ def new_stream(weights: Weights, room: int, capacity: int, seed: int) -> Stream:
         state=np.zeros((layers, width), np.float32),
         hidden=np.zeros(len(weights.head_bias), np.float32),
         row=row,
-        at=np.zeros(4, np.int64),
+        at=np.zeros(5, np.int64),
         started=np.zeros(MAX_PARTS, np.int64),
         kept=np.zeros((room, 7), np.int64),
         chance=np.array([seed * 2 + 1], np.uint64),

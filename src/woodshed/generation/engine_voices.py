@@ -10,7 +10,8 @@ So what is known of the learned songs, the share of its bars that each part soun
 its last note has ended, or at the next eighth after that. Where the next note that the model draws would pass over a
 part that is due, the part is called with some chance: it plays then and there, what and how long the model says. That
 chance grows while a part is silent for longer than it should be, and shrinks while it sounds, so the two meet at the
-share that was learned. Nothing else that the model draws is displaced: the note that passed may still come after it.
+share that was learned. Nothing else that the model draws is displaced: after the note that was called, and others of
+its chord, it goes on to the step to which it would have gone without.
 
 Source:
     Ours; the loop is kin to that of `engine_copying`.
@@ -27,6 +28,8 @@ from woodshed.generation.engine_masks import may_start
 
 ENDED, CHANCE = range(2)
 """The rows of `Stream.voices`."""
+GOING_ON = 4
+"""The place in `Stream.at`."""
 RATE = 0.4
 """By how much the chance grows with each quarter note for which a part is silent and should not be."""
 MOST = 0.95
@@ -60,7 +63,16 @@ def call_before(scene, stream, g, shift):  # type: ignore[no-untyped-def]
             and uniform(stream.chance) < chance
         ):
             called, earliest = np.int64(part), due
+    if called >= 0 and shift <= LONGEST_SHIFT:
+        stream.at[GOING_ON] = now + shift
     return earliest - now, called
+
+
+@compiled
+def resumed(stream, shift, mask):  # type: ignore[no-untyped-def]
+    """The shift that was drawn, or the one to where the model was going on when a part was called before."""
+    left = stream.at[GOING_ON] - stream.at[0]
+    return left if shift > 0 and 0 < left <= LONGEST_SHIFT and mask[left] else shift
 
 
 @compiled
