@@ -270,7 +270,7 @@ def innocent(bands: dict[str, list[Song]], seed: int) -> Iterator[dict[str, obje
     accused, notes, shared = 0, 0, 0
     for number, song in enumerate(songs):
         result = index.find(shuffled(song, np.random.default_rng([seed, number])))
-        accused += bool(result.passages)
+        accused += bool(result.copies)
         notes, shared = notes + len(song), shared + int((result.length > 0).sum())
     yield {"songs": len(songs), "with a passage": accused, "notes": notes, "shared": shared}
 

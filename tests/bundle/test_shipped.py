@@ -16,10 +16,12 @@ from woodshed.recipes.wish import Wish
 BASE = SHIPPED / "base"
 
 
-def test_the_base_is_named_base_unless_something_here_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_base_is_named_base_unless_a_bundle_here_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert bundle_folder("base") == BASE
     monkeypatch.chdir(tmp_path)
     (tmp_path / "base").mkdir()
+    assert bundle_folder("base") == BASE  # a folder with clips hides nothing
+    (tmp_path / "base" / "config.json").write_text("{}")
     assert bundle_folder("base") == Path("base")
 
 

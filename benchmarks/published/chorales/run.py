@@ -25,7 +25,8 @@ from woodshed.generation.voice_grids import draw_grids
 from woodshed.models.voice_grid import VoiceGridNet
 from woodshed.training.voice_grids import ORDERS, ORDERS_SHOWN, Order, as_batch
 
-SHARPNESS = (1.0, 1.05, 1.1, 1.15)
+SHARPNESS = (0.9, 0.95, 1.0, 1.05)
+KEYS = (-2, 0, 2)
 SHARED = 4
 """Pieces that must share what a drawn piece is told of them, so that it follows none of them."""
 DRAWS = 10
@@ -91,24 +92,26 @@ def parse() -> argparse.Namespace:
 
 def joint_likelihood(nets: Sequence[VoiceGridNet]) -> Iterator[Line]:
     """From one net in one order to the mixture of all, which is the headline."""
-    mixtures: dict[str, tuple[Sequence[VoiceGridNet], Sequence[Order]]] = {
-        "one net, one order": (nets[:1], ORDERS[:1]),
-        "one net, six orders": (nets[:1], ORDERS),
-        f"{len(nets)} nets, six orders": (nets, ORDERS),
+    mixtures: dict[str, tuple[Sequence[VoiceGridNet], Sequence[Order], Sequence[int]]] = {
+        "one net, one order": (nets[:1], ORDERS[:1], (0,)),
+        "one net, six orders": (nets[:1], ORDERS, (0,)),
+        f"{len(nets)} nets, six orders": (nets, ORDERS, (0,)),
+        f"{len(nets)} nets, six orders, three keys": (nets, ORDERS, KEYS),
     }
-    for what, (some, orders) in mixtures.items():
+    for what, (some, orders, keys) in mixtures.items():
         began = time.perf_counter()
-        valid = scored(some, orders, SHARPNESS, "valid")
+        valid = scored(some, orders, keys, SHARPNESS, "valid")
         sharp, chosen = min(valid.items(), key=lambda found: total_nats(found[1]))
         yield "joint", what, "valid", "sharpness chosen", f"{sharp:g}"
         yield from figures(what, "valid", chosen)
-        yield from figures(what, "test", scored(some, orders, (sharp,), "test")[sharp])
+        yield from figures(what, "test", scored(some, orders, keys, (sharp,), "test")[sharp])
         print(f"{what}: {time.perf_counter() - began:.0f} s", flush=True)
 
 
 def scored(
     nets: Sequence[VoiceGridNet],
     orders: Sequence[Order],
+    keys: Sequence[int],
     sharpness: Sequence[float],
     split: str,
 ) -> dict[float, list[NDArray[np.float64]]]:
@@ -116,7 +119,7 @@ def scored(
     found: dict[float, list[NDArray[np.float64]]] = {sharp: [] for sharp in sharpness}
     for piece in pieces(split):
         batch = as_batch([piece])
-        tried = log_chances(nets, batch.rows, batch.cells, orders, sharpness=sharpness, counts=counts())
+        tried = log_chances(nets, batch.rows, batch.cells, orders, shifts=keys, sharpness=sharpness, counts=counts())
         for sharp, chances in zip(sharpness, tried[:, :, 0].sum(-1).double().numpy(), strict=True):
             found[sharp].append(mixture_nats(chances))
     return found
@@ -183,7 +186,7 @@ def harmonised(nets: Sequence[VoiceGridNet], seed: int) -> Iterator[Line]:
     for some in (nets[:1], nets):
         what = f"{len(some)} net{'s' if len(some) > 1 else ''}, three orders"
         for split in ("valid", "test"):
-            nats = total_nats(scored(some, ORDERS_SHOWN, (1.0,), split)[1.0])
+            nats = total_nats(scored(some, ORDERS_SHOWN, (0,), (1.0,), split)[1.0])
             notes = sum(attacks(cells) for cells in grids(split))
             frames = sum(map(len, grids(split)))
             yield "harmonise", what, split, "nats per note", f"{nats / notes:.4f}"

@@ -119,9 +119,12 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def bundle_folder(name: Path | str) -> Path:
-    """Where a bundle lies: ``base`` is the one that is shipped, unless there is a file or folder of that name here."""
+    """Where a bundle lies: ``base`` is the one that is shipped, unless there is a bundle of that name here.
+
+    Some other folder of that name, such as one with clips of the base, does not hide it.
+    """
     path = Path(name)
-    return SHIPPED / path.name if str(name) in SHIPPED_NAMES and not path.exists() else path
+    return SHIPPED / path.name if str(name) in SHIPPED_NAMES and not (path / CONFIG_FILE).exists() else path
 
 
 def read_config(folder: Path | str) -> dict[str, Any]:
