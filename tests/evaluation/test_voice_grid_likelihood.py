@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from woodshed.codecs.voice_grid import REST, listen
+from woodshed.codecs.voice_grid import REST, Passages, listen
 from woodshed.evaluation.voice_grid_likelihood import log_chances
 from woodshed.evaluation.voice_grids import mixture_nats
 from woodshed.models.voice_grid import VoiceGridConfig, VoiceGridNet
+from woodshed.training.voice_grids import as_batch, as_pieces, count, with_counts
 
 ORDERS = ((0, 3, 1, 2), (3, 2, 1, 0))
 
@@ -41,6 +42,20 @@ def test_one_net_in_one_order_is_the_net_itself() -> None:
     for number, order in enumerate(ORDERS):
         own = net.nats(rows, whole, torch.zeros(1, dtype=torch.int64), order)
         assert torch.allclose(-found[0, number], own, atol=1e-5)
+
+
+def test_what_was_counted_is_heard_as_in_training() -> None:
+    net, pieces = tiny(0), []
+    for seed in range(3):
+        pieces.append(np.repeat(np.random.default_rng(seed).integers(50, 70, (6, 4)), 2, 0))
+    learned = as_pieces(pieces[:2], Passages(pieces[:2]), learned=True)
+    counts = count(learned)
+    (piece,) = with_counts(as_pieces(pieces[2:], Passages(pieces[:2]), learned=False), counts, learned=False)
+    batch = as_batch([piece], ORDERS[0])
+    found = log_chances([net], batch.rows, batch.cells, ORDERS[:1], counts=counts)
+    told = batch.nats(net, torch.zeros(1, dtype=torch.int64))
+    assert torch.allclose(-found[0, 0], told, atol=2e-2)  # training keeps counts in half precision
+    assert not torch.allclose(told, log_chances([net], batch.rows, batch.cells, ORDERS[:1])[0, 0].neg(), atol=0.1)
 
 
 def test_a_key_is_heard_as_the_transposed_piece() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,8 +12,9 @@ import torch
 
 from woodshed.bundle import Bundle
 from woodshed.codecs import NoteStepCodec
-from woodshed.codecs.note_step import ON_THE_GRID
+from woodshed.codecs.note_step import LONGEST_SHIFT, ON_THE_GRID
 from woodshed.generation.canvas import Canvas, Opening
+from woodshed.generation.engine_voices import GOING_ON, resumed
 from woodshed.generation.fill import fill
 from woodshed.generation.filters import Sampling
 from woodshed.models.note_model import NoteModel
@@ -84,3 +86,14 @@ def test_the_same_seed_calls_the_same(bundle: Bundle) -> None:
     canvas = _canvas(dict.fromkeys(PITCHED, 0.9))
     one, other = (fill(bundle, canvas, Sampling(), np.random.default_rng(4))[0] for _ in range(2))
     assert np.array_equal(one.notes, other.notes)
+
+
+def test_after_a_part_was_called_the_model_goes_on_to_where_it_was_going() -> None:
+    at = np.zeros(5, np.int64)
+    at[0], at[GOING_ON] = 100, 106  # a part was called at 100, on the way to 106
+    stream, every = SimpleNamespace(at=at), np.ones(LONGEST_SHIFT + 1, bool)
+    assert resumed.function(stream, 12, every) == 6
+    assert resumed.function(stream, 0, every) == 0  # one more note of the chord
+    assert resumed.function(stream, 12, every & (np.arange(len(every)) != 6)) == 12  # nobody may play there any more
+    at[0] = 106
+    assert resumed.function(stream, 12, every) == 12

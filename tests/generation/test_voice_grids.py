@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from woodshed.codecs.voice_grid import REST, Passages, listen
+from woodshed.codecs.voice_grid_counts import Counts
 from woodshed.errors import OutOfRange
 from woodshed.generation.voice_grids import ORDER, draw_grids
 from woodshed.models.voice_grid import VoiceGridConfig, VoiceGridNet
@@ -38,14 +39,21 @@ def test_cells_are_drawn_as_often_as_they_are_scored() -> None:
     assert np.abs(counts / len(pieces) - chances.detach().numpy()).max() < 0.02
 
 
-def test_a_cold_draw_takes_the_likeliest_cell_given_all_before_it() -> None:
-    net, passages = tiny(), Passages([np.tile([[70, 65, 60, 50]], (40, 1))])
-    (piece,) = draw_grids([net], [12], seeded(), passages=passages, temperature=1e-4)
+@pytest.mark.parametrize("is_counted", [False, True])
+def test_a_cold_draw_takes_the_likeliest_cell_given_all_before_it(is_counted: bool) -> None:
+    learned = np.repeat([[70, 65, 60, 50], [72, 64, 60, 48], [71, 62, 55, 43]], 8, 0)
+    net, passages = tiny(), Passages([learned])
+    counts = Counts([listen(learned)], [learned]) if is_counted else None
+    (piece,) = draw_grids([net], [12], seeded(), passages=passages, counts=counts, temperature=1e-4)
     rows = torch.from_numpy(listen(piece, passages).astype(np.int64))[None]
     cells, shift = torch.from_numpy(piece)[None], torch.zeros(1, dtype=torch.int64)
     known, decided = net.body(rows, shift), {}
     for voice in ORDER:
-        likeliest = net.logits(known, rows, shift, voice, decided).argmax(-1)
+        counted = None
+        if counts is not None:
+            logs, trust = counts.of_piece(rows[0].numpy(), piece, voice, sorted(decided))
+            counted = torch.from_numpy(logs)[None], torch.from_numpy(trust.astype(np.int64))[None]
+        likeliest = net.logits(known, rows, shift, voice, decided, counted).argmax(-1)
         assert (torch.where(likeliest == 0, REST, likeliest + net.config.lowest - 1) == cells[..., voice]).all()
         decided[voice] = cells[..., voice]
 
