@@ -74,7 +74,7 @@ class VoiceGridConfig:
     levels: int = 5
     """How long a context can be met, none included."""
     width: int = 128
-    """W, of each GRU layer."""
+    """W, of each LSTM layer."""
     layers: int = 1
     hidden: int = 256
     """H, of what a frame is summed up in, and of what decides a cell."""
