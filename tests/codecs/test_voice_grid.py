@@ -8,7 +8,9 @@ import pytest
 from woodshed.codecs.voice_grid import (
     HEARD,
     HEARD_AT,
+    HISTORY_AT,
     LINES,
+    LONG,
     OF_VOICE,
     POINTERS,
     REST,
@@ -24,7 +26,8 @@ from woodshed.codecs.voice_grid import (
 from woodshed.errors import CodecError, OutOfRange
 
 HEARD_TO = HEARD_AT + 12 * HEARD
-GUESS, TRUST = slice(HEARD_TO, HEARD_TO + VOICES * POINTERS), slice(HEARD_TO + VOICES * POINTERS, ROW)
+GUESS, TRUST = slice(HEARD_TO, HEARD_TO + VOICES * POINTERS), slice(HEARD_TO + VOICES * POINTERS, HISTORY_AT)
+BEATS_AT = HISTORY_AT + 4 * VOICES
 
 
 def wander(frames: int, seed: int) -> np.ndarray:
@@ -67,8 +70,10 @@ def test_transposed_music_has_the_same_rows_but_for_the_pitches() -> None:
     cells = wander(100, 4)
     higher = listen(np.where(cells == REST, REST, cells + 5), Passages([cells]))
     here = listen(cells, Passages([cells]))
-    same = np.r_[8:HEARD_AT, HEARD_TO:ROW]
+    same = np.r_[8:HEARD_AT, HEARD_TO:BEATS_AT]
     assert (higher[:, same] == here[:, same]).all()
+    beats = slice(20, None), slice(BEATS_AT, ROW)  # before a voice has sung, it stands in the middle of its range
+    assert (higher[beats] == np.where(here[beats] == REST, REST, here[beats] + 5)).all()
     heard, moved = (rows[:, HEARD_AT:HEARD_TO].reshape(-1, HEARD, 12) for rows in (here, higher))
     assert (np.roll(heard, 5, axis=2) == moved).all()
 
@@ -128,4 +133,26 @@ def test_every_pointer_of_a_voice_looks_at_lines_that_it_sings() -> None:
 
 
 def test_a_row_has_as_many_numbers_as_the_table_says() -> None:
-    assert len(Listener().row()) == ROW == 114
+    assert len(Listener().row()) == ROW == 142
+
+
+def test_the_moves_and_lengths_before_the_latest_are_told() -> None:
+    cells = np.tile([[72, 67, 60, 48]], (32, 1))
+    cells[3:, 0], cells[5:, 0], cells[17:, 0] = 74, 71, 72
+    motion, motions, lengths = (listen(cells)[:, at] for at in (12, HISTORY_AT, HISTORY_AT + 2 * VOICES))
+    assert [motion[4], motion[6], motion[18]] == [2, -3, 1]
+    assert [motions[4], motions[6], motions[18]] == [0, 2, -3]
+    assert listen(cells)[18, HISTORY_AT + VOICES] == 2
+    assert [lengths[4], lengths[6], lengths[18]] == [3, 2, LONG]
+    assert listen(cells)[18, HISTORY_AT + 3 * VOICES] == 2
+    assert (listen(cells)[:, HISTORY_AT + 1] == 0).all()  # the alto never moves
+
+
+def test_what_stood_on_the_latest_beats_is_told() -> None:
+    cells = np.tile([[72, 67, 60, 48]], (16, 1))
+    cells[:, 3] = np.arange(40, 56)
+    bass = listen(cells)[:, BEATS_AT + 3 :: VOICES]
+    assert bass[0].tolist() == [REST, REST, REST]
+    assert bass[1].tolist() == [40, REST, REST]
+    assert bass[9].tolist() == [48, 44, 40]
+    assert bass[12].tolist() == [REST, 48, 44]  # this beat begins with the frame that is asked for

@@ -6,7 +6,18 @@ import numpy as np
 import pytest
 
 from woodshed.codecs.voice_grid import REST, VOICES, listen
-from woodshed.codecs.voice_grid_counts import CHAINS, LEVELS, MOVES, VIEWS, Counts, Following, move_classes
+from woodshed.codecs.voice_grid_ahead import ahead
+from woodshed.codecs.voice_grid_counts import (
+    CHAINS,
+    LEVELS,
+    MOVES,
+    SHOWN_CHAINS,
+    SHOWN_VIEWS,
+    VIEWS,
+    Counts,
+    Following,
+    move_classes,
+)
 
 HARMONY, RANGE = VIEWS.index("harmony"), VIEWS.index("range")
 
@@ -117,3 +128,20 @@ def test_what_one_piece_alone_holds_is_not_told_where_two_are_asked_for() -> Non
     alone, twice = (asked(learned, some, 1, 0, 3)[1][:, HARMONY] for some in (piece, shared))
     assert alone[20:].max() < LEVELS
     assert (twice[20:] == LEVELS).all()
+
+
+def shown_rows_of(cells: np.ndarray) -> np.ndarray:
+    return np.column_stack((rows_of(cells), ahead(cells[:, 0])))
+
+
+def test_where_the_soprano_is_shown_what_it_sings_next_is_seen() -> None:
+    pieces = [wander(80, 21), wander(80, 22)]
+    learned = Counts([shown_rows_of(some) for some in pieces], pieces)
+    logs, trust = learned.of_piece(shown_rows_of(pieces[0]), pieces[0], 3, [0])
+    assert logs.shape == (80, SHOWN_CHAINS, MOVES)
+    following = slice(len(VIEWS), len(VIEWS) + len(SHOWN_VIEWS))
+    assert (trust[:, following] == LEVELS).all()
+    later = pieces[0].copy()
+    later[41:, 0] = 80
+    other, _ = learned.of_piece(shown_rows_of(later), later, 3, [0])
+    assert not np.allclose(logs[40, following], other[40, following])

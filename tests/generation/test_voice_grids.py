@@ -64,9 +64,25 @@ def test_a_given_soprano_stays() -> None:
     assert all((piece[:, 0] == soprano).all() for piece in pieces)
 
 
+def test_strictness_is_what_the_table_of_motion_counts_and_leaves_the_net_alone() -> None:
+    net = tiny()
+    net.counterpoint.data.normal_()
+    table = net.counterpoint.clone()
+    plain, none, strict = (draw_grids([net], [24], seeded(), strictness=by)[0] for by in (1, 0, 3))
+    assert torch.equal(net.counterpoint, table)
+    net.counterpoint.data *= 3
+    assert (draw_grids([net], [24], seeded())[0] == strict).all()
+    net.counterpoint.data *= 0
+    assert (draw_grids([net], [24], seeded())[0] == none).all()
+    assert (plain != none).any()
+    assert (plain != strict).any()
+
+
 def test_what_cannot_be_drawn_is_named() -> None:
     with pytest.raises(OutOfRange, match="temperature 0 is not above 0"):
         draw_grids([tiny()], [4], seeded(), temperature=0)
+    with pytest.raises(OutOfRange, match="strictness -1 is below 0"):
+        draw_grids([tiny()], [4], seeded(), strictness=-1)
     with pytest.raises(OutOfRange, match="soprano of as many frames"):
         draw_grids([tiny(shown=True)], [4], seeded(), sopranos=[np.array([72, 72])])
     assert draw_grids([tiny()], [], seeded()) == []

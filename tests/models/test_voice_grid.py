@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from woodshed.codecs.voice_grid import REST, listen
+from woodshed.codecs.voice_grid_ahead import ahead
 from woodshed.models.voice_grid import VoiceGridConfig, VoiceGridNet
 
 ORDERS = ((0, 1, 2, 3), (3, 0, 2, 1))
@@ -99,11 +100,15 @@ def test_a_net_that_is_told_the_transposition_scores_the_transposed_piece() -> N
 
 def test_a_shown_soprano_costs_nothing_and_its_future_is_heard() -> None:
     net, (rows, cells) = tiny(shown=True), tensors(piece(20))
+    rows = torch.cat((rows, torch.from_numpy(ahead(cells[0, :, 0].numpy()).astype(np.int64))[None]), -1)
     later = cells.clone()
     later[:, 15:, 0] = 76
     here, there = (net.nats(rows, x, NO_SHIFT, (0, 3, 1, 2)) for x in (cells, later))
     assert (here[..., 0] == 0).all()
     assert not torch.allclose(here[:, 14, 1:], there[:, 14, 1:], atol=1e-5)
+    rows[:, 14, -18:] = torch.from_numpy(ahead(later[0, :, 0].numpy())[14].astype(np.int64))
+    told = net.nats(rows, cells, NO_SHIFT, (0, 3, 1, 2))
+    assert not torch.allclose(here[:, 14, 1:], told[:, 14, 1:], atol=1e-5)
 
 
 def test_it_learns_one_bar_by_heart() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from woodshed.codecs.voice_grid import POINTERS, VOICES, Passages
+from woodshed.codecs.voice_grid import HISTORY_AT, POINTERS, VOICES, Passages
 from woodshed.errors import OutOfRange
 from woodshed.models.voice_grid import VoiceGridConfig, VoiceGridNet
 from woodshed.training.voice_grids import (
@@ -56,7 +56,7 @@ def test_training_leaves_the_callers_chance_alone() -> None:
 
 def test_a_learned_piece_is_not_among_the_others_that_its_pointers_look_into() -> None:
     for piece in some(3):
-        trust = piece.rows[:, -VOICES * POINTERS :].reshape(-1, VOICES, POINTERS)
+        trust = piece.rows[:, HISTORY_AT - VOICES * POINTERS : HISTORY_AT].reshape(-1, VOICES, POINTERS)
         whole = trust[20:, :, 1]  # all four voices elsewhere: these random pieces have nothing in common
         assert (whole == 0).mean() > 0.9
 

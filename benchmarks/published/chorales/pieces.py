@@ -35,20 +35,21 @@ def passages() -> Passages:
 
 
 @cache
-def pieces(split: str) -> tuple[Piece, ...]:
-    """Each piece of a split, and what is known before each of its frames; nothing is counted yet."""
-    return tuple(as_pieces(grids(split), passages(), learned=split == "train"))
+def pieces(split: str, shown: bool = False) -> tuple[Piece, ...]:
+    """Each piece of a split, what is known before each of its frames, and, shown, of all of its soprano; nothing is
+    counted yet."""
+    return tuple(as_pieces(grids(split), passages(), learned=split == "train", shown=shown))
 
 
 @cache
-def counts(fewest: int = 1) -> Counts:
+def counts(fewest: int = 1, shown: bool = False) -> Counts:
     """Of the train split, for the same reason; of what at least so many of its pieces share."""
-    return count(pieces("train"), fewest)
+    return count(pieces("train", shown), fewest)
 
 
-def told(split: str) -> list[Piece]:
+def told(split: str, shown: bool = False) -> list[Piece]:
     """Each piece of a split, and what the train split, or the rest of it, holds in places like those of the piece."""
-    return with_counts(pieces(split), counts(), learned=split == "train")
+    return with_counts(pieces(split, shown), counts(shown=shown), learned=split == "train")
 
 
 def chorded(split: str) -> list[Piece]:

@@ -117,9 +117,11 @@ def scored(
 ) -> dict[float, list[NDArray[np.float64]]]:
     """Nats of every frame of each piece, for each sharpness."""
     found: dict[float, list[NDArray[np.float64]]] = {sharp: [] for sharp in sharpness}
-    for piece in pieces(split):
+    shown = nets[0].config.shown
+    known = counts(shown=shown)
+    for piece in pieces(split, shown):
         batch = as_batch([piece])
-        tried = log_chances(nets, batch.rows, batch.cells, orders, shifts=keys, sharpness=sharpness, counts=counts())
+        tried = log_chances(nets, batch.rows, batch.cells, orders, shifts=keys, sharpness=sharpness, counts=known)
         for sharp, chances in zip(sharpness, tried[:, :, 0].sum(-1).double().numpy(), strict=True):
             found[sharp].append(mixture_nats(chances))
     return found
@@ -191,13 +193,13 @@ def harmonised(nets: Sequence[VoiceGridNet], seed: int) -> Iterator[Line]:
             frames = sum(map(len, grids(split)))
             yield "harmonise", what, split, "nats per note", f"{nats / notes:.4f}"
             yield "harmonise", what, split, "nats per cell", f"{nats / frames / 3:.4f}"
-    asked = [cells for cells in grids("test") for _ in range(DRAWS)]
+    asked, known = [cells for cells in grids("test") for _ in range(DRAWS)], counts(shown=True)
     cells = sum(len(bach) * 3 for bach in asked)
     for temperature in TEMPERATURES:
         what = f"{DRAWS} draws, temperature {temperature:g}"
         drawn = draw_grids(
             nets, [len(bach) for bach in asked], torch.Generator().manual_seed(seed),
-            sopranos=[bach[:, 0] for bach in asked], passages=passages(), counts=counts(), temperature=temperature,
+            sopranos=[bach[:, 0] for bach in asked], passages=passages(), counts=known, temperature=temperature,
         )  # fmt: skip
         same = sum(int((ours[:, 1:] == bach[:, 1:]).sum()) for ours, bach in zip(drawn, asked, strict=True))
         yield "harmonise", what, "test", "cells that agree", f"{same / cells:.4f}"

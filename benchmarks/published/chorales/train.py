@@ -65,8 +65,10 @@ def train(name: str, folder: Path = WEIGHTS) -> None:
         print(*lines[-1], flush=True)
 
     options = VoiceGridTraining(**settings()[name]["training"])  # type: ignore[arg-type]
-    prepared = chorded if with_chords(name) else told
-    trained = train_voice_grid(net, prepared("train"), prepared("valid"), options, report)
+    learned, held_out = (
+        chorded(split) if with_chords(name) else told(split, net.config.shown) for split in ("train", "valid")
+    )
+    trained = train_voice_grid(net, learned, held_out, options, report)
     folder.mkdir(exist_ok=True)
     unfinished = target.with_suffix(".unfinished")
     save_file(trained.state_dict(), unfinished)

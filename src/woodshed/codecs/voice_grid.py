@@ -20,11 +20,15 @@ columns  name        meaning
                      piece, of late (halved in a bar), and from the bass alone
 66-89    guess       what it moves by now, as `POINTERS` pointers say: four voices times six
 90-113   trust       how much each pointer has to go by, 0 where it says nothing, below `TRUSTS`
+114-121  motions     the moves before "motion", the later one of each voice first
+122-129  lengths     for how many frames the cell before this one lasted, and the one before it, up to `LONG`
+130-141  beats       what each voice sang last in the first frame of this beat, if that is past, of the one before and
+                     of the one before that; `REST` where there was none
 =======  ==========  ===================================================================================
 
 A pointer goes to where the latest moves of one line (or of all four voices together) stood before, in the same key or
 another: to the longest stretch of them that can be found, in other pieces (`Passages`) or earlier in this one. All of a
-row but last, anchor and heard is the same in any key.
+row but last, anchor, heard and beats is the same in any key.
 
 Source: kin to match models in data compression (M. Mahoney, "Adaptive weighing of context models for lossless data
 compression", 2005), and to the multiple viewpoints of D. Conklin and I. Witten, "Multiple viewpoint systems for music
@@ -86,7 +90,12 @@ TRUSTS = 1 + len(LINE_SPANS) * VOTE_CLASSES
 HEARD_AT = 4 * VOICES + 2 + len(LAGS) * VOICES
 HEARD = 3
 """Counts of pitch classes: in all, of late, of the bass."""
-ROW = HEARD_AT + 12 * HEARD + 2 * VOICES * POINTERS
+HISTORY_AT = HEARD_AT + 12 * HEARD + 2 * VOICES * POINTERS
+LONG = 9
+EARLIER = 2
+"""How many moves, and lengths, before the latest are told."""
+BEATS_TOLD = 3
+ROW = HISTORY_AT + (2 * EARLIER + BEATS_TOLD) * VOICES
 _FADING = 0.5 ** (1 / 16)
 
 _Votes = dict[bytes, dict[bytes, set[int]]]
@@ -171,6 +180,10 @@ class Listener:
         self.sang = [False] * VOICES
         self.age = [0] * VOICES
         self.motion = [0] * VOICES
+        self.motions = [[0] * VOICES for _ in range(EARLIER)]
+        self.lengths = [[0] * VOICES for _ in range(EARLIER)]
+        self.beats = [[REST] * VOICES for _ in range(BEATS_TOLD)]
+        """What was sung last in the first frame of each of the latest beats, the latest first."""
         self.spoken = [bytearray() for _ in LINES]
         self.classes = np.zeros((HEARD, 12))
         """Frames of each pitch class, as the columns "heard" say."""
@@ -186,17 +199,25 @@ class Listener:
         place = [now % 16, min(now // 4, BEATS)]
         heard = np.rint(100 * self.classes / np.maximum(self.classes.sum(1, keepdims=True), 1)).astype(np.int64)
         known = [*self.last, *self.anchor, *self.age, *self.motion, *place, *lags, *heard.ravel().tolist()]
-        return [*known, *guesses, *trusts]
+        beats = self.beats if now % 4 else [[REST] * VOICES, *self.beats[:-1]]
+        history = [told for some in (*self.motions, *self.lengths, *beats) for told in some]
+        return [*known, *guesses, *trusts, *history]
 
     def hear(self, frame: Sequence[int]) -> None:
         """The next frame: four cells."""
         moved = [self._move(voice, pitch) for voice, pitch in enumerate(frame)]
         for voice, pitch in enumerate(frame):
             same = bool(self.heard) and pitch == self.last[voice]
+            if not same:
+                _push(self.lengths, voice, min(self.age[voice], LONG))
             self.age[voice] = min(self.age[voice] + 1, OLDEST) if same else 1
-            self.motion[voice] = self.motion[voice] if moved[voice] == 0 or not self.heard else _said(moved[voice])
+            if moved[voice] and self.heard and not same:
+                _push(self.motions, voice, self.motion[voice])
+                self.motion[voice] = _said(moved[voice])
             if pitch != REST:
                 self.anchor[voice], self.sang[voice] = pitch, True
+        if len(self.heard) % 4 == 0:
+            self.beats = [list(self.anchor), *self.beats[:-1]]
         self._count_classes(frame)
         self.last = list(frame)
         self.heard.append(moved)
@@ -273,6 +294,13 @@ def listen(cells: NDArray[np.int64], passages: Passages | None = None, own: int 
         rows[at] = listener.row()
         listener.hear(frame)
     return rows
+
+
+def _push(latest: list[list[int]], voice: int, told: int) -> None:
+    """Put what is told of a voice in front, and let go of the oldest."""
+    for later, earlier in zip(latest[-2::-1], latest[:0:-1], strict=True):
+        earlier[voice] = later[voice]
+    latest[0][voice] = told
 
 
 def _said(moved: int) -> int:

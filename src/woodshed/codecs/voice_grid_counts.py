@@ -25,15 +25,23 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from woodshed.codecs.voice_grid import HEARD_AT, REST, VOICES, WIDEST
+from woodshed.codecs.voice_grid import BEATS_TOLD, EARLIER, HEARD_AT, HISTORY_AT, REST, ROW, VOICES, WIDEST
+from woodshed.codecs.voice_grid_ahead import NEXT
 
 MOVES = 2 * WIDEST + 2
 """M: from an octave down to an octave up (wider leaps count as these), and a rest."""
-VIEWS = ("harmony", "line", "degrees", "chord", "bass", "progression", "bar", "range")
+VIEWS = (
+    "harmony", "line", "degrees", "chord", "bass", "progression", "bar", "range", "melody", "descant", "rhythm",
+)  # fmt: skip
 """Harmony and chord see how all voices stand, before and after those that are decided; line and bass one voice, by
-itself and over the bass; degrees, progression and bar see the scale, the chord before and the place in the bar."""
+itself and over the bass; degrees, progression and bar see the scale, the chord before and the place in the bar; melody
+sees a voice's latest three moves, descant the soprano (and the bass) beat by beat, rhythm how long all cells lasted."""
+SHOWN_VIEWS = ("next", "cadence", "beats")
+"""Also seen where the soprano is shown: what it sings next, how far its next long note is, and its next beats."""
 CHAINS = 2 * len(VIEWS)
 """K: of each view the chain of other pieces, and then that of the piece itself."""
+SHOWN_CHAINS = CHAINS + 2 * len(SHOWN_VIEWS)
+"""K where the soprano is shown."""
 LEVELS = 4
 """Contexts of a chain."""
 TRUSTS = LEVELS + 1
@@ -146,7 +154,7 @@ class Following:
             moves = np.eye(MOVES, dtype=np.float32)[np.stack(self._moved)[..., voice]]
             own = same.transpose(2, 1, 0) @ moves.transpose(1, 0, 2)
         before.append(now)
-        past = [[own[:, view * LEVELS + level] for level in range(LEVELS)] for view in range(len(VIEWS))]
+        past = [[own[:, view * LEVELS + level] for level in range(LEVELS)] for view in range(len(asked))]
         return _joined(_mixed(self._counts._find(asked, voice, others)), _mixed(past))
 
     def hear(self, rows: Ints, cells: Ints) -> None:
@@ -217,12 +225,25 @@ class _Place(NamedTuple):
     bar: Ints
     tonic: Ints
     minor: Ints
+    earlier: Ints
+    """(N, 2, 4) the two moves before `motions`."""
+    lengths: Ints
+    """(N, 2, 4)"""
+    beats: Ints
+    """(N, 3, 4)"""
+    ahead: Ints | None
+    """(N, AHEAD), where the soprano is shown."""
 
 
 def _place(rows: Ints) -> _Place:
-    heard = rows[:, HEARD_AT : HEARD_AT + 12] @ _profiles().T
-    key = heard.argmax(1)
-    return _Place(rows[:, 4:8], rows[:, 8:12], rows[:, 12:16], rows[:, 16], key % 12, key // 12)
+    heard = rows[:, HEARD_AT : HEARD_AT + 12]
+    ahead = rows[:, ROW:] if rows.shape[1] > ROW else None
+    known = heard if ahead is None else heard + ahead[:, -12:]
+    key = (known @ _profiles().T).argmax(1)
+    history = rows[:, HISTORY_AT : HISTORY_AT + (2 * EARLIER + BEATS_TOLD) * VOICES].reshape(len(rows), -1, VOICES)
+    earlier, lengths, beats = np.split(history, [EARLIER, 2 * EARLIER], axis=1)
+    latest = rows[:, 4:8], rows[:, 8:12], rows[:, 12:16], rows[:, 16]
+    return _Place(*latest, key % 12, key // 12, earlier, lengths, beats, ahead)
 
 
 def _profiles() -> NDArray[np.float64]:
@@ -254,6 +275,11 @@ def _contexts(at: _Place, voice: int, moved: Mapping[int, Ints]) -> list[list[Ke
     held = [np.asarray(move == WIDEST, np.int64) for move in decided]
     degree, bass, came = degrees[voice], degrees[_BASS], before[voice]
     over, outer = own - at.anchors[:, _BASS], decided[:2]
+    earlier, lengths = list(at.earlier[..., voice].T), list(at.lengths[..., voice].T)
+    on_beats = np.where(at.beats < 0, REST, (at.beats - at.tonic[:, None, None]) % 12)
+    sung, low = list(on_beats[..., 0].T), list(on_beats[..., _BASS].T)
+    tune = [beat, minor, degrees[0]]
+    long, longer = list(np.minimum(at.ages, 8).T), list(at.lengths[:, 0].T)
     came_with_bass = [over, motion, motions[_BASS], age]
     after_chord = [beat, minor, bass, before[_BASS], degree]
     chains = {
@@ -305,8 +331,54 @@ def _contexts(at: _Place, voice: int, moved: Mapping[int, Ints]) -> list[list[Ke
             [own, age, beat, at.tonic, minor, motion, *decided],
             [own, age, beat, at.tonic, minor, motion, *decided, at.anchors[:, _BASS]],
         ],
+        "melody": [
+            [beat, age, motion, earlier[0]],
+            [beat, age, motion, earlier[0], lengths[0]],
+            [beat, age, motion, *earlier, lengths[0], *decided[:1]],
+            [beat, age, motion, *earlier, *lengths, *decided],
+        ],
+        "descant": [
+            [*tune, sung[0], sung[1], age, degree],
+            [*tune, *sung, age, degree, *held],
+            [*tune, bass, sung[1], low[1], age, degree, *decided[:1]],
+            [*tune, bass, *sung[1:], *low[1:], age, degree, *decided],
+        ],
+        "rhythm": [
+            [bar, *ages],
+            [bar, *ages, *held],
+            [bar, *long, *held],
+            [bar, *long, *longer, *held],
+        ],
     }
-    return [[_number(context) for context in chains[name]] for name in VIEWS]
+    names = VIEWS
+    if at.ahead is not None:
+        until, coming, on_next, cadence = np.split(at.ahead[:, :-12], [1, 1 + NEXT, 3 + NEXT], axis=1)
+        coming, on_next = (
+            list(np.where(pitches < 0, REST, (pitches - at.tonic[:, None]) % 12).T) for pitches in (coming, on_next)
+        )
+        place = [beat, minor, formed[0]]
+        chains |= {
+            "next": [
+                [*place, coming[0], np.minimum(until[:, 0], 5), age],
+                [*place, coming[0], np.minimum(until[:, 0], 5), age, degree],
+                [*place, coming[0], until[:, 0], age, degree, bass, *decided],
+                [*place, *coming, until[:, 0], *degrees, *ages, *decided],
+            ],
+            "cadence": [
+                [*place, cadence[:, 0], age],
+                [*place, cadence[:, 0], age, degree, *held],
+                [*place, cadence[:, 0], age, degree, bass, coming[0], *held],
+                [*place, cadence[:, 0], *degrees, coming[0], *ages, *decided],
+            ],
+            "beats": [
+                [*place, on_next[0], age, degree],
+                [*place, *on_next, age, degree, *formed[1:]],
+                [*place, *on_next, age, degree, bass, sung[1], *formed[1:]],
+                [*place, *on_next, age, degree, bass, *sung[1:], *low[1:], *decided],
+            ],
+        }
+        names = (*VIEWS, *SHOWN_VIEWS)
+    return [[_number(context) for context in chains[name]] for name in names]
 
 
 def _number(context: Sequence[Ints]) -> Keys:

@@ -5,6 +5,7 @@ Source: ancestral sampling from `woodshed.models.voice_grid`; nothing is filtere
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from woodshed.codecs.voice_grid import REST, VOICES, Listener, Passages
+from woodshed.codecs.voice_grid_ahead import AHEAD, ahead
 from woodshed.codecs.voice_grid_counts import Counts, Following
 from woodshed.errors import OutOfRange
 from woodshed.models.voice_grid import VoiceGridNet
@@ -31,6 +33,7 @@ def draw_grids(
     passages: Passages | None = None,
     counts: Counts | None = None,
     temperature: float = 1.0,
+    strictness: float = 1.0,
     order: tuple[int, ...] = ORDER,
 ) -> list[NDArray[np.int64]]:
     """Pieces of so many frames, all side by side: (T, 4) cells each.
@@ -43,15 +46,20 @@ def draw_grids(
         passages: of learned pieces, for the pointers; without them the pointers look only into the piece itself.
         counts: of learned pieces, for nets that hear of them.
         temperature: above 0; 1 draws from what was learned as it is.
+        strictness: at least 0; how much of what the nets learned of two voices' motion counts, 1 for as it is. Left to
+            itself a net comes to places that nobody wrote, where it knows less of parallels than on paper.
         order: of the voices within a frame.
 
     Raises:
-        OutOfRange: for a temperature that is not above 0, or sopranos that are not as long as asked.
+        OutOfRange: for a temperature that is not above 0, a strictness below 0, or sopranos not as long as asked.
     """
     if not temperature > 0:
         raise OutOfRange(f"temperature {temperature} is not above 0; 1 is usual")
+    if not strictness >= 0:
+        raise OutOfRange(f"strictness {strictness} is below 0; 1 is as learned")
     if nets[0].config.shown and [len(soprano) for soprano in sopranos] != list(lengths):
         raise OutOfRange("each piece needs a soprano of as many frames as the piece has")
+    nets = [_stricter(net, strictness) for net in nets]
     batch, most = len(lengths), max(lengths, default=0)
     shift = torch.zeros(batch, dtype=torch.int64)
     shown = torch.full((batch, most), REST)
@@ -60,10 +68,13 @@ def draw_grids(
     looks = [net.look_at(shown, shift) for net in nets]
     states = [net.start(batch) for net in nets]
     listeners = [Listener(passages) for _ in lengths]
+    told_ahead = _told_ahead(sopranos, most) if nets[0].config.shown else None
     following = None if counts is None else Following(counts)
     cells = torch.full((batch, most, VOICES), REST)
     for at in range(most):
         rows = torch.tensor([listener.row() for listener in listeners])
+        if told_ahead is not None:
+            rows = torch.cat((rows, told_ahead[:, at]), 1)
         known = []
         for number, net in enumerate(nets):
             look = looks[number]
@@ -76,6 +87,23 @@ def draw_grids(
         for listener, frame in zip(listeners, cells[:, at].tolist(), strict=True):
             listener.hear(frame)
     return [piece[:length].numpy() for piece, length in zip(cells, lengths, strict=True)]
+
+
+def _stricter(net: VoiceGridNet, times: float) -> VoiceGridNet:
+    """A net whose table of motion counts so many times; the net itself for 1."""
+    if times == 1:
+        return net
+    other = copy.deepcopy(net)
+    other.counterpoint.mul_(times)
+    return other
+
+
+def _told_ahead(sopranos: Sequence[NDArray[np.int64]], frames: int) -> Tensor:
+    """(B, T, AHEAD) of each soprano, the shorter ones filled up at their end."""
+    told = torch.zeros(len(sopranos), frames, AHEAD, dtype=torch.int64)
+    for row, soprano in zip(told, sopranos, strict=True):
+        row[: len(soprano)] = torch.from_numpy(ahead(soprano).astype(np.int64))
+    return told
 
 
 def _frame(

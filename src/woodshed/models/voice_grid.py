@@ -69,7 +69,9 @@ class VoiceGridConfig:
     pointers: int = 6
     trusts: int = 55
     heard: int = 3
-    chains: int = 16
+    history: int = 28
+    """Columns of a row that only counts are made from."""
+    chains: int = 22
     """K; 0 for a net that hears nothing of counts."""
     levels: int = 5
     """How long a context can be met, none included."""
@@ -88,6 +90,16 @@ class VoiceGridConfig:
             raise ValueError(f"model intervals {self.intervals} is neither 3 nor 12; 3 is usual")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"model dropout {self.dropout} is outside 0 to below 1; 0.4 is usual")
+
+    @property
+    def profiles(self) -> int:
+        """Kinds of how much is heard of each pitch class; one more where all of a voice is known."""
+        return self.heard + self.shown
+
+    @property
+    def anchors(self) -> int:
+        """Pitches that classes are seen from: those sung last, and two to come of a voice that is shown."""
+        return self.voices + 2 * self.shown
 
     def as_dict(self) -> dict[str, Any]:
         """The sizes as JSON."""
@@ -124,7 +136,7 @@ class VoiceGridNet(nn.Module):
             + 32
             + small
             + 8 * v * (c.lags + c.pointers)
-            + 12 * c.heard
+            + 12 * c.profiles
         )
         self.told = nn.Linear(told + (c.hidden if c.shown else 0), c.hidden)
         self.told_norm = nn.LayerNorm(c.hidden)
@@ -138,7 +150,7 @@ class VoiceGridNet(nn.Module):
         """Which voice is asked for, and which are decided."""
         self.deeper = nn.ModuleList(nn.Linear(c.hidden, c.hidden) for _ in range(v))
         self.norms = nn.ModuleList(nn.LayerNorm(c.hidden) for _ in range(2 * v))
-        self.tonal = nn.Linear(12 * (c.heard + v), 64)
+        self.tonal = nn.Linear(12 * (c.profiles + c.anchors), 64)
         self.tonal_out = nn.Linear(64, TONAL)
         self.parts = (c.cells, 2 * REACH + 1, 12 * v, c.pointers, TONAL, c.chains)
         self.decide = nn.ModuleList(nn.Linear(c.hidden, sum(self.parts)) for _ in range(v))
@@ -165,7 +177,12 @@ class VoiceGridNet(nn.Module):
         c, v = self.config, self.config.voices
         sizes = {"last": v, "anchor": v, "age": v, "motion": v, "place": 2, "lag": c.lags * v,
                  "heard": 12 * c.heard, "guess": v * c.pointers, "trust": v * c.pointers}  # fmt: skip
-        return dict(zip(sizes, torch.split(rows, list(sizes.values()), -1), strict=True))
+        ends = sum(sizes.values())
+        said = dict(zip(sizes, torch.split(rows[..., :ends], list(sizes.values()), -1), strict=True))
+        if c.shown:
+            ahead = rows[..., ends + c.history :]
+            said |= {"heard": torch.cat((said["heard"], ahead[..., -12:]), -1), "coming": ahead[..., 1:4:2]}
+        return said
 
     def _ids(self, pitches: Tensor, shift: Tensor) -> Tensor:
         """MIDI pitches, -1 a rest, and (B,) semitones -> cells."""
@@ -200,17 +217,18 @@ class VoiceGridNet(nn.Module):
     def _heard(self, heard: Tensor, shift: Tensor) -> Tensor:
         """(B, T, kinds, 12) how much was heard of each class that cells can be of, about 1 if all alike."""
         turned = (torch.arange(12, device=heard.device) + self.config.lowest - 1 - shift[:, None]) % 12
-        kinds = heard.view(*heard.shape[:-1], self.config.heard, 12)
+        kinds = heard.view(*heard.shape[:-1], self.config.profiles, 12)
         return kinds.gather(-1, turned[:, None, None].expand(kinds.shape)).float() / 12
 
     def _classes(self, rows: Tensor, shift: Tensor) -> Tensor:
         """(B, T, 12 N) what is known of each class of cells, from the classes heard and sung last, seen from it."""
-        said, v = self._columns(rows), self.config.voices
-        anchors = (said["anchor"] - self.config.lowest + 1 + shift[:, None, None]) % 12
-        known = torch.cat((self._heard(said["heard"], shift), F.one_hot(anchors, 12).float()), -2)
+        said, c = self._columns(rows), self.config
+        seen_from = torch.cat((said["anchor"], said["coming"]), -1) if c.shown else said["anchor"]
+        classes = F.one_hot((seen_from - c.lowest + 1 + shift[:, None, None]) % 12, 12) * (seen_from >= 0)[..., None]
+        known = torch.cat((self._heard(said["heard"], shift), classes.float()), -2)
         every = torch.arange(12, device=rows.device)
-        turned = known[..., (every[:, None] + every) % 12]  # (B, T, kinds + V, 12 from where, 12 how far)
-        seen = turned.transpose(-2, -3).reshape(*rows.shape[:-1], 12, 12 * (self.config.heard + v))
+        turned = known[..., (every[:, None] + every) % 12]  # (B, T, kinds, 12 from where, 12 how far)
+        seen = turned.transpose(-2, -3).reshape(*rows.shape[:-1], 12, 12 * (c.profiles + c.anchors))
         inner = F.gelu(self.tonal(seen)).flatten(1, 2)
         summed: Tensor = self.tonal_out(self._drop(inner, 0.5))
         return summed.reshape(*rows.shape[:-1], 12 * TONAL)

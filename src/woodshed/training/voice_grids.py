@@ -18,7 +18,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from woodshed.codecs.voice_grid import POINTERS, REST, ROW, UNKNOWN, VOICES, Passages, listen
+from woodshed.codecs.voice_grid import HISTORY_AT, POINTERS, REST, ROW, UNKNOWN, VOICES, Passages, listen
+from woodshed.codecs.voice_grid_ahead import ahead
 from woodshed.codecs.voice_grid_counts import Counted, Counts
 from woodshed.errors import OutOfRange
 from woodshed.models.voice_grid import SHIFTS, CountedBatch, VoiceGridNet
@@ -30,7 +31,7 @@ ORDERS: tuple[Order, ...] = ((0, 3, 1, 2), (3, 0, 1, 2), (0, 3, 2, 1), (3, 0, 2,
 """Of soprano (0), alto, tenor and bass (3): an outer voice comes first."""
 ORDERS_SHOWN: tuple[Order, ...] = tuple(order for order in ORDERS if order[0] == 0)
 """Those that begin with the voice that is shown."""
-_GUESSES = ROW - 2 * VOICES * POINTERS
+_POINTERS = slice(HISTORY_AT - 2 * VOICES * POINTERS, HISTORY_AT)
 Asked = tuple[int, frozenset[int]]
 """A voice, and which are decided when it is asked for."""
 
@@ -50,7 +51,7 @@ class Piece(NamedTuple):
     cells: NDArray[np.int64]
     """(T, 4), or (T, 5) with the classes of chords for a net that is told them."""
     rows: NDArray[np.int16]
-    """(T, ROW)"""
+    """(T, ROW), or wider where the soprano is shown"""
     told: dict[Asked, Told]
     """Of all that `ORDERS` ask; empty where nothing was counted."""
 
@@ -59,7 +60,7 @@ class Batch(NamedTuple):
     """Pieces side by side, the shorter ones filled up at their end."""
 
     rows: Tensor
-    """(B, T, ROW) int64"""
+    """(B, T, R) int64"""
     cells: Tensor
     """(B, T, 4) or (B, T, 5) int64"""
     there: Tensor
@@ -96,9 +97,23 @@ class VoiceGridTraining:
     seed: int = 0
 
 
-def as_pieces(grids: Sequence[NDArray[np.int64]], passages: Passages, learned: bool) -> list[Piece]:
-    """Grids and their rows; ``learned`` says that they are the very pieces, in order, of the passages."""
-    return [Piece(cells, listen(cells, passages, at if learned else None), {}) for at, cells in enumerate(grids)]
+def as_pieces(
+    grids: Sequence[NDArray[np.int64]], passages: Passages, learned: bool, shown: bool = False
+) -> list[Piece]:
+    """Grids and their rows.
+
+    Args:
+        grids: (T, 4) cells of each piece.
+        passages: of learned pieces.
+        learned: they are the very pieces, in order, of the passages.
+        shown: rows also tell what is ahead in the soprano.
+    """
+    pieces = [Piece(cells, listen(cells, passages, at if learned else None), {}) for at, cells in enumerate(grids)]
+    return [_shown(piece) for piece in pieces] if shown else pieces
+
+
+def _shown(piece: Piece) -> Piece:
+    return piece._replace(rows=np.column_stack((piece.rows, ahead(piece.cells[:, 0]))))
 
 
 def count(pieces: Sequence[Piece], fewest: int = 1) -> Counts:
@@ -110,7 +125,9 @@ def with_counts(pieces: Sequence[Piece], counts: Counts, learned: bool) -> list[
     """Pieces that are told what was counted; ``learned`` says that they are those, in order, that were counted."""
     told: list[dict[Asked, Told]] = [{} for _ in pieces]
     ends = np.cumsum([len(piece.cells) for piece in pieces])[:-1]
-    for voice, decided in {(order[at], frozenset(order[:at])): None for order in ORDERS for at in range(VOICES)}:
+    shown = pieces[0].rows.shape[1] > ROW
+    orders, first = (ORDERS_SHOWN, 1) if shown else (ORDERS, 0)
+    for voice, decided in {(order[at], frozenset(order[:at])): None for order in orders for at in range(first, VOICES)}:
         others = sorted(decided)
         if learned:
             whole = counts.of_learned(voice, others)
@@ -127,7 +144,7 @@ def with_counts(pieces: Sequence[Piece], counts: Counts, learned: bool) -> list[
 def as_batch(pieces: Sequence[Piece], order: Order = ORDERS[0]) -> Batch:
     """Pieces side by side, their voices asked for in an order."""
     most = max(len(piece.cells) for piece in pieces)
-    rows = torch.zeros(len(pieces), most, ROW, dtype=torch.int64)
+    rows = torch.zeros(len(pieces), most, pieces[0].rows.shape[1], dtype=torch.int64)
     cells = torch.full((len(pieces), most, pieces[0].cells.shape[1]), REST)
     there = torch.zeros(len(pieces), most)
     for at, piece in enumerate(pieces):
@@ -140,7 +157,7 @@ def as_batch(pieces: Sequence[Piece], order: Order = ORDERS[0]) -> Batch:
     counted = {
         voice: _side_by_side([piece.told[name] for piece in pieces], most)
         for voice, name in asked.items()
-        if pieces[0].told
+        if name in pieces[0].told
     }
     return Batch(rows, cells, there, order, counted)
 
@@ -232,14 +249,13 @@ def _learn(
 
 
 def _alone(rows: Tensor, which: Tensor) -> Tensor:
-    """Rows (B, T, ROW), some pieces of which are told nothing of other pieces."""
+    """Rows (B, T, R), some pieces of which are told nothing of other pieces."""
     rows = rows.clone()
-    pointers = rows[..., _GUESSES:].view(
-        *rows.shape[:2], 2, VOICES, 2, POINTERS // 2
-    )  # guess or trust; elsewhere first
+    split = (*rows.shape[:2], 2, VOICES, 2, POINTERS // 2)  # guess or trust; elsewhere first
+    pointers = rows[..., _POINTERS].reshape(split)
     pointers[which, :, 0, :, 0] = UNKNOWN
     pointers[which, :, 1, :, 0] = 0
-    rows[..., _GUESSES:] = pointers.flatten(2)
+    rows[..., _POINTERS] = pointers.flatten(2)
     return rows
 
 
