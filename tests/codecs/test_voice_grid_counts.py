@@ -7,17 +7,8 @@ import pytest
 
 from woodshed.codecs.voice_grid import REST, VOICES, listen
 from woodshed.codecs.voice_grid_ahead import ahead
-from woodshed.codecs.voice_grid_counts import (
-    CHAINS,
-    LEVELS,
-    MOVES,
-    SHOWN_CHAINS,
-    SHOWN_VIEWS,
-    VIEWS,
-    Counts,
-    Following,
-    move_classes,
-)
+from woodshed.codecs.voice_grid_counts import CHAINS, SHOWN_CHAINS, Counts, Following
+from woodshed.codecs.voice_grid_views import LEVELS, MOVES, SHOWN_VIEWS, VIEWS, move_classes
 
 HARMONY, RANGE = VIEWS.index("harmony"), VIEWS.index("range")
 

@@ -1,18 +1,13 @@
 """Four voices on a grid of sixteenths: how often a voice moved by what in places like this one, elsewhere and before.
 
-A *context* is what is known where a voice is asked for: the place in the beat, how the voices stand to one another or
-in the scale, how each came there, for how long it has been there, and the moves of the voices of this frame that are
-decided. A *chain* is four contexts that say more and more. Its chances are those after the longest of them that was
-ever met, mixed with those after each shorter one as PPM mixes them (escape method C). Eight chains look from eight
-sides (`VIEWS`) at other pieces, eight at the past of this one; a model weighs them (`woodshed.models.voice_grid`).
-
-All contexts but those of the view "range" are the same in any key. The key that degrees are counted from is the one
-whose profile is likest to what was heard so far.
+A *chain* is the contexts of one view (`woodshed.codecs.voice_grid_views`), which say more and more. Its chances are
+those after the longest of them that was ever met, mixed with those after each shorter one as PPM mixes them (escape
+method C). Each view has a chain of other pieces and one of the past of this one; a model weighs them
+(`woodshed.models.voice_grid`).
 
 Sources: D. Conklin and I. Witten, "Multiple viewpoint systems for music prediction" (1995): many views of one past,
 each with counts of its own, of a corpus (long-term) and of the piece (short-term); ours are weighed by a net that hears
-all of the past, and all voices. A. Moffat, "Implementing the PPM data compression scheme" (1990) for method C. C.
-Krumhansl, "Cognitive foundations of musical pitch" (1990) for the profiles of keys.
+all of the past, and all voices. A. Moffat, "Implementing the PPM data compression scheme" (1990) for method C.
 
 Shape letters: N frames, B pieces, K chains, M classes of moves.
 """
@@ -25,33 +20,25 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from woodshed.codecs.voice_grid import BEATS_TOLD, EARLIER, HEARD_AT, HISTORY_AT, REST, ROW, VOICES, WIDEST
-from woodshed.codecs.voice_grid_ahead import NEXT
+from woodshed.codecs.voice_grid import REST, VOICES
+from woodshed.codecs.voice_grid_views import (
+    LEVELS,
+    MOVES,
+    SHOWN_VIEWS,
+    VIEWS,
+    Ints,
+    Keys,
+    contexts,
+    move_classes,
+)
 
-MOVES = 2 * WIDEST + 2
-"""M: from an octave down to an octave up (wider leaps count as these), and a rest."""
-VIEWS = (
-    "harmony", "line", "degrees", "chord", "bass", "progression", "bar", "range", "melody", "descant", "rhythm",
-)  # fmt: skip
-"""Harmony and chord see how all voices stand, before and after those that are decided; line and bass one voice, by
-itself and over the bass; degrees, progression and bar see the scale, the chord before and the place in the bar; melody
-sees a voice's latest three moves, descant the soprano (and the bass) beat by beat, rhythm how long all cells lasted."""
-SHOWN_VIEWS = ("next", "cadence", "beats")
-"""Also seen where the soprano is shown: what it sings next, how far its next long note is, and its next beats."""
 CHAINS = 2 * len(VIEWS)
 """K: of each view the chain of other pieces, and then that of the piece itself."""
 SHOWN_CHAINS = CHAINS + 2 * len(SHOWN_VIEWS)
 """K where the soprano is shown."""
-LEVELS = 4
-"""Contexts of a chain."""
 TRUSTS = LEVELS + 1
 """How long a context was met: 0 none."""
-Ints = NDArray[np.int64]
 Floats = NDArray[np.float32]
-Keys = NDArray[np.uint64]
-_BASS = VOICES - 1
-_MAJOR = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)
-_MINOR = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17)
 
 
 class Counted(NamedTuple):
@@ -61,11 +48,6 @@ class Counted(NamedTuple):
     """(N, K, M) the log of the chance of each move."""
     trust: NDArray[np.uint8]
     """(N, K) how long a context was met, below `TRUSTS`."""
-
-
-def move_classes(cells: Ints, anchors: Ints) -> Ints:
-    """Pitches or `REST`, and what each voice sang last, of one shape -> classes of moves, below `MOVES`."""
-    return np.where(cells == REST, MOVES - 1, np.clip(cells - anchors, -WIDEST, WIDEST) + WIDEST)
 
 
 class Counts:
@@ -94,7 +76,7 @@ class Counts:
             voice: that is asked for.
             others: that are decided when it is.
         """
-        asked = _asked(rows, cells, voice, others)
+        asked = contexts(rows, cells, voice, others)
         return _joined(_mixed(self._find(asked, voice, others)), _of_own_past(asked, rows, cells, voice))
 
     def of_learned(self, voice: int, others: Sequence[int]) -> Counted:
@@ -102,7 +84,7 @@ class Counts:
         elsewhere = _mixed([[table.elsewhere() for table in chain] for chain in self._of(voice, others)])
         ends = np.flatnonzero(np.diff(self._owners)) + 1
         own = [
-            _of_own_past(_asked(rows, cells, voice, others), rows, cells, voice)
+            _of_own_past(contexts(rows, cells, voice, others), rows, cells, voice)
             for rows, cells in zip(np.split(self._rows, ends), np.split(self._cells, ends), strict=True)
         ]
         past = Counted(np.concatenate([piece.logs for piece in own]), np.concatenate([piece.trust for piece in own]))
@@ -119,7 +101,7 @@ class Counts:
         name = voice, sum(1 << other for other in others)
         if name not in self._tables:
             moved = move_classes(self._cells[:, voice], self._rows[:, VOICES + voice])
-            chains = _asked(self._rows, self._cells, voice, others)
+            chains = contexts(self._rows, self._cells, voice, others)
             self._tables[name] = [
                 [_Table(keys, moved, self._owners, self._pieces) for keys in chain] for chain in chains
             ]
@@ -145,7 +127,7 @@ class Following:
         cells = np.full((len(rows), VOICES), REST)
         for other in others:
             cells[:, other] = decided[other]
-        asked = _asked(rows, cells, voice, others)
+        asked = contexts(rows, cells, voice, others)
         now = np.stack([keys for chain in asked for keys in chain])
         before = self._asked.setdefault((voice, tuple(others)), [])
         own = np.zeros((len(rows), len(now), MOVES), np.float32)
@@ -205,186 +187,12 @@ def _mixed(chains: Sequence[Sequence[Floats]]) -> Counted:
     frames = len(chains[0][0])
     logs = np.empty((frames, len(chains), MOVES), np.float32)
     trust = np.zeros((frames, len(chains)), np.uint8)
-    for chain, contexts in enumerate(chains):
+    for chain, levels in enumerate(chains):
         chance = np.full((frames, MOVES), 1 / MOVES, np.float32)
-        for level, counts in enumerate(contexts, 1):
+        for level, counts in enumerate(levels, 1):
             total, kinds = counts.sum(1, keepdims=True), (counts > 0).sum(1, keepdims=True)
             met = total[:, 0] > 0
             chance[met] = ((counts + kinds * chance) / np.maximum(total + kinds, 1))[met]
             trust[met, chain] = level
         logs[:, chain] = np.log(chance)
     return Counted(logs, trust)
-
-
-class _Place(NamedTuple):
-    """What a row says of a frame, as columns (N, 4) or (N,)."""
-
-    anchors: Ints
-    ages: Ints
-    motions: Ints
-    bar: Ints
-    tonic: Ints
-    minor: Ints
-    earlier: Ints
-    """(N, 2, 4) the two moves before `motions`."""
-    lengths: Ints
-    """(N, 2, 4)"""
-    beats: Ints
-    """(N, 3, 4)"""
-    ahead: Ints | None
-    """(N, AHEAD), where the soprano is shown."""
-
-
-def _place(rows: Ints) -> _Place:
-    heard = rows[:, HEARD_AT : HEARD_AT + 12]
-    ahead = rows[:, ROW:] if rows.shape[1] > ROW else None
-    known = heard if ahead is None else heard + ahead[:, -12:]
-    key = (known @ _profiles().T).argmax(1)
-    history = rows[:, HISTORY_AT : HISTORY_AT + (2 * EARLIER + BEATS_TOLD) * VOICES].reshape(len(rows), -1, VOICES)
-    earlier, lengths, beats = np.split(history, [EARLIER, 2 * EARLIER], axis=1)
-    latest = rows[:, 4:8], rows[:, 8:12], rows[:, 12:16], rows[:, 16]
-    return _Place(*latest, key % 12, key // 12, earlier, lengths, beats, ahead)
-
-
-def _profiles() -> NDArray[np.float64]:
-    """(24, 12) what each key sounds like, major keys first: of mean 0 and length 1, so that a product is likeness."""
-    keys = np.array([np.roll(profile, tonic) for profile in (_MAJOR, _MINOR) for tonic in range(12)])
-    keys -= keys.mean(1, keepdims=True)
-    return np.asarray(keys / np.linalg.norm(keys, axis=1, keepdims=True))
-
-
-def _asked(rows: Ints, cells: Ints, voice: int, others: Sequence[int]) -> list[list[Keys]]:
-    """The contexts (N,) of each of `VIEWS`, from rows (N, ROW) and cells (N, 4), of which only ``others`` are seen."""
-    rows = rows.astype(np.int64)
-    moved = {other: move_classes(cells[:, other], rows[:, VOICES + other]) for other in sorted(others)}
-    return _contexts(_place(rows), voice, moved)
-
-
-def _contexts(at: _Place, voice: int, moved: Mapping[int, Ints]) -> list[list[Keys]]:
-    """`VIEWS` of contexts (N,), each told as one number, given the classes of the moves that are decided."""
-    beat, bar, minor, decided = at.bar % 4, at.bar, at.minor, list(moved.values())
-    ages, motions = list(np.minimum(at.ages, 4).T), list(at.motions.T)
-    own, age, motion = at.anchors[:, voice], ages[voice], motions[voice]
-    apart = [np.clip(at.anchors[:, other] - at.anchors[:, _BASS], -60, 60) for other in range(_BASS)]
-    degrees = list(((at.anchors - at.tonic[:, None]) % 12).T)
-    before = list(((at.anchors - at.motions - at.tonic[:, None]) % 12).T)
-    formed = [
-        np.where(move == MOVES - 1, 12, (at.anchors[:, other] + move - WIDEST - at.tonic) % 12)
-        for other, move in moved.items()
-    ]
-    held = [np.asarray(move == WIDEST, np.int64) for move in decided]
-    degree, bass, came = degrees[voice], degrees[_BASS], before[voice]
-    over, outer = own - at.anchors[:, _BASS], decided[:2]
-    earlier, lengths = list(at.earlier[..., voice].T), list(at.lengths[..., voice].T)
-    on_beats = np.where(at.beats < 0, REST, (at.beats - at.tonic[:, None, None]) % 12)
-    sung, low = list(on_beats[..., 0].T), list(on_beats[..., _BASS].T)
-    tune = [beat, minor, degrees[0]]
-    long, longer = list(np.minimum(at.ages, 8).T), list(at.lengths[:, 0].T)
-    came_with_bass = [over, motion, motions[_BASS], age]
-    after_chord = [beat, minor, bass, before[_BASS], degree]
-    chains = {
-        "harmony": [
-            [beat, age, *decided],
-            [beat, age, *decided, *(interval % 12 for interval in apart)],
-            [beat, *decided, *apart, *ages],
-            [beat, *decided, *apart, *ages, *motions],
-        ],
-        "line": [
-            [beat, age],
-            [beat, at.ages[:, voice]],
-            [beat, at.ages[:, voice], motion, *decided],
-            [beat, at.ages[:, voice], motion, over, *decided],
-        ],
-        "degrees": [
-            [beat, minor, degree, age],
-            [beat, minor, degree, bass, age, *decided],
-            [beat, minor, *degrees, *ages, *decided],
-            [beat, minor, *degrees, *ages, *decided, *motions],
-        ],
-        "chord": [
-            [beat, minor, *formed, age],
-            [beat, minor, *formed, degree, age],
-            [beat, minor, *formed, *held, degree, age, bass],
-            [beat, minor, *formed, *held, *degrees, *ages],
-        ],
-        "bass": [
-            [beat, over, age, *outer],
-            [beat, *came_with_bass, *outer],
-            [beat, *came_with_bass, ages[_BASS], *decided],
-            [beat, *came_with_bass, ages[_BASS], *decided, *apart],
-        ],
-        "progression": [
-            after_chord,
-            [*after_chord, came, age, *decided[:1]],
-            [*after_chord, came, age, *decided],
-            [beat, minor, *degrees, *before, *ages, *decided],
-        ],
-        "bar": [
-            [bar, age, *held],
-            [bar, age, *held, minor, degree],
-            [bar, age, *held, minor, degree, motion],
-            [bar, age, *decided, minor, degree, motion],
-        ],
-        "range": [
-            [own, age, beat],
-            [own, age, beat, at.tonic, minor],
-            [own, age, beat, at.tonic, minor, motion, *decided],
-            [own, age, beat, at.tonic, minor, motion, *decided, at.anchors[:, _BASS]],
-        ],
-        "melody": [
-            [beat, age, motion, earlier[0]],
-            [beat, age, motion, earlier[0], lengths[0]],
-            [beat, age, motion, *earlier, lengths[0], *decided[:1]],
-            [beat, age, motion, *earlier, *lengths, *decided],
-        ],
-        "descant": [
-            [*tune, sung[0], sung[1], age, degree],
-            [*tune, *sung, age, degree, *held],
-            [*tune, bass, sung[1], low[1], age, degree, *decided[:1]],
-            [*tune, bass, *sung[1:], *low[1:], age, degree, *decided],
-        ],
-        "rhythm": [
-            [bar, *ages],
-            [bar, *ages, *held],
-            [bar, *long, *held],
-            [bar, *long, *longer, *held],
-        ],
-    }
-    names = VIEWS
-    if at.ahead is not None:
-        until, coming, on_next, cadence = np.split(at.ahead[:, :-12], [1, 1 + NEXT, 3 + NEXT], axis=1)
-        coming, on_next = (
-            list(np.where(pitches < 0, REST, (pitches - at.tonic[:, None]) % 12).T) for pitches in (coming, on_next)
-        )
-        place = [beat, minor, formed[0]]
-        chains |= {
-            "next": [
-                [*place, coming[0], np.minimum(until[:, 0], 5), age],
-                [*place, coming[0], np.minimum(until[:, 0], 5), age, degree],
-                [*place, coming[0], until[:, 0], age, degree, bass, *decided],
-                [*place, *coming, until[:, 0], *degrees, *ages, *decided],
-            ],
-            "cadence": [
-                [*place, cadence[:, 0], age],
-                [*place, cadence[:, 0], age, degree, *held],
-                [*place, cadence[:, 0], age, degree, bass, coming[0], *held],
-                [*place, cadence[:, 0], *degrees, coming[0], *ages, *decided],
-            ],
-            "beats": [
-                [*place, on_next[0], age, degree],
-                [*place, *on_next, age, degree, *formed[1:]],
-                [*place, *on_next, age, degree, bass, sung[1], *formed[1:]],
-                [*place, *on_next, age, degree, bass, *sung[1:], *low[1:], *decided],
-            ],
-        }
-        names = (*VIEWS, *SHOWN_VIEWS)
-    return [[_number(context) for context in chains[name]] for name in names]
-
-
-def _number(context: Sequence[Ints]) -> Keys:
-    """One number (N,) for each place; two contexts have the same one by chance in one of 2**64 cases."""
-    found = np.full(len(context[0]), len(context), np.uint64)
-    for part in context:
-        found = (found ^ (part + 1000).astype(np.uint64)) * np.uint64(0x9E3779B97F4A7C15)
-        found ^= found >> np.uint64(29)
-    return found
