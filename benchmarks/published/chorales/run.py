@@ -27,11 +27,14 @@ from woodshed.training.voice_grids import ORDERS, ORDERS_SHOWN, Order, as_batch
 
 SHARPNESS = (0.9, 0.95, 1.0, 1.05)
 KEYS = (-2, 0, 2)
-SHARED = 4
+MEMORY, TRUST = 0.9, 0.5
+"""Of the mixture of orders."""
+SHARED = 6
 """Pieces that must share what a drawn piece is told of them, so that it follows none of them."""
 DRAWS = 10
 PIECES = 500
-TEMPERATURES = (1.0, 0.8)
+STRICTNESSES = (1, 2)
+"""In drawing."""
 QUESTIONS = ("joint", "chords", "harmonise", "generate")
 COLUMNS = ("question", "what", "split", "figure", "value")
 Line = tuple[str, str, str, str, str]
@@ -123,7 +126,7 @@ def scored(
         batch = as_batch([piece])
         tried = log_chances(nets, batch.rows, batch.cells, orders, shifts=keys, sharpness=sharpness, counts=known)
         for sharp, chances in zip(sharpness, tried[:, :, 0].sum(-1).double().numpy(), strict=True):
-            found[sharp].append(mixture_nats(chances))
+            found[sharp].append(mixture_nats(chances, MEMORY, TRUST))
     return found
 
 
@@ -195,11 +198,12 @@ def harmonised(nets: Sequence[VoiceGridNet], seed: int) -> Iterator[Line]:
             yield "harmonise", what, split, "nats per cell", f"{nats / frames / 3:.4f}"
     asked, known = [cells for cells in grids("test") for _ in range(DRAWS)], counts(shown=True)
     cells = sum(len(bach) * 3 for bach in asked)
-    for temperature in TEMPERATURES:
-        what = f"{DRAWS} draws, temperature {temperature:g}"
+    for strictness in STRICTNESSES:
+        what = f"{DRAWS} draws, strictness {strictness}"
         drawn = draw_grids(
             nets, [len(bach) for bach in asked], torch.Generator().manual_seed(seed),
-            sopranos=[bach[:, 0] for bach in asked], passages=passages(), counts=known, temperature=temperature,
+            sopranos=[bach[:, 0] for bach in asked], passages=passages(), counts=known,
+            strictness=strictness,
         )  # fmt: skip
         same = sum(int((ours[:, 1:] == bach[:, 1:]).sum()) for ours, bach in zip(drawn, asked, strict=True))
         yield "harmonise", what, "test", "cells that agree", f"{same / cells:.4f}"
@@ -220,10 +224,10 @@ def generated(nets: Sequence[VoiceGridNet], seed: int) -> Iterator[Line]:
     chance = np.random.default_rng(seed)
     lengths = chance.choice([len(cells) for cells in grids("train")], PIECES).tolist()
     found = {"Bach, test split": list(grids("test"))}
-    for temperature in TEMPERATURES:
-        began, what = time.perf_counter(), f"{PIECES} pieces, temperature {temperature:g}"
+    for strictness in STRICTNESSES:
+        began, what = time.perf_counter(), f"{PIECES} pieces, strictness {strictness}"
         found[what] = draw_grids(
-            nets, lengths, torch.Generator().manual_seed(seed), counts=counts(SHARED), temperature=temperature
+            nets, lengths, torch.Generator().manual_seed(seed), counts=counts(SHARED), strictness=strictness
         )
         yield "generate", what, "", "seconds", f"{time.perf_counter() - began:.0f}"
     for what, some in found.items():

@@ -15,7 +15,7 @@ Shape letters: N frames, B pieces, K chains, M classes of moves.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,7 @@ SHOWN_CHAINS = CHAINS + 2 * len(SHOWN_VIEWS)
 TRUSTS = LEVELS + 1
 """How long a context was met: 0 none."""
 Floats = NDArray[np.float32]
+Kind = TypeVar("Kind", bound=np.generic)
 
 
 class Counted(NamedTuple):
@@ -116,32 +117,55 @@ class Following:
 
     def __init__(self, counts: Counts) -> None:
         self._counts = counts
-        self._asked: dict[tuple[int, tuple[int, ...]], list[Keys]] = {}
-        """Of each question so far: (views x levels, B) in each frame."""
-        self._moved: list[Ints] = []
-        """(B, 4) of each frame."""
+        self._asked: dict[tuple[int, tuple[int, ...]], _Heap[np.uint64]] = {}
+        """Of each question so far: (B, contexts) in each frame."""
+        self._moved: dict[int, _Heap[np.float32]] = {voice: _Heap() for voice in range(VOICES)}
+        """Of each voice, (B, M) in each frame: 1 for the move that it made."""
 
     def of(self, rows: Ints, voice: int, decided: Mapping[int, Ints]) -> Counted:
-        """Rows (B, ROW) of the next frame, and pitches (B,) of the voices that are decided in it."""
+        """Rows (B, R) of the next frame, and pitches (B,) of the voices that are decided in it."""
         others = sorted(decided)
         cells = np.full((len(rows), VOICES), REST)
         for other in others:
             cells[:, other] = decided[other]
         asked = contexts(rows, cells, voice, others)
-        now = np.stack([keys for chain in asked for keys in chain])
-        before = self._asked.setdefault((voice, tuple(others)), [])
-        own = np.zeros((len(rows), len(now), MOVES), np.float32)
-        if before:
-            same = (np.stack(before) == now).astype(np.float32)  # (T, views x levels, B)
-            moves = np.eye(MOVES, dtype=np.float32)[np.stack(self._moved)[..., voice]]
-            own = same.transpose(2, 1, 0) @ moves.transpose(1, 0, 2)
-        before.append(now)
+        now = np.stack([keys for chain in asked for keys in chain], 1)
+        before = self._asked.setdefault((voice, tuple(others)), _Heap())
+        own = np.zeros((len(rows), now.shape[1], MOVES), np.float32)
+        if before.frames:
+            same = (before.all() == now).astype(np.float32)  # (T, B, contexts)
+            own = same.transpose(1, 2, 0) @ self._moved[voice].all().transpose(1, 0, 2)
+        before.add(now)
         past = [[own[:, view * LEVELS + level] for level in range(LEVELS)] for view in range(len(asked))]
         return _joined(_mixed(self._counts._find(asked, voice, others)), _mixed(past))
 
     def hear(self, rows: Ints, cells: Ints) -> None:
-        """The frame (B, 4) that was asked for, whose rows were (B, ROW)."""
-        self._moved.append(move_classes(cells, rows[:, VOICES : 2 * VOICES]))
+        """The frame (B, 4) that was asked for, whose rows were (B, R)."""
+        moved = move_classes(cells, rows[:, VOICES : 2 * VOICES])
+        for voice, heap in self._moved.items():
+            heap.add(np.eye(MOVES, dtype=np.float32)[moved[:, voice]])
+
+
+class _Heap(Generic[Kind]):
+    """Arrays of one shape, one for each frame so far, side by side."""
+
+    def __init__(self) -> None:
+        self.frames = 0
+        self._held: NDArray[Kind] | None = None
+
+    def add(self, told: NDArray[Kind]) -> None:
+        if self._held is None or self.frames == len(self._held):
+            wider = np.empty((max(2 * self.frames, 64), *told.shape), told.dtype)
+            if self._held is not None:
+                wider[: self.frames] = self._held
+            self._held = wider
+        self._held[self.frames] = told
+        self.frames += 1
+
+    def all(self) -> NDArray[Kind]:
+        """(T, ...)"""
+        assert self._held is not None
+        return self._held[: self.frames]
 
 
 class _Table:
