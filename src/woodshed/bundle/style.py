@@ -54,7 +54,10 @@ def _is_arrangement(song: Any) -> bool:
     plays, sounding = song.get("plays", []), song.get("sounding", [])
     if not (_is_list(plays, _is_runs) and _is_list(sounding, lambda one: one is None or _is_number(one, 0, 1))):
         return False
-    if any(own and len(own) != len(programs) for own in (plays, sounding)):
+    again, pace, length = (song.get(name, []) for name in ("again", "pace", "length"))
+    if not (_is_list(again, _is_repeats) and all(_is_list(own, _is_figure) for own in (pace, length))):
+        return False
+    if any(own and len(own) != len(programs) for own in (plays, sounding, again, pace, length)):
         return False
     return len(programs) == len(presence) > 0 and _is_tempo(song.get("bpm")) and _is_meter(song.get("meter"))
 
@@ -64,6 +67,19 @@ def _is_runs(bars: Any) -> bool:
     if not _is_list(bars, lambda bar: type(bar) is int and 0 <= bar <= 1 << 20) or len(bars) % 2:
         return False
     return all(before < after for before, after in pairwise(bars))
+
+
+def _is_figure(value: Any) -> bool:
+    return value is None or _is_number(value, 0, 1e6)
+
+
+def _is_repeats(runs: Any) -> bool:
+    """Whether these are runs of bars, each with how many bars back stands what they are again."""
+    if not _is_list(runs, lambda number: type(number) is int and 0 <= number <= 1 << 20) or len(runs) % 3:
+        return False
+    ends = [bar for first, last in zip(runs[::3], runs[1::3], strict=True) for bar in (first, last)]
+    ascending = all(before <= after for before, after in pairwise(ends))
+    return ascending and all(1 <= back <= first for first, back in zip(runs[::3], runs[2::3], strict=True))
 
 
 def _is_list(value: Any, sound: Callable[[Any], bool]) -> bool:

@@ -81,6 +81,13 @@ class Canvas:
     as in the songs that the bundle learned."""
     sounding: Mapping[int, float] = field(default_factory=dict)
     """Part -> the share of the time in which it is open that it shall sound; others as it comes."""
+    pace: Mapping[int, float] = field(default_factory=dict)
+    """Part -> how many of its notes shall begin in a quarter note in which it is open; others as it comes."""
+    length: Mapping[int, float] = field(default_factory=dict)
+    """Part -> how long its notes shall be on average, in octaves (factors of two) of a step; others as it comes."""
+    again: Mapping[int, Sequence[int]] = field(default_factory=dict)
+    """Part -> for each bar, from the first on, how many bars back stands the bar that the part plays again in it; 0 for
+    what is new. Only where nothing is fixed, and where both bars are asked the same of."""
     openings: tuple[Opening, ...] | None = None
     """None only on the way in: by then it is what ``open_from`` and ``open_parts`` say."""
     open_fields: NDArray[np.uint8] | None = None
@@ -161,8 +168,9 @@ def blank_canvas(
     check_bars(bars)
     if bpm is not None:
         check_bpm(bpm)
-    asked, learned = parts, line_up(bundle, rng, without if parts is None else (), bars)
-    parts = learned["parts"] if parts is None else parts
+    asked = None if parts is None else slot_order(Song(parts=tuple(parts)))
+    learned = line_up(bundle, rng, () if asked else without, bars, asked)
+    parts = learned["parts"]
     check_parts(bundle, parts)
     _check_forbidden(parts, without)
     meters, length = _meters(meter or Meter.parse(learned["meter"]), bars)
@@ -184,18 +192,24 @@ def blank_canvas(
         strict_key=key is not None,
         key_pull=KEY_PULL if key is not None else CHANCE_KEY_PULL,
     )
-    plays, sounding = learned["plays"], learned["sounding"]
-    if asked is not None:
-        plays, sounding = np.ones((len(song.parts), bars)), usual_sounding(bundle.style, song.parts)
+    sounding = usual_sounding(bundle.style, song.parts) if asked is not None else learned["sounding"]
     return Canvas(
         song,
         constraints=constraints,
         first_bar=first_bar,
         returns=_learned_returns(bundle, learned["returns"], first_bar, bars, rng),
         repeats=learned["repeats"],
-        sounding={part: share for part, share in enumerate(sounding) if share is not None},
-        openings=_openings(song.bar_lines(), plays),
+        sounding=_known(sounding),
+        pace=_known(learned["pace"]),
+        length=_known(learned["length"]),
+        again=dict(enumerate(learned["again"].tolist())),
+        openings=_openings(song.bar_lines(), learned["plays"]),
     )
+
+
+def _known(figures: Sequence[float | None]) -> dict[int, float]:
+    """Of each part the figure that is known."""
+    return {part: figure for part, figure in enumerate(figures) if figure is not None}
 
 
 def _openings(lines: NDArray[np.int64], plays: NDArray[np.float64]) -> tuple[Opening, ...]:

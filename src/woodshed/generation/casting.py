@@ -120,14 +120,25 @@ def part_of(program: int, name: str = "") -> Part:
     return Part(name, 0, is_drum=True) if program == DRUM_PROGRAM else Part(name, program)
 
 
-def line_up(bundle: Bundle, rng: np.random.Generator, without: Sequence[Part] = (), bars: int = 1) -> dict[str, Any]:
+def line_up(
+    bundle: Bundle,
+    rng: np.random.Generator,
+    without: Sequence[Part] = (),
+    bars: int = 1,
+    asked: Sequence[Part] | None = None,
+) -> dict[str, Any]:
     """Who plays in so many ``bars`` of one learned song, and how.
 
     ``parts`` play in at least a quarter of them. ``first_bar`` is where in the song they are, and ``plays``
     (parts, bars) says in which of them each part does: above 0. ``sounding`` is the share of these that each part
-    sounds, None where that is not known. Beside that the song's ``bpm``, ``meter``, ``key`` (or None) and ``kit`` of
-    drums, the level of ``density`` of each of its bars, how many bars back stands what ``returns`` in each, and how
-    much of it ``repeats`` (2, 3).
+    sounds, None where that is not known. ``again`` (parts, bars) is how many bars back stands the bar that a part plays
+    again, 0 for what is new. Beside that the song's ``bpm``, ``meter``, ``key`` (or None) and ``kit`` of drums, the
+    level of ``density`` of each of its bars, how many bars back stands what ``returns`` in each, and how much of what is
+    new ``repeats`` (2, 3) all the same.
+
+    Where parts are ``asked``, the song is one of those in which most of them have kin, the bars are those in which
+    these play most, and each row of ``plays``, ``sounding`` and ``again`` is that of the kin (or of a part that is not
+    there: it plays throughout, and all is new).
 
     Instruments of ``without`` are left out.
 
@@ -146,25 +157,64 @@ def line_up(bundle: Bundle, rng: np.random.Generator, without: Sequence[Part] = 
         raise InfeasibleCanvas(
             f"without {names} nobody is left of any song that was learned; forbid fewer, or name parts"
         )
+    if asked is not None:
+        return _like_asked(songs, asked, bars, rng)
     song = songs[_drawn(song_shares(songs), rng)]
     allowed = [slot for slot, program in enumerate(song["programs"]) if program not in forbidden]
-    first_bar, plays = _passage(song, bars, allowed, rng)
+    first_bar, plays, again = _passage(song, bars, allowed, rng)
     shares = plays.mean(1)
     least = min(LEAST_PRESENCE, shares[allowed].max())
     slots = [slot for slot in allowed if shares[slot] >= least]
     names = style.get("instruments", {})
     programs = _chosen(song["programs"], slots)
     parts = [part_of(program, names.get(str(program), {}).get("name", "")) for program in programs]
+    found = {"parts": parts, "first_bar": first_bar}
+    found |= {name: _chosen(song.get(name), slots) for name in ("sounding", "pace", "length")}
+    return {**found, "plays": plays[slots], "again": again[slots], **_form(song)}
+
+
+def _form(song: Mapping[str, Any]) -> dict[str, Any]:
+    """What `line_up` says of a learned song as a whole."""
+    repeats = _shares(song.get("varied") if song.get("again") else song.get("repeats"))
     form = {name: song.get(name, []) for name in ("density", "returns", "kit")}
-    form |= {"key": song.get("key"), "repeats": _shares(song.get("repeats"))}
-    form |= {"first_bar": first_bar, "plays": plays[slots], "sounding": _chosen(song.get("sounding"), slots)}
-    return {"parts": parts, "bpm": float(song["bpm"]), "meter": song["meter"], **form}
+    return {"bpm": float(song["bpm"]), "meter": song["meter"], "key": song.get("key"), "repeats": repeats, **form}
+
+
+def _like_asked(
+    songs: Sequence[Mapping[str, Any]], asked: Sequence[Part], bars: int, rng: np.random.Generator
+) -> dict[str, Any]:
+    """`line_up` for parts that are asked for."""
+    kin = [_kin(asked, song["programs"]) for song in songs]
+    most = max(len({slot for slot in slots if slot is not None}) for slots in kin)
+    fit = [at for at, slots in enumerate(kin) if len({slot for slot in slots if slot is not None}) == most]
+    chosen = fit[_drawn([song_shares(songs)[at] for at in fit], rng)]
+    song, slots = songs[chosen], kin[chosen]
+    known = [part for part, slot in enumerate(slots) if slot is not None]
+    of_known = [slot for slot in slots if slot is not None]
+    first_bar, _, again = _passage(song, bars, of_known or range(len(song["programs"])), rng)
+    rows = np.zeros((len(asked), bars), np.int64)
+    rows[known] = again[of_known]
+    whole = np.ones((len(asked), bars))
+    form = {name: _chosen(song.get(name), slots) for name in ("pace", "length")}
+    return form | {"parts": list(asked), "first_bar": first_bar, "plays": whole, "again": rows, **_form(song)}
+
+
+def _kin(asked: Sequence[Part], programs: Sequence[int]) -> list[int | None]:
+    """For each part the slot of a learned song that is most like it: of its own family, one that no part before it has
+    if there is one, else None."""
+    found: list[int | None] = []
+    for part in asked:
+        program = program_of(part)
+        related = [slot for slot, other in enumerate(programs) if _related(program, other)]
+        found.append(min(related, key=lambda slot: (slot in found, abs(programs[slot] - program)), default=None))
+    return found
 
 
 def _passage(
     song: Mapping[str, Any], bars: int, allowed: Sequence[int], rng: np.random.Generator
-) -> tuple[int, NDArray[np.float64]]:
-    """Where in a learned song so many bars are, and (parts, bars) whether each part plays in each of them.
+) -> tuple[int, NDArray[np.float64], NDArray[np.int64]]:
+    """Where in a learned song so many bars are, and of each part and bar (parts, bars) whether it plays, and how many
+    bars back stands what it plays again, 0 for what is new.
 
     They begin at every fourth bar, alike often; of these only at those after which the most bars have a part that is
     ``allowed``. A song that is shorter begins again. Where a style does not say when parts play, the place is any, and
@@ -174,7 +224,8 @@ def _passage(
     end = max([own[-1] for own in runs if own], default=0)
     if not end:
         presence = np.array(song["presence"], np.float64)[:, None]
-        return int(rng.choice((0, 4, 8, 16))), np.repeat(presence, bars, axis=1)
+        nothing = np.zeros((len(presence), bars), np.int64)
+        return int(rng.choice((0, 4, 8, 16))), np.repeat(presence, bars, axis=1), nothing
     whole = np.zeros((len(song["programs"]), max(end, bars)))
     for part, own in enumerate(runs):
         for first, last in zip(own[::2], own[1::2], strict=True):
@@ -185,12 +236,37 @@ def _passage(
     playing = whole[allowed].max(0)
     filled = np.array([playing[start : start + bars].mean() for start in starts])
     start = int(rng.choice(starts[filled == filled.max()]))
-    return start, whole[:, start : start + bars]
+    return start, whole[:, start : start + bars], _again(song, start, bars)
 
 
-def _chosen(values: Sequence[Any] | None, slots: Sequence[int]) -> list[Any]:
+def _again(song: Mapping[str, Any], start: int, bars: int) -> NDArray[np.int64]:
+    """(parts, bars) how many bars back stands what each part plays again in the bars from ``start`` on, where that is
+    one of them; 0 for what is new, and past the song's end.
+
+    Of several bars that are alike it is one in which most of the other parts, too, played what they now play: what
+    sounds together then fits together. Of equals it is the latest.
+    """
+    back = np.zeros((len(song["programs"]), start + bars), np.int64)
+    for part, runs in enumerate(song.get("again") or []):
+        for first, last, far in zip(runs[::3], runs[1::3], runs[2::3], strict=True):
+            back[part, first:last] = far
+    names = np.zeros((len(back), bars), np.int64)
+    found = np.zeros_like(names)
+    for bar in range(bars):
+        source = bar - back[:, start + bar]
+        names[:, bar] = np.where(
+            (source < 0) | (source == bar), bar, names[np.arange(len(back)), np.maximum(source, 0)]
+        )
+        alike = (names[:, :bar] == names[:, bar : bar + 1]) & (back[:, start + bar, None] > 0)
+        best = np.where(alike, alike.sum(0) * bars + np.arange(bar), -1)
+        if bar:
+            found[:, bar] = np.where(alike.any(1), bar - best.argmax(1), 0)
+    return found
+
+
+def _chosen(values: Sequence[Any] | None, slots: Sequence[int | None]) -> list[Any]:
     """Those of some parts; None where there are none."""
-    return [None if values is None else values[slot] for slot in slots]
+    return [None if not values or slot is None else values[slot] for slot in slots]
 
 
 def usual_sounding(style: Mapping[str, Any], parts: Sequence[Part]) -> list[float | None]:

@@ -16,13 +16,25 @@ from woodshed.codecs.note_step import LONGEST_SHIFT, MAX_PARTS, SIZES, WAIT
 from woodshed.codecs.past import ANCHORS, POINTERS, TALLIES, add, begin, expect, follow_back
 from woodshed.codecs.past_pitches import hints, look_ahead
 from woodshed.compiled import compiled
+from woodshed.generation.engine_again import NOTHING_DUE, next_again
+from woodshed.generation.engine_again import PART as PART_PLACES
+from woodshed.generation.engine_again import STEP as STEP_PLACES
 from woodshed.generation.engine_copying import count_copies, lean_to_copies
 from woodshed.generation.engine_draw import draw
 from woodshed.generation.engine_levels import count_note, steer_part, steer_pitch, steer_shift, steer_velocity
 from woodshed.generation.engine_masks import is_free, mask_pitch, mask_shift, may_start, place_of, state_at
 from woodshed.generation.engine_net import ask, hear, logits_of, tell
 from woodshed.generation.engine_tables import Scene, Stream, Weights, copy_stream, new_stream, scene_of, weights_of
-from woodshed.generation.engine_voices import call_before, call_first, hear_note, pass_time, resumed
+from woodshed.generation.engine_voices import (
+    GOING_ON,
+    call_before,
+    call_first,
+    hear_note,
+    lean_to_length,
+    lean_to_pace,
+    pass_time,
+    resumed,
+)
 
 PLAYING, FINISHED, AT_STOP, OUT_OF_ROOM = 0, 1, 2, 3
 LAST_SYMBOL = max(SIZES)
@@ -129,12 +141,12 @@ def _draw_shift(weights, scene, stream, g, next_given, sampling, temperatures, i
 
 
 @compiled
-def _draw_part(weights, scene, stream, step, free, at_given, g, sampling, temperatures, it):  # type: ignore[no-untyped-def]
-    """A part that may start, or the one of the given note."""
+def _draw_part(weights, scene, stream, step, free, at_given, g, due_part, sampling, temperatures, it):  # type: ignore[no-untyped-def]
+    """A part that may start, or the one of the given note, or the one (-1 for none) whose note is due."""
     parts, choices, only, mask = scene.numbers[1], 0, 0, it.mask
     for part in range(MAX_PARTS):
         mask[part] = part < parts and free and may_start(scene, step, stream.row, stream.at[0], stream.started, g, part)
-        if at_given and part == scene.given[g, 1]:
+        if part == due_part or (at_given and part == scene.given[g, 1]):
             mask[part] = True
         if mask[part]:
             choices += 1
@@ -143,6 +155,7 @@ def _draw_part(weights, scene, stream, step, free, at_given, g, sampling, temper
         return np.int64(only)
     _logits(weights, scene, 1, it)
     lean_to_copies(scene, stream, 1, it.expected[1], 0, it.logits)
+    lean_to_pace(scene, stream, mask, it.logits)
     aim, firmness = _aims(scene, it.place[1]), scene.firmness * sampling[4]
     steer_part(aim, stream.aim, stream.lines, scene.drums, step, it.place, it.logits, mask, parts, firmness)
     return call_first(scene, stream, step, mask, _draw(stream, 1, parts, sampling, temperatures, it))
@@ -177,8 +190,11 @@ def _draw_pitch(weights, scene, stream, step, g, to_given, sampling, temperature
 
 
 @compiled
-def _draw_note(weights, scene, stream, step, free, g, next_given, called, sampling, temperatures, it):  # type: ignore[no-untyped-def]
-    """The fields of a note behind its time shift; whether it is the given note ``g``."""
+def _draw_note(weights, scene, stream, step, free, g, next_given, called, due, sampling, temperatures, it):  # type: ignore[no-untyped-def]
+    """The fields of a note behind its time shift; whether it is the given note ``g``, and whether the one that is due.
+
+    ``called`` is the part, -1 for whichever the model says; ``due`` the place of the next note that is played again.
+    """
     past, given, new, place = stream.past, scene.given, it.new, it.place
     size = it.last_place[2]
     tell(weights, scene, 0, new, place, it.hidden)
@@ -186,9 +202,13 @@ def _draw_note(weights, scene, stream, step, free, g, next_given, called, sampli
     look_ahead(past, step, given)
     at_given = g < len(given) and step == next_given
     expect(past, 1, new, place[0], size, given, it.expected[1], it.records[1])
+    due_part = due // PART_PLACES % MAX_PARTS if due // STEP_PLACES == step else np.int64(-1)
     new[1] = called
     if called < 0:
-        new[1] = _draw_part(weights, scene, stream, step, free, at_given, g, sampling, temperatures, it)
+        new[1] = _draw_part(weights, scene, stream, step, free, at_given, g, due_part, sampling, temperatures, it)
+    again = 0 <= due_part <= new[1]
+    if again:
+        new[1] = due_part
     part = new[1]
     tell(weights, scene, 1, new, place, it.hidden)
     expect(past, 2, new, place[0], size, given, it.expected[2], it.records[2])
@@ -196,7 +216,9 @@ def _draw_note(weights, scene, stream, step, free, g, next_given, called, sampli
     to_given = at_given and part == given[g, 1]
     known = given[g, 2] if to_given else np.int64(-1)
     joined = free and may_start(scene, step, stream.row, stream.at[0], stream.started, g, part)
-    if to_given and not joined and known >= 0:
+    if again:
+        new[2] = due % PART_PLACES
+    elif to_given and not joined and known >= 0:
         new[2] = known
     else:
         new[2] = _draw_pitch(weights, scene, stream, step, g, to_given, sampling, temperatures, it)
@@ -209,6 +231,8 @@ def _draw_note(weights, scene, stream, step, free, g, next_given, called, sampli
         else:
             it.mask[: SIZES[field]] = True
             _logits(weights, scene, field, it)
+            if field == 3:
+                lean_to_length(stream, part, step, SIZES[3], it.logits)
             if field == 4:
                 steer_velocity(
                     _aims(scene, place[1]),
@@ -221,11 +245,11 @@ def _draw_note(weights, scene, stream, step, free, g, next_given, called, sampli
                 )
             new[field] = _draw(stream, field, SIZES[field], sampling, temperatures, it)
         tell(weights, scene, field, new, place, it.hidden)
-    return is_given
+    return is_given, again
 
 
 @compiled
-def _keep(scene, stream, step, g, is_given, repetition, it):  # type: ignore[no-untyped-def]
+def _keep(scene, stream, step, g, is_given, again, repetition, it):  # type: ignore[no-untyped-def]
     """Write down a note, unless all of it was given."""
     new, given, at = it.new, scene.given, stream.at
     whole = is_given
@@ -239,11 +263,27 @@ def _keep(scene, stream, step, g, is_given, repetition, it):  # type: ignore[no-
         out[6] = 1 + g if is_given else 0
         at[3] += 1
         stream.nats[1] += 1
-        if not is_given:
+        if not is_given and not again:
             count_copies(scene, stream, it.expected, new, repetition)
         count_note(_aims(scene, it.place[1]), stream.aim, stream.lines, new, scene.drums[new[1]], step, it.place)
     if is_given:
         stream.past.state[0].ahead_at[0] = g + 1
+
+
+@compiled
+def _before_due(stream, due, shift, called):  # type: ignore[no-untyped-def]
+    """(shift, part) of a note that is played again, where it comes before that to which the model would go on (a shift
+    of -1: nowhere); else the same."""
+    now = stream.at[0]
+    wait = due // STEP_PLACES - now
+    if due == NOTHING_DUE or (0 <= shift < wait or (shift == wait and called < 0)):
+        return shift, called
+    part = due // PART_PLACES % MAX_PARTS
+    if shift == wait and called < part:
+        return shift, called
+    if called < 0 and 0 <= shift <= LONGEST_SHIFT:
+        stream.at[GOING_ON] = now + shift
+    return min(wait, np.int64(WAIT)), part
 
 
 @compiled
@@ -261,11 +301,12 @@ def play_rows(weights, scene, stream, sampling, temperatures, most, stop_at):  #
         next_given = given[g, 0] if g < len(given) else np.int64(NEVER)
         index = max(now - scene.numbers[2], 0)
         next_open = scene.next_open[index] if index < len(scene.next_open) else end
-        if next_open >= end and g >= len(given):
+        place_of(scene.lines, now, last_place)
+        due = next_again(scene, past, last_place[1])
+        if next_open >= end and g >= len(given) and due == NOTHING_DUE:
             return FINISHED
         if at[3] >= len(stream.kept) or memory.count + 1 >= len(past.rows):
             return OUT_OF_ROOM
-        place_of(scene.lines, now, last_place)
         if at[1] == 0:
             hear(weights, scene, row, last_place, stream.state, stream.hidden)
             at[1] = 1
@@ -282,11 +323,14 @@ def play_rows(weights, scene, stream, sampling, temperatures, most, stop_at):  #
             new[0] = _draw_shift(weights, scene, stream, g, next_given, sampling, temperatures, it)
         elif g < len(given):
             new[0] = min(next_given - now, WAIT)
-        if new[0] < 0 or (not free and g >= len(given)):
+        else:
+            new[0] = -1
+        if new[0] < 0 and due == NOTHING_DUE:
             return FINISHED
         called = np.int64(-1)
-        if free:
+        if free and new[0] >= 0:
             new[0], called = call_before(scene, stream, g, resumed(stream, new[0], it.mask))
+        new[0], called = _before_due(stream, due, new[0], called)
         step = now + new[0]
         if step >= stop_at:
             return AT_STOP
@@ -295,17 +339,19 @@ def play_rows(weights, scene, stream, sampling, temperatures, most, stop_at):  #
         place_of(scene.lines, step, place)
         numbered[0], numbered[1], numbered[2] = place[0], place[1] + scene.numbers[0], place[2]
         is_note = new[0] <= LONGEST_SHIFT
-        is_given = False
+        is_given, again = False, False
         if is_note:
-            is_given = _draw_note(weights, scene, stream, step, free, g, next_given, called, sampling, temperatures, it)
+            is_given, again = _draw_note(
+                weights, scene, stream, step, free, g, next_given, called, due, sampling, temperatures, it
+            )
         add(past, new, step, numbered, scene.drums[new[1]], it.expected)
         if step > now:
             stream.started[:] = 0
             pass_time(scene, stream, now, step)
         if is_note:
-            hear_note(stream, new, step)
+            hear_note(scene, stream, new, step, again)
             stream.started[new[1]] += 1
-            _keep(scene, stream, step, g, is_given, sampling[3], it)
+            _keep(scene, stream, step, g, is_given, again, sampling[3], it)
         row[:] = new
         at[0], at[1] = step, 0
         at[2] += 1

@@ -5,7 +5,8 @@ repeat likelier, and filters that cut unlikely symbols cut away change. Drawn as
 two thirds of its notes a bar later where real bands repeat less than half, and no more of them after four bars than
 after one. So the share of notes that stand where the lags (1, 2 and 4 bars back) expect them is steered to that of the
 learned songs: what a lag expects gains or loses log-odds, a little with each note that was, or was not, copied. Change
-then comes as what the model finds likeliest beside the loop.
+then comes as what the model finds likeliest beside the loop: of pitches and drums only, as who is kept from the times
+and the players of the bars before plays off the beat.
 
 Source:
     The lags are those of Lookback RNN (Waite, 2016). The loop is ours.
@@ -47,7 +48,9 @@ def lean_to_copies(scene, stream, field, expected, part, logits):  # type: ignor
             of = stream.past.rows[j, 1] if j < stream.past.state[0].count else 0
         elif field == 1:
             of = symbol
-        logits[symbol] += np.float32(stream.leans[DRUMS if scene.drums[of] else PITCHED, k])
+        lean = stream.leans[DRUMS if scene.drums[of] else PITCHED, k]
+        if lean > 0 or field == 2:
+            logits[symbol] += np.float32(lean)
 
 
 @compiled

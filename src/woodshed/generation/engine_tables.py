@@ -142,6 +142,14 @@ class Scene(NamedTuple):
     """(2, 3) the share of notes that stand where each lag expects them, pitched and drums; nan where nobody knows"""
     sounding: NDArray[np.float64]
     """(16,) the share of the time in which it is open that each part shall sound; nan where nobody knows"""
+    pace: NDArray[np.float64]
+    """(16,) how many notes of each part shall begin in a quarter note in which it is open; nan where nobody knows"""
+    length: NDArray[np.float64]
+    """(16,) how long they shall be, in octaves of a step; nan where nobody knows"""
+    again: NDArray[np.int64]
+    """(16, bars) steps back to the bar of which each part's bar is a copy, see `engine_again`; 0 for what is new"""
+    next_again: NDArray[np.int64]
+    """(bars,) the next bar in which a part has such a copy, itself included; the number of bars where there is none"""
     numbers: NDArray[np.int64]
     """(4,) number of the first bar as a model counts; parts; first step of the arrays by step; end."""
 
@@ -172,8 +180,8 @@ class Stream(NamedTuple):
     leans: NDArray[np.float64]
     """(2, 3) what the lags are worth, see `engine_copying`."""
     voices: NDArray[np.float64]
-    """(2, 16) of each part the step at which its notes have ended, and what it is worth that it comes in again, see
-    `engine_voices`."""
+    """(5, 16) of each part the step at which its notes have ended, the chance that it is called, the step at which it
+    last began, and by how many nats more and longer notes of it are favoured, see `engine_voices`."""
     nats: NDArray[np.float64]
     """(2,) nats of what was drawn, before the filters; how many rows were drawn."""
 
@@ -196,7 +204,7 @@ def new_stream(weights: Weights, room: int, capacity: int, seed: int) -> Stream:
         aim=aim,
         lines=lines,
         leans=np.zeros((2, LAGS)),
-        voices=np.zeros((2, MAX_PARTS)),
+        voices=np.zeros((5, MAX_PARTS)),
         nats=np.zeros(2),
     )
 
@@ -229,8 +237,17 @@ def scene_of(
     back: NDArray[np.int64] | None = None,
     repeats: NDArray[np.float64] | None = None,
     sounding: NDArray[np.float64] | None = None,
+    pace: NDArray[np.float64] | None = None,
+    length: NDArray[np.float64] | None = None,
+    again: NDArray[np.int64] | None = None,
 ) -> Scene:
-    """Lay a plan out for the loop."""
+    """Lay a plan out for the loop. Where a part's bar is ``again`` an earlier one, it is not open."""
+    copies = np.zeros((MAX_PARTS, 0), np.int64) if again is None else again.astype(np.int64)
+    copying = np.append(np.where((copies > 0).any(0), np.arange(copies.shape[1]), copies.shape[1]), copies.shape[1])
+    next_again = np.minimum.accumulate(copying[::-1])[::-1][:-1]
+    if len(next_again):
+        closed = ((copies > 0).astype(np.uint16) << np.arange(MAX_PARTS, dtype=np.uint16)[:, None]).sum(0, np.uint16)
+        open_parts = open_parts & ~np.repeat(closed, np.diff(lines))[: len(open_parts)]
     columns = programs[:, 0], np.minimum(programs[:, 1], OCCURRENCES - 1), openness
 
     def whole(tables: tuple[Floats, ...]) -> Floats:
@@ -267,5 +284,9 @@ def scene_of(
         np.zeros(0, np.int64) if back is None else back.astype(np.int64),
         np.full((2, LAGS), np.nan) if repeats is None else repeats,
         np.full(MAX_PARTS, np.nan) if sounding is None else sounding,
+        np.full(MAX_PARTS, np.nan) if pace is None else pace,
+        np.full(MAX_PARTS, np.nan) if length is None else length,
+        copies,
+        np.ascontiguousarray(next_again),
         np.array([first_bar, parts, first_step, end]),
     )

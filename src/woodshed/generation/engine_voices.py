@@ -7,17 +7,23 @@ Before this loop, parts of the clips of `benchmarks/quality` sounded through hal
 where those of the songs that were learned sound through nine tenths.
 
 So what is known of the learned songs, the share of its bars that each part sounds, is held to. A part is *due* where
-its last note has ended, or at the next eighth after that. Where the next note that the model draws would pass over a
-part that is due, the part is called with some chance: it plays then and there, what and how long the model says. That
-chance grows while a part is silent for longer than it should be, and shrinks while it sounds, so the two meet at the
-share that was learned. Nothing else that the model draws is displaced: after the note that was called, and others of
-its chord, it goes on to the step to which it would have gone without.
+its last note has ended, or at the next eighth after that (a triplet where the last note began on one). Where the next
+note that the model draws would pass over a part that is due, the part is called with some chance: it plays then and
+there, what and how long the model says. That chance grows while a part is silent for longer than it should be, and
+shrinks while it sounds, so the two meet at the share that was learned. Nothing else that the model draws is displaced:
+after the note that was called, and others of its chord, it goes on to the step to which it would have gone without.
+
+So is how many notes a part plays and how long they are: called so often, pads would play in eighths what they hold
+for a bar in the songs. A part that has played more notes than that song's part in as many bars is not called, and is
+less likely to be chosen; where its notes were too short, longer ones are favoured, unless one still sounds.
 
 Source:
     Ours; the loop is kin to that of `engine_copying`.
 """
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 
@@ -26,13 +32,18 @@ from woodshed.compiled import compiled
 from woodshed.generation.engine_draw import uniform
 from woodshed.generation.engine_masks import may_start
 
-ENDED, CHANCE = range(2)
+ENDED, CHANCE, BEGAN, MORE, LONGER = range(5)
 """The rows of `Stream.voices`."""
 GOING_ON = 4
 """The place in `Stream.at`."""
 RATE = 0.4
 """By how much the chance grows with each quarter note for which a part is silent and should not be."""
 MOST = 0.95
+PACE_RATE, MOST_MORE = 0.1, 2.0
+"""Nats by which one note moves how much a part is favoured, and the most."""
+LENGTH_RATE, MOST_LONGER = 0.05, 0.8
+"""Nats for an octave of length by which a note moves how much longer ones are favoured, for each octave that it
+lacked, and the most."""
 QUARTER, EIGHTH, TRIPLET = 12.0, 6, 4
 """Steps."""
 
@@ -41,7 +52,8 @@ QUARTER, EIGHTH, TRIPLET = 12.0, 6, 4
 def _due(stream, part):  # type: ignore[no-untyped-def]
     """The step at which a part is due, at or after the last row's."""
     ended = max(np.int64(stream.voices[ENDED, part]), stream.at[0])
-    return ended if ended % TRIPLET == 0 else (ended + EIGHTH - 1) // EIGHTH * EIGHTH
+    swings = np.int64(stream.voices[BEGAN, part]) % EIGHTH != 0 and np.int64(stream.voices[BEGAN, part]) % TRIPLET == 0
+    return ended if swings and ended % TRIPLET == 0 else (ended + EIGHTH - 1) // EIGHTH * EIGHTH
 
 
 @compiled
@@ -52,7 +64,7 @@ def call_before(scene, stream, g, shift):  # type: ignore[no-untyped-def]
     called, earliest = np.int64(-1), now + shift
     for part in range(scene.numbers[1]):
         chance = stream.voices[CHANCE, part]
-        if chance <= 0:
+        if chance <= 0 or stream.voices[MORE, part] < 0:
             continue
         due = _due(stream, part)
         if due >= earliest or due - now > LONGEST_SHIFT:
@@ -92,8 +104,13 @@ def pass_time(scene, stream, now, step):  # type: ignore[no-untyped-def]
     if index < 0 or index >= len(scene.open_parts):
         return
     for part in range(scene.numbers[1]):
+        if not scene.open_parts[index] >> np.uint16(part) & np.uint16(1):
+            continue
+        if not np.isnan(scene.pace[part]):
+            more = stream.voices[MORE, part] + PACE_RATE * scene.pace[part] * (step - now) / QUARTER
+            stream.voices[MORE, part] = min(more, MOST_MORE)
         share = scene.sounding[part]
-        if np.isnan(share) or not scene.open_parts[index] >> np.uint16(part) & np.uint16(1):
+        if np.isnan(share):
             continue
         sounded = min(max(stream.voices[ENDED, part] - now, 0.0), step - now)
         chance = stream.voices[CHANCE, part] + RATE * (share * (step - now) - sounded) / QUARTER
@@ -101,6 +118,34 @@ def pass_time(scene, stream, now, step):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def hear_note(stream, row, step):  # type: ignore[no-untyped-def]
-    """Take in a note."""
-    stream.voices[ENDED, row[1]] = max(stream.voices[ENDED, row[1]], step + row[3] + 1.0)
+def lean_to_pace(scene, stream, mask, logits):  # type: ignore[no-untyped-def]
+    """Favour the parts that have played too few notes, and others less."""
+    for part in range(scene.numbers[1]):
+        if mask[part]:
+            logits[part] += np.float32(stream.voices[MORE, part])
+
+
+@compiled
+def lean_to_length(stream, part, step, size, logits):  # type: ignore[no-untyped-def]
+    """Favour longer notes of a part where its notes were too short, or shorter ones; no longer ones over a note that
+    still sounds."""
+    slope = stream.voices[LONGER, part]
+    rings = stream.voices[ENDED, part] > step and stream.voices[BEGAN, part] < step
+    if slope < 0 or (slope > 0 and not rings):
+        for i in range(size):
+            logits[i] += np.float32(slope * math.log2(i + 1.0))
+
+
+@compiled
+def hear_note(scene, stream, row, step, again):  # type: ignore[no-untyped-def]
+    """Take in a note; of one that is played ``again`` only that it sounds."""
+    part = row[1]
+    stream.voices[BEGAN, part] = step
+    stream.voices[ENDED, part] = max(stream.voices[ENDED, part], step + row[3] + 1.0)
+    if again:
+        return
+    if not np.isnan(scene.pace[part]):
+        stream.voices[MORE, part] = max(stream.voices[MORE, part] - PACE_RATE, -MOST_MORE)
+    if not np.isnan(scene.length[part]):
+        longer = stream.voices[LONGER, part] + LENGTH_RATE * (scene.length[part] - math.log2(row[3] + 1.0))
+        stream.voices[LONGER, part] = min(max(longer, -MOST_LONGER), MOST_LONGER)

@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -89,6 +89,8 @@ def answers(
 ) -> list[Answer]:
     """As `fill`, with how likely each answer is."""
     plan = make_plan(bundle, canvas)
+    if sampling.repetition < 1:
+        plan = replace(plan, again=np.where(rng.random(plan.again.shape) < sampling.repetition, plan.again, 0))
     weights = weights_of(note_weights(bundle))
     scene = lay_out(weights, plan)
     seeds = rng.integers(1 << 62, size=count)
@@ -124,6 +126,9 @@ def lay_out(weights: Weights, plan: Plan) -> Scene:
         back=plan.back,
         repeats=plan.repeats,
         sounding=plan.sounding,
+        pace=plan.pace,
+        length=plan.length,
+        again=plan.again,
     )
 
 
@@ -176,8 +181,9 @@ def _play_all(
                 state = play_rows(weights, scene, stream, *numbers, ROWS_AT_ONCE, ALL_ROWS)
         else:
             watch = partial(look, number)
+            all_new = lay_out(weights, replace(plan, again=np.zeros_like(plan.again)))
             state, stream, redrawn = play_within(
-                weights, scene, plan, canvas, first, seeds[number], sampling, limit, watch
+                weights, scene, all_new, plan, canvas, first, seeds[number], sampling, limit, watch
             )
         nats, rows = stream.nats
         kept = stream.kept[: stream.at[3]].copy()

@@ -41,6 +41,7 @@ _OTHER = 0x2545F4914F6CDD1D
 def play_within(
     weights: Weights,
     scene: Scene,
+    all_new: Scene,
     plan: Plan,
     canvas: Canvas,
     first: Stream,
@@ -51,7 +52,8 @@ def play_within(
 ) -> tuple[int, Stream, int]:
     """Go on from ``first`` to the end: why it ended, the stream, and how many bars were played again.
 
-    ``on_rows`` is told of the stream after every row, and says whether to stop.
+    Bars that are played again obey ``all_new``, the scene in which no bar is a copy of one before. ``on_rows`` is told
+    of the stream after every row, and says whether to stop.
     """
     stops = [*plan.bar_lines[(plan.bar_lines > plan.begin) & (plan.bar_lines < plan.end)].tolist(), ALL_ROWS]
     saved, failed = [copy_stream(first, seed)], np.zeros(len(stops), np.int64)
@@ -59,7 +61,9 @@ def play_within(
     while True:
         stream = copy_stream(saved[bar], 0)
         stream.chance[0] = saved[bar].chance[0] if not failed[bar] else _chance(seed, redrawn)
-        state = _play_bar(weights, scene, stream, _warmer(sampling, int(failed[bar])), stops[bar], on_rows)
+        state = _play_bar(
+            weights, all_new if failed[bar] else scene, stream, _warmer(sampling, int(failed[bar])), stops[bar], on_rows
+        )
         if state is None:
             return PLAYING, stream, redrawn
         if redrawn < MOST_REDRAWN and limit.excess(so_far(canvas, plan, stream)).any():

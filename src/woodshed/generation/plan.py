@@ -72,10 +72,16 @@ class Plan:
     """(16,) most notes of a slot that may sound at once; 128 is free."""
     back: NDArray[np.int64]
     """(bars,) steps from each bar whose music returns back to where it stood; 0 for new music."""
+    again: NDArray[np.int64]
+    """(16, bars) steps back from each bar of a slot to the bar that it plays again; 0 for what is new."""
     repeats: NDArray[np.float64]
     """(2, 3) the share of notes that stand where they stood 1, 2 and 4 bars before, pitched, drums; nan: anything."""
     sounding: NDArray[np.float64]
     """(16,) the share of the time in which a slot is open that it shall sound; nan: as it comes."""
+    pace: NDArray[np.float64]
+    """(16,) how many notes of a slot shall begin in a quarter note in which it is open; nan: as it comes."""
+    length: NDArray[np.float64]
+    """(16,) how long they shall be, in octaves of a step; nan: as it comes."""
     levels: NDArray[np.int8]
     """(bars, 4) the level asked of each bar, in the order of `codecs.levels.CONTROLS`; -1 as it comes."""
     firmness: NDArray[np.float64]
@@ -109,8 +115,11 @@ def make_plan(bundle: Bundle, canvas: Canvas) -> Plan:
     polyphony = np.full(MAX_PARTS, PITCHES)
     for slot, owner in enumerate(owners):
         polyphony[slot] = _polyphony(canvas, owner)
-    sounding = np.full(MAX_PARTS, np.nan)
-    sounding[: len(owners)] = [canvas.sounding.get(owner, np.nan) for owner in owners]
+    sounding, pace, length = np.full((3, MAX_PARTS), np.nan)
+    for slot, owner in enumerate(owners):
+        sounding[slot], pace[slot], length[slot] = (
+            figures.get(owner, np.nan) for figures in (canvas.sounding, canvas.pace, canvas.length)
+        )
     notated = np.append(given[:, STEP], 0)[row]
     steps = _open_steps(canvas, slot_of, lines, polyphony, notated)
     harmony = harmony_of(constraints.chords, end)
@@ -140,8 +149,11 @@ def make_plan(bundle: Bundle, canvas: Canvas) -> Plan:
         favoured=favoured_tones(harmony, constraints),
         polyphony=polyphony,
         back=_steps_back(canvas.returns, lines),
+        again=_steps_again(canvas, owners, lines, steps, harmony),
         repeats=repeats_of(bundle.style) if canvas.repeats is None else canvas.repeats,
         sounding=sounding,
+        pace=pace,
+        length=length,
         levels=asked_levels(constraints.levels, len(lines) - 1),
         firmness=np.array([LEANING if control in constraints.leanings else 1.0 for control in CONTROLS]),
     )
@@ -155,6 +167,28 @@ def _steps_back(returns: Sequence[int], lines: NDArray[np.int64]) -> NDArray[np.
     size = np.diff(lines)
     fits = (there >= 0) & (size[here] == size[np.maximum(there, 0)])
     return np.where(fits, lines[here] - lines[np.maximum(there, 0)], 0)
+
+
+def _steps_again(
+    canvas: Canvas, owners: Sequence[int], lines: NDArray[np.int64], steps: NDArray[np.bool_], harmony: Harmony
+) -> NDArray[np.int64]:
+    """(16, bars) of `Canvas.again`; 0 where what is asked of a bar is not what is asked of the one that it plays again:
+    other steps that are open, another harmony, another level; and everywhere where there are notes already."""
+    bars, wishes = len(lines) - 1, canvas.constraints
+    table = np.zeros((MAX_PARTS, bars), np.int64)
+    firm = {name: row for name, row in wishes.levels.items() if name not in wishes.leanings}
+    levels = asked_levels(firm, bars)
+    for slot, owner in enumerate(owners if not len(canvas.song) else ()):
+        row = _steps_back(canvas.again.get(owner, ()), lines)
+        for bar in np.flatnonzero(row).tolist():
+            here = slice(lines[bar], lines[bar + 1])
+            there = slice(lines[bar] - row[bar], lines[bar + 1] - row[bar])
+            source = int(bar_of(lines[bar] - row[bar], lines))
+            alike = np.array_equal(steps[slot, here], steps[slot, there])
+            alike = alike and np.array_equal(harmony.state[here], harmony.state[there])
+            if alike and np.array_equal(levels[bar], levels[source]):
+                table[slot, bar] = row[bar]
+    return table
 
 
 def bars_text(lines: NDArray[np.int64], steps: NDArray[np.int64]) -> str:

@@ -69,6 +69,27 @@ def find_loops(song: Song) -> NDArray[np.bool_]:
     return found
 
 
+def bars_again(song: Song) -> NDArray[np.int64]:
+    """For each part and bar, how many bars back the part last played just this bar: the same pitches at the same steps
+    of as long a bar. 0 where it never did, and where none of its notes begins. (parts, bars)"""
+    lines, notes = ticks_to_steps(song.bar_lines()), song.notes
+    steps = ticks_to_steps(notes["onset"])
+    bar = np.minimum(bar_of(steps, lines), song.bars - 1)
+    place, sizes = steps - lines[bar], np.diff(lines).tolist()
+    found = np.zeros((len(song.parts), song.bars), np.int64)
+    order = np.lexsort((notes["pitch"], place, bar, notes["part"]))
+    cell = notes["part"][order].astype(np.int64) * song.bars + bar[order]
+    cells = np.stack((place[order], notes["pitch"][order].astype(np.int64)), axis=1)
+    firsts = np.flatnonzero(np.diff(cell, prepend=-1))
+    latest: dict[tuple[int, int, bytes], int] = {}
+    for first, end in zip(firsts.tolist(), [*firsts[1:].tolist(), len(cell)], strict=True):
+        part, number = divmod(int(cell[first]), song.bars)
+        what = part, sizes[number], cells[first:end].tobytes()
+        found[part, number] = number - latest.get(what, number)
+        latest[what] = number
+    return found
+
+
 def bar_similarity(song: Song) -> NDArray[np.float64]:
     """0-1 (bars, bars): the share of the notes of the fuller of two bars that also stand in the other; drums left out.
 

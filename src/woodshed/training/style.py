@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,8 @@ from woodshed.codecs.study import song_inputs
 from woodshed.music import Song, part_name
 from woodshed.music.key_finding import find_key
 from woodshed.music.meter import bar_of
-from woodshed.music.returns import find_returns
-from woodshed.music.units import ticks_to_steps
+from woodshed.music.returns import bars_again, find_returns
+from woodshed.music.units import TICKS_PER_QUARTER, ticks_to_steps
 from woodshed.training.usual_feel import usual_feel
 
 ARRANGEMENTS_KEPT = 64
@@ -101,6 +102,7 @@ def _arrangement(codec: NoteStepCodec, song: Song) -> dict[str, Any]:
     bar = np.clip(np.searchsorted(lines, song.notes["onset"], side="right") - 1, 0, len(lines) - 2)
     plays = np.zeros((len(song.parts), len(lines) - 1), bool)
     plays[song.notes["part"], bar] = True
+    again = bars_again(song)
     return {
         "programs": [int(program) for program in codec.programs(song)[: len(song.parts), 0]],
         "bpm": round(song.bpm, 3),
@@ -111,14 +113,18 @@ def _arrangement(codec: NoteStepCodec, song: Song) -> dict[str, Any]:
         "density": _density(codec, song),
         "kit": _kit(song),
         "returns": find_returns(song)[:BARS_KEPT].tolist(),
+        "again": [_runs_of(row) for row in again],
         "repeats": _repeats(codec, song),
+        "varied": _repeats(codec, song, again),
     }
 
 
 def _texture(song: Song) -> dict[str, list[Any]]:
     """Of each part, ``plays``: the bars in which it sounds, as [first, end, first, end ...] of each run of them, and
-    ``sounding``: for which share of these bars it does; None for drums, whose strokes have no length."""
-    lines, plays, sounding = song.bar_lines(), [], []
+    ``sounding``: for which share of these bars it does; None for drums, whose strokes have no length. ``pace``: how
+    many of its notes begin in a quarter note of these bars; ``length``: their length, the middle one in octaves of a
+    step (geometric mean); None for drums."""
+    lines, plays, sounding, pace, length = song.bar_lines(), [], [], [], []
     for index, part in enumerate(song.parts):
         own = song.notes[song.notes["part"] == index]
         begin = np.minimum(own["onset"].astype(np.int64), lines[-1])
@@ -128,8 +134,14 @@ def _texture(song: Song) -> dict[str, list[Any]]:
         begun = np.bincount(bar_of(own["onset"].astype(np.int64), lines), minlength=len(heard)) > 0
         here = begun if part.is_drum else heard >= LEAST_OF_A_BAR
         plays.append(np.flatnonzero(np.diff(here[:BARS_KEPT].astype(np.int8), prepend=0, append=0)).tolist())
-        sounding.append(None if part.is_drum or not here.any() else round(float(heard[here].mean()), 3))
-    return {"plays": plays, "sounding": sounding}
+        silent = part.is_drum or not here.any()
+        sounding.append(None if silent else round(float(heard[here].mean()), 3))
+        within = here[np.minimum(bar_of(own["onset"].astype(np.int64), lines), len(here) - 1)]
+        quarters = np.diff(lines)[here].sum() / TICKS_PER_QUARTER
+        pace.append(round(float(within.sum() / quarters), 3) if here.any() else None)
+        octaves = np.log2(np.maximum(ticks_to_steps(own["duration"]), 1))
+        length.append(None if silent else round(float(octaves.mean()), 3))
+    return {"plays": plays, "sounding": sounding, "pace": pace, "length": length}
 
 
 def _kit(song: Song) -> list[int]:
@@ -139,12 +151,24 @@ def _kit(song: Song) -> list[int]:
     return [int(pitch) for pitch in pitches[counts >= LEAST_OF_A_KIT * counts.sum()]]
 
 
-def _repeats(codec: NoteStepCodec, song: Song) -> list[list[float] | None]:
-    """Of pitched parts and of drums, the share of notes that stand where they stood 1, 2 and 4 bars before."""
+def _runs_of(again: NDArray[np.int64]) -> list[int]:
+    """[first, end, bars back, first, end, bars back ...] of each run of the first bars that are again what stood as
+    many bars back."""
+    turns = np.flatnonzero(np.diff(again[:BARS_KEPT], prepend=0, append=0))
+    runs = [(first, end, int(again[first])) for first, end in pairwise(turns.tolist()) if again[first]]
+    return [number for run in runs for number in run]
+
+
+def _repeats(codec: NoteStepCodec, song: Song, again: NDArray[np.int64] | None = None) -> list[list[float] | None]:
+    """Of pitched parts and of drums, the share of notes that stand where they stood 1, 2 and 4 bars before; where it is
+    known which bars of a part are ``again`` (parts, bars) what they were, only of the others."""
     inputs, rows = song_inputs(codec, song), codec.encode(song)
     shift = inputs.expected[:, TIME_SHIFT, :LAGS]
     known = (rows[:, TIME_SHIFT] <= LONGEST_SHIFT)[:, None] & (shift >= 0) & (shift <= LONGEST_SHIFT)
     copied = (inputs.expected[:, :DURATION, :LAGS] == rows[:, :DURATION, None]).all(1)
+    if again is not None:
+        bar = np.clip(bar_of(codec.onset_steps(rows), codec.bar_lines(song)), 0, again.shape[1] - 1)
+        known &= (again[np.minimum(rows[:, PART], len(again) - 1), bar] == 0)[:, None]
     drums = codec.programs(song)[rows[:, PART], 0] == DRUM_PROGRAM
     found: list[list[float] | None] = []
     for group in (~drums, drums):
