@@ -131,10 +131,10 @@ def line_up(
 
     ``parts`` play in at least a quarter of them. ``first_bar`` is where in the song they are, and ``plays``
     (parts, bars) says in which of them each part does: above 0. ``sounding`` is the share of these that each part
-    sounds, None where that is not known. ``again`` (parts, bars) is how many bars back stands the bar that a part plays
-    again, 0 for what is new. Beside that the song's ``bpm``, ``meter``, ``key`` (or None) and ``kit`` of drums, the
-    level of ``density`` of each of its bars, how many bars back stands what ``returns`` in each, and how much of what is
-    new ``repeats`` (2, 3) all the same.
+    sounds, None where that is not known, as for ``pace`` and ``length`` (see `Canvas`). ``again`` (parts, bars) is how
+    many bars back stands the bar that a part plays again, 0 for what is new. Beside that the song's ``bpm``, ``meter``,
+    ``key`` (or None) and ``kit`` of drums, the level of ``density`` of each of its bars, how many bars back stands what
+    ``returns`` in each, and how much of what is new ``repeats`` (2, 3) all the same.
 
     Where parts are ``asked``, the song is one of those in which most of them have kin, the bars are those in which
     these play most, and each row of ``plays``, ``sounding`` and ``again`` is that of the kin (or of a part that is not

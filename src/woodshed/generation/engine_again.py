@@ -28,7 +28,7 @@ STEP, PART = 16 * 128, 128
 
 @compiled
 def next_again(scene, past, bar):  # type: ignore[no-untyped-def]
-    """The place, in the order of rows, of the next note that is played again: in ``bar``, where the last row is, or later.
+    """The place, in the order of rows, of the next note that is played again: in the last row's ``bar`` or later.
 
     Of a later bar it is right once the model goes there: until then more notes may come into the bar that it copies.
     """
