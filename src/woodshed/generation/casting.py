@@ -191,7 +191,7 @@ def _like_asked(
     song, slots = songs[chosen], kin[chosen]
     known = [part for part, slot in enumerate(slots) if slot is not None]
     of_known = [slot for slot in slots if slot is not None]
-    first_bar, _, again = _passage(song, bars, of_known or range(len(song["programs"])), rng)
+    first_bar, _, again = _passage(song, bars, of_known or range(len(song["programs"])), rng, all_play=True)
     rows = np.zeros((len(asked), bars), np.int64)
     rows[known] = again[of_known]
     whole = np.ones((len(asked), bars))
@@ -211,14 +211,14 @@ def _kin(asked: Sequence[Part], programs: Sequence[int]) -> list[int | None]:
 
 
 def _passage(
-    song: Mapping[str, Any], bars: int, allowed: Sequence[int], rng: np.random.Generator
+    song: Mapping[str, Any], bars: int, allowed: Sequence[int], rng: np.random.Generator, all_play: bool = False
 ) -> tuple[int, NDArray[np.float64], NDArray[np.int64]]:
     """Where in a learned song so many bars are, and of each part and bar (parts, bars) whether it plays, and how many
     bars back stands what it plays again, 0 for what is new.
 
     They begin at every fourth bar, alike often; of these only at those after which the most bars have a part that is
-    ``allowed``. A song that is shorter begins again. Where a style does not say when parts play, the place is any, and
-    what is given is how often they do.
+    ``allowed`` (or, where ``all_play``, in which these play most). A song that is shorter begins again. Where a style
+    does not say when parts play, the place is any, and what is given is how often they do.
     """
     runs = song.get("plays") or []
     end = max([own[-1] for own in runs if own], default=0)
@@ -233,7 +233,7 @@ def _passage(
     if end < bars:
         whole = whole[:, np.arange(bars) % end]
     starts = np.arange(0, max(end - bars, 0) + 1, PASSAGES_EVERY)
-    playing = whole[allowed].max(0)
+    playing = whole[allowed].mean(0) if all_play else whole[allowed].max(0)
     filled = np.array([playing[start : start + bars].mean() for start in starts])
     start = int(rng.choice(starts[filled == filled.max()]))
     return start, whole[:, start : start + bars], _again(song, start, bars)

@@ -11,8 +11,12 @@ silent     4      share of the open parts without a note
 empty      4      share of the open bars in which no note sounds
 drone      2      share of the pitched notes that lie in runs of one pitch longer than 32
 stuck      1      by how much more than 3/4 of the bars repeat the bar before to the note, drums aside, x 4
+absent     2      of the bars in which a part is open, the share beyond a quarter in which it does not sound, x 4/3: the
+                  mean over the parts, a bass and drums counting double; not where only fields are open
+still      2      by how much more than 3/4 of the bars have the same pitch class at the bottom, x 4
+clash      1      by how much more than a tenth of all pairs of pitch classes that sound together are semitones, x 5
 density    1      octaves (factors of two) by which notes per bar differ from the style's, less half of one; 0 where
-                  a density is asked for
+                  a density is asked for. Where the canvas says at what pace its parts play, that is expected
 unasked    0.5    levels by which the bars differ from those that are asked for, on average
 ========== ====== ==========================================================================
 
@@ -40,7 +44,7 @@ from woodshed.generation.canvas import Canvas, nearest_program
 from woodshed.generation.constraints import asked_levels
 from woodshed.music import Song
 from woodshed.music.meter import bar_of
-from woodshed.music.units import ticks_to_steps
+from woodshed.music.units import TICKS_PER_QUARTER, ticks_to_steps
 
 DIVERSITY = 0.7
 """What unlikeness counts for when several answers are kept; the rest is likelihood."""
@@ -48,6 +52,11 @@ LONGEST_RUN = 32
 """Notes of one pitch in a row: two bars of sixteenths, which rock and metal do play."""
 REPEATED_BARS = 0.75
 DENSITY_OCTAVES = 0.5
+USUAL_ABSENCE, USUAL_CLASH = 0.25, 0.1
+BASSES = 4
+"""The family of programs, eight to each."""
+FEWEST_BARS = 8
+"""In fewer bars the bottom may stay where it is."""
 
 
 @dataclass(frozen=True)
@@ -58,15 +67,17 @@ class Faults:
     empty: float = 0.0
     drone: float = 0.0
     stuck: float = 0.0
+    absent: float = 0.0
+    still: float = 0.0
+    clash: float = 0.0
     density: float = 0.0
     unasked: float = 0.0
 
     @property
     def total(self) -> float:
         """The weighted sum."""
-        return (
-            4 * self.silent + 4 * self.empty + 2 * self.drone + self.stuck + self.density + 0.5 * self.unasked
-        )  # fmt: skip
+        bad = 4 * self.silent + 4 * self.empty + 2 * self.drone + 2 * self.absent
+        return bad + self.stuck + 2 * self.still + self.clash + self.density + 0.5 * self.unasked
 
 
 def best_of(songs: Sequence[Song], canvas: Canvas, style: Mapping[str, Any]) -> int:
@@ -156,6 +167,9 @@ def faults(song: Song, canvas: Canvas, style: Mapping[str, Any]) -> Faults:
         empty=_empty(song, lines),
         drone=_drone(pitched),
         stuck=max(_repeated_bars(pitched, lines) - REPEATED_BARS, 0.0) * 4,
+        absent=_absent(song, canvas),
+        still=max(_same_bottom(pitched, lines) - REPEATED_BARS, 0.0) * 4,
+        clash=max(_semitones(pitched, lines) - USUAL_CLASH, 0.0) * 5,
         density=0.0
         if "density" in asked
         else _density(len(notes) / _open_bars(canvas, lines), _expected_density(song, canvas, style)),
@@ -219,6 +233,48 @@ def _repeated_bars(notes: NDArray[Any], lines: NDArray[np.int64]) -> float:
     return float(np.mean([before == after != frozenset() for before, after in pairwise(cells)]))
 
 
+def _absent(song: Song, canvas: Canvas) -> float:
+    """How much of their open bars parts are not heard in, see above."""
+    lines, drums = song.bar_lines(), np.array([part.is_drum for part in song.parts], bool)
+    missing, weights = [], []
+    for part in sorted({span.part for span in canvas.spans}):
+        own = song.notes[song.notes["part"] == part]
+        first = bar_of(np.minimum(own["onset"].astype(np.int64), lines[-1] - 1), lines)
+        last = bar_of(np.clip(own["onset"].astype(np.int64) + own["duration"] - 1, 0, lines[-1] - 1), lines)
+        heard = np.cumsum(np.bincount(first, minlength=len(lines)) - np.bincount(last + 1, minlength=len(lines))) > 0
+        is_open = np.zeros(len(lines) - 1, bool)
+        for span in canvas.spans:
+            if span.part == part:
+                is_open |= (lines[:-1] < span.end) & (lines[1:] > span.begin)
+        away = float((~heard[:-1])[is_open].mean())
+        missing.append(max(away - USUAL_ABSENCE, 0.0) / (1 - USUAL_ABSENCE))
+        weights.append(2.0 if drums[part] or song.parts[part].program // 8 == BASSES else 1.0)
+    return float(np.average(missing, weights=weights)) if missing else 0.0
+
+
+def _same_bottom(notes: NDArray[Any], lines: NDArray[np.int64]) -> float:
+    """Share of the bars whose lowest note is of the pitch class that most of them have; 0 of few bars."""
+    bar = bar_of(notes["onset"].astype(np.int64), lines)
+    order = np.lexsort((notes["pitch"], bar))
+    bars, first = np.unique(bar[order], return_index=True)
+    if len(bars) < FEWEST_BARS:
+        return 0.0
+    return float(np.bincount(notes["pitch"][order][first] % 12).max() / len(bars))
+
+
+def _semitones(notes: NDArray[Any], lines: NDArray[np.int64]) -> float:
+    """Of all pairs of pitch classes that sound together on an eighth note, the share that are a semitone apart."""
+    moments = np.arange(lines[0], lines[-1], TICKS_PER_QUARTER // 2) + 1
+    onset, size = notes["onset"].astype(np.int64), 12 * (len(moments) + 1)
+    begin = np.searchsorted(moments, onset) * 12 + notes["pitch"] % 12
+    end = np.searchsorted(moments, onset + notes["duration"]) * 12 + notes["pitch"] % 12
+    change = np.bincount(begin, minlength=size) - np.bincount(end, minlength=size)
+    sounding = np.cumsum(change.reshape(-1, 12), axis=0) > 0
+    at_once = sounding.sum(1)
+    pairs = int((at_once * (at_once - 1) // 2).sum())
+    return float((sounding & np.roll(sounding, 1, axis=1)).sum() / pairs) if pairs else 0.0
+
+
 def _density(notes_per_bar: float, expected: float) -> float:
     if expected <= 0:
         return 0.0
@@ -230,6 +286,11 @@ def _expected_density(song: Song, canvas: Canvas, style: Mapping[str, Any]) -> f
 
     The style's figure counts whole line-ups, so it is scaled by what share of an average song these parts play.
     """
+    if set(canvas.open_parts) <= canvas.pace.keys():
+        quarters = song.length / max(song.bars, 1) / TICKS_PER_QUARTER
+        opened = sum(span.end - span.begin for span in canvas.spans) / max(len(canvas.open_parts), 1)
+        notes = sum(canvas.pace[span.part] * (span.end - span.begin) for span in canvas.spans)
+        return quarters * notes / opened if opened else 0.0
     instruments = {int(program): facts for program, facts in style.get("instruments", {}).items()}
     usual, songs = float(style.get("notes_per_bar", 0)), int(style.get("songs", len(style.get("arrangements", []))))
     if not instruments or not songs:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 BUNDLE, REPORT, FACTS = "style.shed", "report.html", "demo.json"
 MINUTES = 2.0
-OPENING_CANDIDATES = 8
+OPENING_CANDIDATES = 12
 EVALUATIONS = 8
 SAMPLING = {"temperature": 0.95, "top_p": 0.95, "repetition": 0.5}
 """For the quartets, by the figures of what came out: after two minutes a model repeats itself more than they do. Bands
