@@ -81,7 +81,18 @@ def test_weights_of_another_size_are_refused(saved: Path) -> None:
         ("style", {"arrangements": [{"programs": [0], "presence": [1.0], "bpm": 120, "meter": "0/3"}]}),
         *(
             ("style", {"arrangements": [{"programs": [0], "presence": [1.0], "bpm": 120, "meter": "4/4", **damaged}]})
-            for damaged in ({"plays": [[4, 0]]}, {"plays": [[0]]}, {"plays": [[], []]}, {"sounding": [1.5]})
+            for damaged in (
+                {"plays": [[4, 0]]},
+                {"plays": [[0]]},
+                {"plays": [[], []]},
+                {"sounding": [1.5]},
+                {"again": [[4, 8, 5]]},
+                {"again": [[4, 8]]},
+                {"again": [[8, 4, 1]]},
+                {"pace": [-1.0]},
+                {"length": ["long"]},
+                {"length": [1.0, 1.0]},
+            )
         ),
         ("format", "x"),
     ],

@@ -306,3 +306,27 @@ def test_a_bar_in_which_nobody_plays_is_open_to_all() -> None:
     lines = np.arange(5) * BAR
     open_in = [{span.part for span in canvas.spans if span.begin <= line < span.end} for line in lines[:-1]]
     assert open_in == [{0, 1}, {0, 1}, {0, 1, 2}, {2}]
+
+
+def test_bars_that_a_learned_song_plays_again_are_played_again() -> None:
+    """Of several that are alike that in which most parts agree; not what stood before the passage."""
+    again = [[1, 12, 1], [4, 12, 4], []]
+    whole = {tuple(blank_canvas(_passages(again=again), 12, _rng()).again[part]) for part in (0,)}
+    assert whole == {(0, 1, 1, 1, 4, 4, 4, 4, 4, 4, 4, 4)}
+    found = {}
+    for seed in range(40):
+        canvas = blank_canvas(_passages(again=again), 4, _rng(seed))
+        found[canvas.first_bar] = [list(canvas.again[part]) for part in (0, 1) if part in canvas.again]
+    assert found[0] == [[0, 1, 1, 1]]
+    assert found[4] == [[0, 1, 1, 1], [0, 0, 0, 0]]
+
+
+def test_parts_that_are_named_take_the_form_of_their_kin() -> None:
+    again = [[1, 4, 1], [5, 8, 1], []]
+    parts = (Part("", 27), Part("Kit", 0, is_drum=True), Part("", 34))
+    bundle = _passages(again=again, pace=[8.0, 2.0, 1.5], length=[None, 2.5, 3.0], plays=[[0, 12], [0, 12], [0, 12]])
+    canvas = next(one for one in (blank_canvas(bundle, 12, _rng(seed), parts=parts) for seed in range(9)))
+    assert [part.name for part in canvas.song.parts] == ["Kit", "", ""]
+    assert list(canvas.again[0]) == [0, 1, 1, 1] + [0] * 8
+    assert list(canvas.again[1]) == [0] * 5 + [1, 1, 1] + [0] * 4
+    assert (canvas.pace, canvas.length) == ({0: 8.0, 1: 2.0, 2: 1.5}, {1: 2.5, 2: 3.0})

@@ -134,3 +134,41 @@ def test_answers_nearer_to_the_levels_that_are_asked_for_are_better() -> None:
     assert faults(sparse, blank, STYLE).unasked == 0
     assert best_of([full, sparse], blank, STYLE) == 1
     assert best_of([full, sparse], canvas(), STYLE) == 0
+
+
+def test_bars_in_which_a_part_is_away_are_a_fault_and_more_so_of_a_bass() -> None:
+    half = play().replace(notes=play().notes[(play().notes["part"] == 0) | (play().notes["onset"] < 2 * 1920)])
+    assert faults(half, canvas(), STYLE).absent == pytest.approx((1 / 2 - 1 / 4) / (3 / 4) / 2)
+    three = [*PARTS, Part("Guitar", 30)]
+    song = half.replace(parts=tuple(three))
+    asked = Canvas(Song(parts=tuple(three), length=BARS * 1920), 0, (0, 1, 2))
+    assert faults(song, asked, STYLE).absent == pytest.approx((2 * (1 / 3) + 1) / 5)
+    late = Canvas(Song(parts=tuple(PARTS), length=BARS * 1920), openings=(Opening(0, 0, 7680), Opening(1, 0, 3840)))
+    assert faults(half, late, STYLE).absent == 0  # it is away where it has nothing to play
+
+
+def line(roots: list[int], interval: int = 7) -> tuple[Song, Canvas]:
+    """A bar of whole notes on each root, and another above it."""
+    notes = [(1, 1920 * bar, 1920, root + more, 80) for bar, root in enumerate(roots) for more in (0, interval)]
+    length = 1920 * len(roots)
+    return Song.make(notes, PARTS, length=length), Canvas(Song(parts=tuple(PARTS), length=length), 0, (1,))
+
+
+def test_a_bottom_that_never_moves_is_a_fault() -> None:
+    assert faults(*line([40] * 8), {}).still == 1
+    assert faults(*line([40] * 7 + [45]), {}).still == pytest.approx(0.5)
+    assert faults(*line([40, 45] * 4), {}).still == 0
+    assert faults(*line([40] * 4), {}).still == 0
+
+
+def test_semitones_clash() -> None:
+    assert faults(*line([40, 45] * 4, 1), {}).clash == pytest.approx(4.5)
+    assert faults(*line([40, 45] * 4, 11), {}).clash == pytest.approx(4.5)
+    assert faults(*line([40, 45] * 4, 7), {}).clash == 0
+
+
+def test_density_is_that_which_the_canvas_says_where_it_does() -> None:
+    paced = Canvas(Song(parts=tuple(PARTS), length=BARS * 1920), 0, (0, 1), pace={0: 4.0, 1: 4.0})
+    assert faults(play(), paced, {}).density == pytest.approx(0.5)  # sixteen notes for 32
+    half = Canvas(Song(parts=tuple(PARTS), length=BARS * 1920), 0, (0, 1), pace={0: 4.0})
+    assert faults(play(), half, {}).density == 0

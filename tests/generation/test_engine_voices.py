@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Mapping
 from types import SimpleNamespace
@@ -97,3 +98,34 @@ def test_after_a_part_was_called_the_model_goes_on_to_where_it_was_going() -> No
     assert resumed.function(stream, 12, every & (np.arange(len(every)) != 6)) == 12  # nobody may play there any more
     at[0] = 106
     assert resumed.function(stream, 12, every) == 12
+
+
+def test_each_part_plays_as_many_notes_as_is_asked(bundle: Bundle) -> None:
+    def pace(asked: Mapping[int, float]) -> list[float]:
+        canvas = dataclasses.replace(_canvas({}), pace=asked)
+        songs = fill(bundle, canvas, Sampling(), np.random.default_rng(0), count=3)
+        return [sum(int((song.notes["part"] == part).sum()) for song in songs) / (3 * BARS * 4) for part in range(4)]
+
+    free = pace({})
+    assert max(free) / min(free) < 3
+    shares = np.array((0.4, 0.1, 0.4, 0.1))
+    found = np.array(pace(dict(enumerate((shares * sum(free)).tolist()))))
+    assert found / sum(free) == pytest.approx(shares, abs=0.07)
+
+
+def test_a_part_plays_longer_notes_where_its_notes_were_too_short(bundle: Bundle) -> None:
+    model = copy.deepcopy(bundle.model)
+    with torch.no_grad():
+        model.head_out[2].bias[11] = 0.0  # quarter notes as likely as eighths
+    either = dataclasses.replace(bundle, model=model)
+
+    def octaves(asked: Mapping[int, float]) -> list[float]:
+        canvas = dataclasses.replace(_canvas({}), length=asked)
+        (song,) = fill(either, canvas, Sampling(), np.random.default_rng(0))
+        own = [song.notes["duration"][song.notes["part"] == part] for part in range(4)]
+        return [float(np.log2(one // 40).mean()) for one in own]
+
+    free = octaves({})
+    found = octaves({1: np.log2(12), 2: np.log2(6)})
+    assert found[1] > free[1] + 0.2
+    assert found[2] < free[2] - 0.1

@@ -30,6 +30,7 @@ Sources:
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -80,9 +81,9 @@ def bars_again(song: Song) -> NDArray[np.int64]:
     order = np.lexsort((notes["pitch"], place, bar, notes["part"]))
     cell = notes["part"][order].astype(np.int64) * song.bars + bar[order]
     cells = np.stack((place[order], notes["pitch"][order].astype(np.int64)), axis=1)
-    firsts = np.flatnonzero(np.diff(cell, prepend=-1))
+    edges = [*np.flatnonzero(np.diff(cell, prepend=-1)).tolist(), len(cell)]
     latest: dict[tuple[int, int, bytes], int] = {}
-    for first, end in zip(firsts.tolist(), [*firsts[1:].tolist(), len(cell)], strict=True):
+    for first, end in pairwise(edges):
         part, number = divmod(int(cell[first]), song.bars)
         what = part, sizes[number], cells[first:end].tobytes()
         found[part, number] = number - latest.get(what, number)
