@@ -170,12 +170,12 @@ def line_up(
     parts = [part_of(program, names.get(str(program), {}).get("name", "")) for program in programs]
     found = {"parts": parts, "first_bar": first_bar}
     found |= {name: _chosen(song.get(name), slots) for name in ("sounding", "pace", "length")}
-    return {**found, "plays": plays[slots], "again": again[slots], **_form(song)}
+    return {**found, "plays": plays[slots], "again": again[slots], **_form(song, again[slots])}
 
 
-def _form(song: Mapping[str, Any]) -> dict[str, Any]:
-    """What `line_up` says of a learned song as a whole."""
-    repeats = _shares(song.get("varied") if song.get("again") else song.get("repeats"))
+def _form(song: Mapping[str, Any], again: NDArray[np.int64]) -> dict[str, Any]:
+    """What `line_up` says of a learned song as a whole; how much repeats, of what is not played ``again``."""
+    repeats = _shares(song.get("varied") if again.any() else song.get("repeats"))
     form = {name: song.get(name, []) for name in ("density", "returns", "kit")}
     return {"bpm": float(song["bpm"]), "meter": song["meter"], "key": song.get("key"), "repeats": repeats, **form}
 
@@ -196,7 +196,7 @@ def _like_asked(
     rows[known] = again[of_known]
     whole = np.ones((len(asked), bars))
     form = {name: _chosen(song.get(name), slots) for name in ("pace", "length")}
-    return form | {"parts": list(asked), "first_bar": first_bar, "plays": whole, "again": rows, **_form(song)}
+    return form | {"parts": list(asked), "first_bar": first_bar, "plays": whole, "again": rows, **_form(song, rows)}
 
 
 def _kin(asked: Sequence[Part], programs: Sequence[int]) -> list[int | None]:
