@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -76,6 +77,16 @@ def test_at_half_the_repetition_half_of_the_bars_are_new(bundle: Bundle) -> None
     assert 0.2 < same(0.5) < 0.8
 
 
+def test_above_a_repetition_of_1_more_bars_are_the_one_before_until_all_are(bundle: Bundle) -> None:
+    def looping(repetition: float) -> float:
+        songs = fill(bundle, _canvas(AGAIN), Sampling(repetition=repetition), np.random.default_rng(0), count=4)
+        pairs = [pairwise(_bars(song, part)) for song in songs for part in range(3)]
+        return float(np.mean([before == after for some in pairs for before, after in some]))
+
+    assert looping(2.0) == 1.0
+    assert looping(1.0) + 0.1 < looping(1.5) < 0.9
+
+
 def test_the_same_seed_plays_the_same(bundle: Bundle) -> None:
     one, other = (fill(bundle, _canvas(AGAIN), Sampling(), np.random.default_rng(3))[0] for _ in range(2))
     assert np.array_equal(one.notes, other.notes)
@@ -89,3 +100,10 @@ def test_where_something_else_is_asked_of_a_bar_it_is_new(bundle: Bundle) -> Non
     assert firm.again[0, :4].tolist() == [0, 48, 0, 0]
     loose = {"levels": {"density": (3, 3, 5, *(3,) * 9)}, "leanings": frozenset({"density"})}
     assert make_plan(bundle, _canvas(AGAIN, **loose)).again[0, :4].tolist() == [0, 48, 48, 48]
+
+
+def test_a_pace_gives_way_to_a_density_that_is_asked_for(bundle: Bundle) -> None:
+    paced = dataclasses.replace(_canvas({}), pace={0: 2.0, 1: 1.0})
+    assert make_plan(bundle, paced).pace[:3].tolist() == pytest.approx([2.0, 1.0, np.nan], nan_ok=True)
+    asked = dataclasses.replace(_canvas({}, levels={"density": (5,) * BARS}), pace={0: 2.0, 1: 1.0})
+    assert np.isnan(make_plan(bundle, asked).pace).all()

@@ -82,7 +82,8 @@ class Canvas:
     sounding: Mapping[int, float] = field(default_factory=dict)
     """Part -> the share of the time in which it is open that it shall sound; others as it comes."""
     pace: Mapping[int, float] = field(default_factory=dict)
-    """Part -> how many of its notes shall begin in a quarter note in which it is open; others as it comes."""
+    """Part -> how many of its notes shall begin in a quarter note in which it is open; others as it comes, as do all
+    where a density is asked of bars."""
     length: Mapping[int, float] = field(default_factory=dict)
     """Part -> how long its notes shall be on average, in octaves (factors of two) of a step; others as it comes."""
     again: Mapping[int, Sequence[int]] = field(default_factory=dict)

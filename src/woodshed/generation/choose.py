@@ -12,12 +12,13 @@ empty      4      share of the open bars in which no note sounds
 drone      2      share of the pitched notes that lie in runs of one pitch longer than 32
 stuck      1      by how much more than 3/4 of the bars repeat the bar before to the note, drums aside, x 4
 absent     2      of the bars in which a part is open, the share beyond a quarter in which it does not sound, x 4/3: the
-                  mean over the parts, a bass and drums counting double; not where only fields are open
+                  mean over the parts, a bass and drums counting double; 0 where only fields are open or a density is
+                  asked for
 still      2      by how much more than 3/4 of the bars have the same pitch class at the bottom, x 4
 clash      1      by how much more than a tenth of all pairs of pitch classes that sound together are semitones, x 5
 density    1      octaves (factors of two) by which notes per bar differ from the style's, less half of one; 0 where
                   a density is asked for. Where the canvas says at what pace its parts play, that is expected
-unasked    0.5    levels by which the bars differ from those that are asked for, on average
+unasked    2.5    levels by which the bars differ from those that are asked for, on average
 ========== ====== ==========================================================================
 
 The weights are ours: a silent part is worse than a dull one.
@@ -77,7 +78,7 @@ class Faults:
     def total(self) -> float:
         """The weighted sum."""
         bad = 4 * self.silent + 4 * self.empty + 2 * self.drone + 2 * self.absent
-        return bad + self.stuck + 2 * self.still + self.clash + self.density + 0.5 * self.unasked
+        return bad + self.stuck + 2 * self.still + self.clash + self.density + 2.5 * self.unasked
 
 
 def best_of(songs: Sequence[Song], canvas: Canvas, style: Mapping[str, Any]) -> int:
@@ -167,7 +168,7 @@ def faults(song: Song, canvas: Canvas, style: Mapping[str, Any]) -> Faults:
         empty=_empty(song, lines),
         drone=_drone(pitched),
         stuck=max(_repeated_bars(pitched, lines) - REPEATED_BARS, 0.0) * 4,
-        absent=_absent(song, canvas),
+        absent=0.0 if "density" in asked else _absent(song, canvas),
         still=max(_same_bottom(pitched, lines) - REPEATED_BARS, 0.0) * 4,
         clash=max(_semitones(pitched, lines) - USUAL_CLASH, 0.0) * 5,
         density=0.0

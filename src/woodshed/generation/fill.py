@@ -89,8 +89,8 @@ def answers(
 ) -> list[Answer]:
     """As `fill`, with how likely each answer is."""
     plan = make_plan(bundle, canvas)
-    if sampling.repetition < 1:
-        plan = replace(plan, again=np.where(rng.random(plan.again.shape) < sampling.repetition, plan.again, 0))
+    if sampling.repetition != 1:
+        plan = replace(plan, again=_again(plan, sampling.repetition, rng))
     weights = weights_of(note_weights(bundle))
     scene = lay_out(weights, plan)
     seeds = rng.integers(1 << 62, size=count)
@@ -103,6 +103,14 @@ def answers(
     if not found:
         raise LimitExceeded(f"more than {NOTES_PER_BAR_LIMIT} notes a bar; lower the temperature")
     return found
+
+
+def _again(plan: Plan, repetition: float, rng: np.random.Generator) -> NDArray[np.int64]:
+    """``plan.again`` of fewer bars below a repetition of 1, down to none at 0; of more above it: at 2 all bars loop."""
+    drawn = rng.random(plan.again.shape)
+    if repetition <= 1:
+        return np.where(drawn < repetition, plan.again, 0)
+    return np.where((plan.again == 0) & (drawn < repetition - 1), plan.loops, plan.again)
 
 
 def lay_out(weights: Weights, plan: Plan) -> Scene:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +12,7 @@ from woodshed.codecs import SIZES, NoteStepCodec
 from woodshed.codecs.levels import CONTROLS
 from woodshed.codecs.note_step import LONGEST_DURATION, MAX_PARTS, MICROTIMING, MICROTIMING_STEP, VELOCITY_STEP
 from woodshed.errors import InfeasibleCanvas, LimitExceeded, OutOfRange
+from woodshed.generation.bars_again import bars_before, steps_again, steps_back
 from woodshed.generation.canvas import DURATION, PITCH, TIMING, VELOCITY, Canvas
 from woodshed.generation.casting import as_known, repeats_of
 from woodshed.generation.constraints import LEANING, asked_levels, on_grid
@@ -74,6 +74,8 @@ class Plan:
     """(bars,) steps from each bar whose music returns back to where it stood; 0 for new music."""
     again: NDArray[np.int64]
     """(16, bars) steps back from each bar of a slot to the bar that it plays again; 0 for what is new."""
+    loops: NDArray[np.int64]
+    """(16, bars) the same, if each bar played again the one before wherever it may."""
     repeats: NDArray[np.float64]
     """(2, 3) the share of notes that stand where they stood 1, 2 and 4 bars before, pitched, drums; nan: anything."""
     sounding: NDArray[np.float64]
@@ -120,6 +122,8 @@ def make_plan(bundle: Bundle, canvas: Canvas) -> Plan:
         sounding[slot], pace[slot], length[slot] = (
             figures.get(owner, np.nan) for figures in (canvas.sounding, canvas.pace, canvas.length)
         )
+    if "density" in constraints.levels and "density" not in constraints.leanings:
+        pace[:] = np.nan
     notated = np.append(given[:, STEP], 0)[row]
     steps = _open_steps(canvas, slot_of, lines, polyphony, notated)
     harmony = harmony_of(constraints.chords, end)
@@ -148,8 +152,9 @@ def make_plan(bundle: Bundle, canvas: Canvas) -> Plan:
         playable=playable,
         favoured=favoured_tones(harmony, constraints),
         polyphony=polyphony,
-        back=_steps_back(canvas.returns, lines),
-        again=_steps_again(canvas, owners, lines, steps, harmony),
+        back=steps_back(canvas.returns, lines),
+        again=steps_again(canvas, canvas.again, owners, lines, steps, harmony),
+        loops=steps_again(canvas, bars_before(canvas), owners, lines, steps, harmony),
         repeats=repeats_of(bundle.style) if canvas.repeats is None else canvas.repeats,
         sounding=sounding,
         pace=pace,
@@ -157,38 +162,6 @@ def make_plan(bundle: Bundle, canvas: Canvas) -> Plan:
         levels=asked_levels(constraints.levels, len(lines) - 1),
         firmness=np.array([LEANING if control in constraints.leanings else 1.0 for control in CONTROLS]),
     )
-
-
-def _steps_back(returns: Sequence[int], lines: NDArray[np.int64]) -> NDArray[np.int64]:
-    """(bars,) of bars back; 0 where they reach before the song or to a bar of another length."""
-    bars = len(lines) - 1
-    here = np.arange(bars)
-    there = here - np.array([*returns, *[0] * bars][:bars], np.int64)
-    size = np.diff(lines)
-    fits = (there >= 0) & (size[here] == size[np.maximum(there, 0)])
-    return np.where(fits, lines[here] - lines[np.maximum(there, 0)], 0)
-
-
-def _steps_again(
-    canvas: Canvas, owners: Sequence[int], lines: NDArray[np.int64], steps: NDArray[np.bool_], harmony: Harmony
-) -> NDArray[np.int64]:
-    """(16, bars) of `Canvas.again`; 0 where what is asked of a bar is not what is asked of the one that it plays again:
-    other steps that are open, another harmony, another level; and everywhere where there are notes already."""
-    bars, wishes = len(lines) - 1, canvas.constraints
-    table = np.zeros((MAX_PARTS, bars), np.int64)
-    firm = {name: row for name, row in wishes.levels.items() if name not in wishes.leanings}
-    levels = asked_levels(firm, bars)
-    for slot, owner in enumerate(owners if not len(canvas.song) else ()):
-        row = _steps_back(canvas.again.get(owner, ()), lines)
-        for bar in np.flatnonzero(row).tolist():
-            here = slice(lines[bar], lines[bar + 1])
-            there = slice(lines[bar] - row[bar], lines[bar + 1] - row[bar])
-            source = int(bar_of(lines[bar] - row[bar], lines))
-            alike = np.array_equal(steps[slot, here], steps[slot, there])
-            alike = alike and np.array_equal(harmony.state[here], harmony.state[there])
-            if alike and np.array_equal(levels[bar], levels[source]):
-                table[slot, bar] = row[bar]
-    return table
 
 
 def bars_text(lines: NDArray[np.int64], steps: NDArray[np.int64]) -> str:
