@@ -186,7 +186,8 @@ def test_line_ups_are_drawn_by_share_however_many_songs_each_bundle_has() -> Non
 
 
 def test_a_style_counts_songs_by_share_and_allows_what_either_plays() -> None:
-    one, two = style(1, 100.0, 2), style(2, 160.0, 30, meters={"3/4": 30}, notes_per_bar=20.0)
+    one = style(1, 100.0, 2, backbeat=0.2)
+    two = style(2, 160.0, 30, meters={"3/4": 30}, notes_per_bar=20.0, backbeat=0.6)
     mixed = blend_styles([one, two], [0.75, 0.25])
     known = mixed["instruments"]
     assert known["1"]["songs"] / known["2"]["songs"] == pytest.approx(3)
@@ -194,6 +195,7 @@ def test_a_style_counts_songs_by_share_and_allows_what_either_plays() -> None:
     assert list(mixed["meters"]) == ["4/4", "3/4"]
     assert mixed["bpm"] == 100.0  # that of a song: no song has 115
     assert mixed["notes_per_bar"] == pytest.approx(12.5)
+    assert mixed["backbeat"] == pytest.approx(0.3)
     assert mixed["drum_pitches"] == [1, 2]
     both = blend_styles(
         [style(5, 100.0, 2), style(5, 90.0, 2) | {"instruments": known | {"5": known["1"]}}], [0.5, 0.5]

@@ -75,6 +75,7 @@ def test_weights_of_another_size_are_refused(saved: Path) -> None:
         ("style", None),
         ("style", {"bpm": "fast"}),
         ("style", {"drum_pitches": [36, 400]}),
+        ("style", {"backbeat": 1.5}),
         ("style", {"instruments": {"piano": {}}}),
         ("style", {"instruments": {"0": {"usual_range": [40]}}}),
         ("style", {"arrangements": [{"programs": [0, 1], "presence": [1.0], "bpm": 120, "meter": "4/4"}]}),

@@ -63,7 +63,7 @@ def test_a_test_is_made_answered_and_scored(
     assert "alpha not known (not defined: all answers are the same)" in said.out
     assert (
         "real was preferred to machines in 5 of 5 answers of 5 readers: 100% (48% to 100% exact, 100% to 100% over "
-        "readers), so often by chance; n too small: 5 answers" in said.out
+        "readers), which may be chance; n too small: 5 answers" in said.out
     )
     assert said.out.splitlines()[-1] == f"wrote {tmp_path}/score.svg"
     assert (tmp_path / "score.svg").read_text(encoding="utf-8").count("<svg") == 1

@@ -74,11 +74,11 @@ def test_what_came_before_in_the_piece_itself_is_counted() -> None:
 
 
 def test_frame_by_frame_is_the_same_as_all_at_once() -> None:
-    learned, pieces = counts_of(wander(60, 15), wander(60, 16)), [wander(40, 17), wander(40, 18)]
+    learned, pieces = counts_of(wander(60, 15), wander(60, 16)), [wander(70, 17), wander(70, 18)]
     following, order = Following(learned), (3, 0, 1, 2)
     rows, cells = np.stack([rows_of(piece) for piece in pieces]), np.stack(pieces)
     whole = {voice: [asked(learned, piece, voice, *order[:at]) for piece in pieces] for at, voice in enumerate(order)}
-    for frame in range(40):
+    for frame in range(70):
         for at, voice in enumerate(order):
             logs, trust = following.of(rows[:, frame], voice, {other: cells[:, frame, other] for other in order[:at]})
             for number, (all_logs, all_trust) in enumerate(whole[voice]):

@@ -102,6 +102,14 @@ def scored(folder: Path, key: Key, choose: Choice, readers: int, **changes: Any)
     return score_test(key, read_all_results([folder], key), np.random.default_rng(0))
 
 
+def test_a_reader_without_an_answer_is_no_reader(tmp_path: Path) -> None:
+    save(tmp_path, {**results("nobody", by_taste({"real": 1, "base": 0, "hot": 0}), PAIRS_KEY), "answers": []})
+    score = scored(tmp_path, PAIRS_KEY, by_taste({"real": 1, "base": 0, "hot": 0}), 2)
+    assert len(score.readers) == 3
+    assert score.heard == 2
+    assert "n too small: 2 readers" in score.cautions
+
+
 def test_tastes_are_found_again(tmp_path: Path) -> None:
     true = {"real": 0.8, "base": 0.1, "hot": -0.9}
     score = scored(tmp_path, PAIRS_KEY, by_taste(true), 40)
@@ -169,7 +177,7 @@ def test_too_few_answers_are_marked_and_nothing_is_nan(key: Key, answers: int, t
     choose = by_taste(dict.fromkeys(SOURCES, 0.0)) if key.question == "pairs" else by_ear(dict.fromkeys(SOURCES, 0.5))
     score = scored(tmp_path, key, choose, 1, answers=answers)
     told = json.dumps(score.as_dict(), allow_nan=False)
-    assert "n too small: 1 reader" in told
+    assert f"n too small: {min(answers, 1)} reader" in told
     assert any("missing" in caution for caution in score.cautions)
     assert all(source.low is None for source in score.sources)
     for ending in (".svg", ".png"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from woodshed.generation.canvas import Canvas, Constraints, Opening
@@ -145,6 +146,18 @@ def test_bars_in_which_a_part_is_away_are_a_fault_and_more_so_of_a_bass() -> Non
     assert faults(song, asked, STYLE).absent == pytest.approx((2 * (1 / 3) + 1) / 5)
     late = Canvas(Song(parts=tuple(PARTS), length=BARS * 1920), openings=(Opening(0, 0, 7680), Opening(1, 0, 3840)))
     assert faults(half, late, STYLE).absent == 0  # it is away where it has nothing to play
+
+
+def test_drums_without_a_backbeat_are_a_fault_where_the_learned_songs_have_one() -> None:
+    drums = np.flatnonzero(play().notes["part"] == 0)
+    song = play()
+    notes = song.notes.copy()
+    notes["pitch"][drums] = np.where(notes["onset"][drums] % 960 == 480, 38, 36)
+    answered = song.replace(notes=notes)
+    assert faults(song, canvas(), {**STYLE, "backbeat": 0.6}).backbeat == pytest.approx(0.6)
+    assert faults(answered, canvas(), {**STYLE, "backbeat": 0.6}).backbeat == 0
+    assert faults(song, canvas(), STYLE).backbeat == 0
+    assert best_of([song, answered], canvas(), {**STYLE, "backbeat": 0.6}) == 1
 
 
 def line(roots: list[int], interval: int = 7) -> tuple[Song, Canvas]:

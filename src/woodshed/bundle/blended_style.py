@@ -9,7 +9,7 @@ bpm            the tempo in the middle of the line-ups', by share: that of a son
 meters         songs, by share; the most frequent first
 instruments    notes and songs by share; ranges as wide as both
 drum_pitches   all: which of them sound is the model's to say
-bars, density  means by share
+bars, density  means by share, as for backbeat
 feel           of each instrument at each place that of the greatest share that knows it
 =============  ====================================================================================
 """
@@ -40,7 +40,7 @@ def blend_styles(styles: Sequence[Style], shares: Sequence[float]) -> dict[str, 
     blended["drum_pitches"] = sorted({pitch for style in styles for pitch in style.get("drum_pitches", [])})
     blended["arrangements"] = arrangements
     blended["feel"] = _feel(styles, shares)
-    for name in ("bars", "notes_per_bar"):
+    for name in ("bars", "notes_per_bar", "backbeat"):
         known = [(style[name], share) for style, share in zip(styles, shares, strict=True) if name in style]
         if known:
             blended[name] = sum(figure * share for figure, share in known) / sum(share for _, share in known)

@@ -24,6 +24,7 @@ def check_style(style: Mapping[str, Any], where: str) -> None:
         "bars": lambda value: _is_number(value, 0, 1 << 31),
         "notes_per_bar": lambda value: _is_number(value, 0, 1e9),
         "meters": lambda value: isinstance(value, dict) and all(map(_is_meter, value)),
+        "backbeat": lambda value: _is_number(value, 0, 1),
         "drum_pitches": lambda value: _is_list(value, _is_pitch),
         "instruments": lambda value: isinstance(value, dict) and all(map(_is_instrument, value, value.values())),
         "arrangements": lambda value: _is_list(value, _is_arrangement),

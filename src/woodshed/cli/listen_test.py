@@ -211,11 +211,11 @@ def _summary(scored: ListeningScore) -> list[str]:
 
 def _verdict(scored: ListeningScore) -> str:
     real = scored.sources[0].name
-    accuracy, readers = scored.accuracy, counted(len(scored.readers), "reader")
+    accuracy, readers = scored.accuracy, counted(scored.heard, "reader")
     if accuracy.share is None:
         return f"nothing to say yet: n too small, no answer on {real}"
     told = "preferred to machines" if scored.pairs else "told from machines"
-    sure = "so often by chance" if accuracy.low <= 0.5 <= accuracy.high else "not by chance alone"
+    sure = "which may be chance" if accuracy.low <= 0.5 <= accuracy.high else "not by chance alone"
     what = f"{real} was {told} in {accuracy.successes} of {accuracy.count} answers of {readers}"
     over = scored.over_readers
     spread = f", {over.low:.0%} to {over.high:.0%} over readers" if over.is_known else ""

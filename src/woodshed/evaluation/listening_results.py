@@ -275,7 +275,7 @@ def _read(path: Path, expected: str) -> dict[str, Any]:
     try:
         found = json.loads(content.decode("utf-8-sig"), parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
-        raise FormatError(f"{path} is not JSON ({_short(error)}); give the {what} as it was saved") from None
+        raise FormatError(f"{path} is not JSON ({_short(error)}); give the {what} unchanged, as saved") from None
     if not isinstance(found, dict) or found.get("format") != expected:
         raise FormatError(f"{path} is no {expected}; give the file that `listen-test make` or its page wrote")
     if found.get("version") != FORMAT_VERSION:

@@ -113,6 +113,8 @@ class ListeningScore:
     """Of pairs: how often the clip that came first was preferred, which should be half. Of turing: how often any clip
     was taken for human."""
     readers: tuple[ReaderScore, ...]
+    heard: int
+    """Readers with an answer that counts."""
     known: int
     """Answers left out because the reader knew the music."""
 
@@ -124,7 +126,7 @@ class ListeningScore:
     @property
     def cautions(self) -> tuple[str, ...]:
         """What to mind when reading the figures."""
-        readers, missing = len(self.readers), sum(reader.asked - reader.answered for reader in self.readers)
+        readers, missing = self.heard, sum(reader.asked - reader.answered for reader in self.readers)
         found = [
             f"n too small: {counted(readers, 'reader')}" if readers < FEW_READERS else "",
             self.first_chosen.caution and f"{self.first_chosen.caution} answers",
@@ -186,6 +188,7 @@ def score_test(key: Key, readers: Sequence[Reader], rng: np.random.Generator) ->
         same_again=_share([same for reader in readers for same in _same_again(reader)]),
         first_chosen=_share([answer.answer == (answer.clips[0] if is_pairs else HUMAN) for _, answer in judged]),
         readers=tuple(_reader_score(key, reader, answers) for reader, answers in scored),
+        heard=sum(bool(answers) for _, answers in scored),
         known=sum(answer.is_known and not answer.is_again for reader in readers for answer in reader.answers),
     )
 

@@ -2,7 +2,7 @@
 
 `faults` adds up, over the open part of a canvas, what is wrong with an answer; `best_of` takes the least, and
 of equals the first. `ranked` keeps several that differ. Nothing here is chance, and nothing rewards likeness to the
-training songs but for how many notes a bar has.
+training songs but for how many notes a bar has, and how often a backbeat.
 
 ========== ====== ==========================================================================
 fault      weight counted as
@@ -15,6 +15,7 @@ absent     2      of the bars in which a part is open, the share beyond a quarte
                   mean over the parts, a bass and drums counting double; 0 where only fields are open or a density is
                   asked for
 still      2      by how much more than 3/4 of the bars have the same pitch class at the bottom, x 4
+backbeat   2      by how much less often than in the learned songs bars with drums have a backbeat; of new songs
 clash      1      by how much more than a tenth of all pairs of pitch classes that sound together are semitones, x 5
 density    1      octaves (factors of two) by which notes per bar differ from the style's, less half of one; 0 where
                   a density is asked for. Where the canvas says at what pace its parts play, that is expected
@@ -44,6 +45,7 @@ from woodshed.codecs.note_step import DRUM_PROGRAM, VELOCITY_STEP
 from woodshed.generation.canvas import Canvas, nearest_program
 from woodshed.generation.constraints import asked_levels
 from woodshed.music import Song
+from woodshed.music.backbeat import backbeats
 from woodshed.music.meter import bar_of
 from woodshed.music.units import TICKS_PER_QUARTER, ticks_to_steps
 
@@ -70,6 +72,7 @@ class Faults:
     stuck: float = 0.0
     absent: float = 0.0
     still: float = 0.0
+    backbeat: float = 0.0
     clash: float = 0.0
     density: float = 0.0
     unasked: float = 0.0
@@ -78,6 +81,7 @@ class Faults:
     def total(self) -> float:
         """The weighted sum."""
         bad = 4 * self.silent + 4 * self.empty + 2 * self.drone + 2 * self.absent
+        bad += 2 * self.backbeat
         return bad + self.stuck + 2 * self.still + self.clash + self.density + 2.5 * self.unasked
 
 
@@ -170,6 +174,7 @@ def faults(song: Song, canvas: Canvas, style: Mapping[str, Any]) -> Faults:
         stuck=max(_repeated_bars(pitched, lines) - REPEATED_BARS, 0.0) * 4,
         absent=0.0 if "density" in asked else _absent(song, canvas),
         still=max(_same_bottom(pitched, lines) - REPEATED_BARS, 0.0) * 4,
+        backbeat=_backbeat(song, canvas, style),
         clash=max(_semitones(pitched, lines) - USUAL_CLASH, 0.0) * 5,
         density=0.0
         if "density" in asked
@@ -251,6 +256,15 @@ def _absent(song: Song, canvas: Canvas) -> float:
         missing.append(max(away - USUAL_ABSENCE, 0.0) / (1 - USUAL_ABSENCE))
         weights.append(2.0 if drums[part] or song.parts[part].program // 8 == BASSES else 1.0)
     return float(np.average(missing, weights=weights)) if missing else 0.0
+
+
+def _backbeat(song: Song, canvas: Canvas, style: Mapping[str, Any]) -> float:
+    """How much less often than in the learned songs there is a backbeat, see above."""
+    drums = {part for part in canvas.open_parts if song.parts[part].is_drum}
+    if not drums or len(canvas.song):
+        return 0.0
+    bars = backbeats(song)
+    return max(float(style.get("backbeat", 0.0)) - float(bars.mean()), 0.0) if len(bars) else 0.0
 
 
 def _same_bottom(notes: NDArray[Any], lines: NDArray[np.int64]) -> float:

@@ -90,4 +90,6 @@ def parse_part(text: str) -> Part:
     if name in known:
         return Part(name.title(), known[name])
     close = difflib.get_close_matches(name, ["drums", *known], 4, 0.5) or ["drums", "bass", "guitar", "piano"]
-    raise UnknownName(f"part {text!r} is not an instrument; did you mean {', '.join(close)}? (or a program 0-127)")
+    raise UnknownName(
+        f"part {text.strip()!r} is not an instrument; did you mean {', '.join(close)}? (or a program 0-127)"
+    )

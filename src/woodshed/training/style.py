@@ -16,6 +16,7 @@ from woodshed.codecs.note_step import DRUM_PROGRAM, DURATION, LONGEST_SHIFT, PAR
 from woodshed.codecs.past import LAGS
 from woodshed.codecs.study import song_inputs
 from woodshed.music import Song, part_name
+from woodshed.music.backbeat import backbeats
 from woodshed.music.key_finding import find_key
 from woodshed.music.meter import bar_of
 from woodshed.music.returns import bars_again, find_returns
@@ -67,6 +68,7 @@ def describe_style(codec: NoteStepCodec, songs: Sequence[Song]) -> dict[str, Any
             for program, figures in sorted(instruments.items())
         },
         "drum_pitches": _drum_pitches(heard),
+        "backbeat": _backbeat(heard),
         "feel": usual_feel(codec, heard),
         "arrangements": [_arrangement(codec, song) for song in heard[:ARRANGEMENTS_KEPT]],
         "bars": int(np.median([song.bars for song in heard])) if heard else 8,
@@ -94,6 +96,12 @@ def _drum_pitches(songs: Sequence[Song]) -> list[int]:
         drum = np.array([part.is_drum for part in song.parts], bool)
         pitches.update(int(pitch) for pitch in np.unique(song.notes["pitch"][drum[song.notes["part"]]]))
     return sorted(pitches)
+
+
+def _backbeat(songs: Sequence[Song]) -> float:
+    """The share of bars in which drums play that have a backbeat; 0 without drums."""
+    bars = np.concatenate([backbeats(song) for song in songs] or [np.zeros(0, bool)])
+    return round(float(bars.mean()), 3) if len(bars) else 0.0
 
 
 def _arrangement(codec: NoteStepCodec, song: Song) -> dict[str, Any]:
