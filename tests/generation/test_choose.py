@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from woodshed.generation.canvas import Canvas, Constraints, Opening
 from woodshed.generation.choose import Faults, _expected_density, best_of, faults, open_notes, ranked
-from woodshed.music import Part, Song
+from woodshed.music import Key, Part, Song
 
 PARTS = [Part("Drums", 0, True), Part("Bass", 33)]
 BARS = 4
@@ -172,6 +174,15 @@ def test_a_bottom_that_never_moves_is_a_fault() -> None:
     assert faults(*line([40] * 7 + [45]), {}).still == pytest.approx(0.5)
     assert faults(*line([40, 45] * 4), {}).still == 0
     assert faults(*line([40] * 4), {}).still == 0
+
+
+def test_a_bottom_that_is_not_at_home_in_the_key_that_was_asked_for_is_a_fault() -> None:
+    song, opened = line([40] * 4 + [43] * 5 + [45])
+    asked = replace(opened, constraints=Constraints(key=Key.parse("E minor")))
+    assert faults(song, asked, {}).away == pytest.approx(0.1)
+    assert faults(song, replace(asked, constraints=Constraints(key=Key.parse("G major"))), {}).away == 0
+    assert faults(song, replace(asked, constraints=replace(asked.constraints, strict_key=False)), {}).away == 0
+    assert faults(song, opened, {}).away == 0
 
 
 def test_semitones_clash() -> None:

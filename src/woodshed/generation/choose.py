@@ -16,6 +16,8 @@ absent     2      of the bars in which a part is open, the share beyond a quarte
                   asked for
 still      2      by how much more than 3/4 of the bars have the same pitch class at the bottom, x 4
 backbeat   2      by how much less often than in the learned songs bars with drums have a backbeat; of new songs
+away       1      by how much larger a share of the bars has another pitch class than the tonic at the bottom; of new
+                  songs of which a key is asked
 clash      1      by how much more than a tenth of all pairs of pitch classes that sound together are semitones, x 5
 density    1      octaves (factors of two) by which notes per bar differ from the style's, less half of one; 0 where
                   a density is asked for. Where the canvas says at what pace its parts play, that is expected
@@ -73,6 +75,7 @@ class Faults:
     absent: float = 0.0
     still: float = 0.0
     backbeat: float = 0.0
+    away: float = 0.0
     clash: float = 0.0
     density: float = 0.0
     unasked: float = 0.0
@@ -81,7 +84,7 @@ class Faults:
     def total(self) -> float:
         """The weighted sum."""
         bad = 4 * self.silent + 4 * self.empty + 2 * self.drone + 2 * self.absent
-        bad += 2 * self.backbeat
+        bad += 2 * self.backbeat + self.away
         return bad + self.stuck + 2 * self.still + self.clash + self.density + 2.5 * self.unasked
 
 
@@ -167,14 +170,16 @@ def faults(song: Song, canvas: Canvas, style: Mapping[str, Any]) -> Faults:
     asked = canvas.constraints.levels
     drums = np.array([part.is_drum for part in song.parts], bool)
     pitched = notes[~drums[notes["part"]]]
+    bottoms = _bottoms(pitched, lines)
     return Faults(
         silent=silent,
         empty=_empty(song, lines),
         drone=_drone(pitched),
         stuck=max(_repeated_bars(pitched, lines) - REPEATED_BARS, 0.0) * 4,
         absent=0.0 if "density" in asked else _absent(song, canvas),
-        still=max(_same_bottom(pitched, lines) - REPEATED_BARS, 0.0) * 4,
+        still=max(float(bottoms.max()) - REPEATED_BARS, 0.0) * 4,
         backbeat=_backbeat(song, canvas, style),
+        away=_away(bottoms, canvas),
         clash=max(_semitones(pitched, lines) - USUAL_CLASH, 0.0) * 5,
         density=0.0
         if "density" in asked
@@ -267,14 +272,22 @@ def _backbeat(song: Song, canvas: Canvas, style: Mapping[str, Any]) -> float:
     return max(float(style.get("backbeat", 0.0)) - float(bars.mean()), 0.0) if len(bars) else 0.0
 
 
-def _same_bottom(notes: NDArray[Any], lines: NDArray[np.int64]) -> float:
-    """Share of the bars whose lowest note is of the pitch class that most of them have; 0 of few bars."""
+def _bottoms(notes: NDArray[Any], lines: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(12,) the share of the bars whose lowest note is of each pitch class; zeros of few bars."""
     bar = bar_of(notes["onset"].astype(np.int64), lines)
     order = np.lexsort((notes["pitch"], bar))
     bars, first = np.unique(bar[order], return_index=True)
     if len(bars) < FEWEST_BARS:
+        return np.zeros(12)
+    return np.bincount(notes["pitch"][order][first] % 12, minlength=12) / len(bars)
+
+
+def _away(bottoms: NDArray[np.float64], canvas: Canvas) -> float:
+    """How far the bottom is from home, see above."""
+    wishes = canvas.constraints
+    if wishes.key is None or not wishes.strict_key or len(canvas.song):
         return 0.0
-    return float(np.bincount(notes["pitch"][order][first] % 12).max() / len(bars))
+    return float(bottoms.max() - bottoms[wishes.key.tonic])
 
 
 def _semitones(notes: NDArray[Any], lines: NDArray[np.int64]) -> float:
