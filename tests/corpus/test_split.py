@@ -44,6 +44,19 @@ def test_a_group_too_large_to_hold_out_is_passed_over() -> None:
     assert split_groups(groups, names, fraction=0.1, seed=0) == ["train"] * 50 + ["held_out"]
 
 
+def test_of_few_songs_a_jingle_or_an_opera_is_not_the_one_to_be_held_out() -> None:
+    names, sizes = [f"song{number}" for number in range(8)], [2000, 291, 1800, 2500, 9000, 2200, 1500, 3000]
+    held = [split_groups(range(8), names, fraction=0.1, seed=seed, sizes=sizes).index("held_out") for seed in range(60)]
+    assert set(held) == {0, 2, 3, 5, 6, 7}
+    many, odd = [f"song{number}" for number in range(100)], [1000] * 50 + [10] * 50
+    split = split_groups(range(100), many, fraction=0.1, seed=0, sizes=odd)
+    assert split == split_groups(range(100), many, fraction=0.1, seed=0)
+
+
+def test_where_all_songs_are_unlike_one_is_held_out_all_the_same() -> None:
+    assert split_groups([0, 1], ["a", "b"], fraction=0.1, seed=0, sizes=[10, 10_000]).count("held_out") == 1
+
+
 @pytest.mark.parametrize("fraction", [-0.1, 1.0])
 def test_a_fraction_out_of_range_is_named(fraction: float) -> None:
     with pytest.raises(OutOfRange, match=r"outside 0-0\.9"):

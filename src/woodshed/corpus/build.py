@@ -206,7 +206,8 @@ def _split(kept: Sequence[Finding], groups: Sequence[int], options: BuildOptions
     if options.held_out:
         return hold_out_named(groups, [(item.content, item.name, item.source) for item in kept], options.held_out)
     contents = [item.content for item in kept]
-    return split_groups(groups, contents, fraction=options.held_out_fraction, seed=options.seed)
+    sizes = [item.notes for item in kept]
+    return split_groups(groups, contents, fraction=options.held_out_fraction, seed=options.seed, sizes=sizes)
 
 
 def _entries(kept: Sequence[Finding], groups: Sequence[int], split: Sequence[str]) -> list[Entry]:

@@ -7,17 +7,24 @@ from collections import defaultdict
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
+from statistics import median
 
 from woodshed.errors import OutOfRange, UnknownName
 
+FEW = 4
+"""Held-out songs below which none of them should be of an unusual size: each is much of what a figure rests on."""
 
-def split_groups(groups: Sequence[int], names: Sequence[str], *, fraction: float, seed: int) -> list[str]:
+
+def split_groups(
+    groups: Sequence[int], names: Sequence[str], *, fraction: float, seed: int, sizes: Sequence[int] = ()
+) -> list[str]:
     """``"train"`` or ``"held_out"`` for each song.
 
     ``groups`` (songs,) a number that the versions of one song share; ``names`` (songs,) stable names, by
     whose hash with ``seed`` the groups are drawn: adding a song to a corpus moves few others. About
     ``fraction`` of the songs are held out; at least one group and never all, if there are two groups. A
-    group that alone is more than is wanted is passed over while a smaller one can do.
+    group that alone is more than is wanted is passed over while a smaller one can do. Where fewer than `FEW` songs
+    are wanted, so is one with a song of less than half or more than twice the middle one of ``sizes`` (songs,).
 
     Raises:
         OutOfRange: if ``fraction`` is not in 0-0.9.
@@ -31,7 +38,11 @@ def split_groups(groups: Sequence[int], names: Sequence[str], *, fraction: float
     if fraction == 0 or len(members) < 2:
         return split
     wanted = max(1, round(fraction * len(groups)))
-    for chosen in _chosen(_shuffled(members, names, seed), wanted):
+    drawn = _shuffled(members, names, seed)
+    if wanted < FEW and len(sizes):
+        middle = median(sizes)
+        drawn.sort(key=lambda songs: not all(middle / 2 <= sizes[song] <= middle * 2 for song in songs))
+    for chosen in _chosen(drawn, wanted):
         for song in chosen:
             split[song] = "held_out"
     return split
