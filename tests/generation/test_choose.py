@@ -162,6 +162,18 @@ def test_drums_without_a_backbeat_are_a_fault_where_the_learned_songs_have_one()
     assert best_of([song, answered], canvas(), {**STYLE, "backbeat": 0.6}) == 1
 
 
+def test_parts_that_an_answer_leaves_out_are_away() -> None:
+    alone = Song.make([(0, 240 * place, 120, 42, 80) for place in range(8 * BARS)], PARTS[:1], length=BARS * 1920)
+    assert faults(alone, canvas(), STYLE).absent == pytest.approx(0.5)
+
+
+def test_silence_is_as_far_from_what_is_asked_as_anything() -> None:
+    asked = replace(canvas(), constraints=Constraints(levels={"density": (7,) * BARS}))
+    silent = Song(parts=tuple(PARTS), length=BARS * 1920)
+    assert faults(silent, asked, STYLE).unasked == 7
+    assert best_of([silent, play()], asked, STYLE) == 1
+
+
 def line(roots: list[int], interval: int = 7) -> tuple[Song, Canvas]:
     """A bar of whole notes on each root, and another above it."""
     notes = [(1, 1920 * bar, 1920, root + more, 80) for bar, root in enumerate(roots) for more in (0, interval)]

@@ -165,9 +165,10 @@ def faults(song: Song, canvas: Canvas, style: Mapping[str, Any]) -> Faults:
     last = max((span.end for span in canvas.spans), default=song.length)
     lines = lines[: max(int(np.searchsorted(lines, last)), 1) + 1]
     silent = len(set(canvas.open_parts) - set(notes["part"].tolist())) / max(len(canvas.open_parts), 1)
-    if not len(notes) or len(lines) < 2:
-        return Faults(silent=silent, empty=1.0)
     asked = canvas.constraints.levels
+    unasked = _unasked(song, canvas) if asked else 0.0
+    if not len(notes) or len(lines) < 2:
+        return Faults(silent=silent, empty=1.0, unasked=unasked)
     drums = np.array([part.is_drum for part in song.parts], bool)
     pitched = notes[~drums[notes["part"]]]
     bottoms = _bottoms(pitched, lines)
@@ -184,7 +185,7 @@ def faults(song: Song, canvas: Canvas, style: Mapping[str, Any]) -> Faults:
         density=0.0
         if "density" in asked
         else _density(len(notes) / _open_bars(canvas, lines), _expected_density(song, canvas, style)),
-        unasked=_unasked(song, canvas) if asked else 0.0,
+        unasked=unasked,
     )
 
 
@@ -246,7 +247,7 @@ def _repeated_bars(notes: NDArray[Any], lines: NDArray[np.int64]) -> float:
 
 def _absent(song: Song, canvas: Canvas) -> float:
     """How much of their open bars parts are not heard in, see above."""
-    lines, drums = song.bar_lines(), np.array([part.is_drum for part in song.parts], bool)
+    lines, parts = song.bar_lines(), canvas.song.parts
     missing, weights = [], []
     for part in sorted({span.part for span in canvas.spans}):
         own = song.notes[song.notes["part"] == part]
@@ -259,14 +260,13 @@ def _absent(song: Song, canvas: Canvas) -> float:
                 is_open |= (lines[:-1] < span.end) & (lines[1:] > span.begin)
         away = float((~heard[:-1])[is_open].mean())
         missing.append(max(away - USUAL_ABSENCE, 0.0) / (1 - USUAL_ABSENCE))
-        weights.append(2.0 if drums[part] or song.parts[part].program // 8 == BASSES else 1.0)
+        weights.append(2.0 if parts[part].is_drum or parts[part].program // 8 == BASSES else 1.0)
     return float(np.average(missing, weights=weights)) if missing else 0.0
 
 
 def _backbeat(song: Song, canvas: Canvas, style: Mapping[str, Any]) -> float:
     """How much less often than in the learned songs there is a backbeat, see above."""
-    drums = {part for part in canvas.open_parts if song.parts[part].is_drum}
-    if not drums or len(canvas.song):
+    if len(canvas.song) or not any(canvas.song.parts[part].is_drum for part in canvas.open_parts):
         return 0.0
     bars = backbeats(song)
     return max(float(style.get("backbeat", 0.0)) - float(bars.mean()), 0.0) if len(bars) else 0.0
