@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 
 import numpy as np
 import pytest
-import torch
 
 from woodshed.bundle import Bundle
-from woodshed.codecs import NoteStepCodec
 from woodshed.codecs.note_step import ON_THE_GRID
 from woodshed.generation.canvas import Canvas, Constraints
 from woodshed.generation.fill import fill
 from woodshed.generation.filters import Sampling
 from woodshed.generation.plan import make_plan
-from woodshed.models.note_model import NoteModel
-from woodshed.models.note_sizes import NoteModelConfig
 from woodshed.music import CHORD, Part, Song
 
 BAR, BARS = 1920, 12
@@ -27,17 +23,9 @@ AGAIN = {0: (0, 1, 1, 1, 0, 4, 4, 4, 8, 8, 8, 8), 2: (0, 0, 0, 0, 4, 4, 4, 4, 0,
 
 
 @pytest.fixture(scope="module")
-def bundle() -> Bundle:
-    """A small model that has learned nothing, but to write notes about as close together as music has them."""
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        model = NoteModel(NoteModelConfig(width=16, layers=1, head_width=16, dropout=0.0))
-        with torch.no_grad():
-            model.head_out[0].bias[:] = -12.0
-            model.head_out[0].bias[[0, 3, 6]] = torch.tensor([-1.0, 0.5, 0.0])
-            model.head_out[4].bias[:] = -12.0
-            model.head_out[4].bias[ON_THE_GRID] = 0.0
-    return Bundle(model.eval(), NoteStepCodec())
+def bundle(unlearned: Callable[..., Bundle]) -> Bundle:
+    """It writes notes on the grid, about as close together as music has them."""
+    return unlearned({0: -1.0, 3: 0.5, 6: 0.0}, {4: ON_THE_GRID})
 
 
 def _canvas(again: Mapping[int, tuple[int, ...]], **wishes: object) -> Canvas:

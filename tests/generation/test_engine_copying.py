@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 import pytest
-import torch
 
 from woodshed.bundle import Bundle
 from woodshed.codecs import NoteStepCodec
@@ -14,8 +14,6 @@ from woodshed.generation.canvas import Canvas
 from woodshed.generation.engine_copying import wanted
 from woodshed.generation.fill import fill
 from woodshed.generation.filters import Sampling
-from woodshed.models.note_model import NoteModel
-from woodshed.models.note_sizes import NoteModelConfig
 from woodshed.music import Part, Song
 from woodshed.training.style import describe_style
 
@@ -26,15 +24,9 @@ PITCHED, DRUMS = 0, 1
 
 
 @pytest.fixture(scope="module")
-def bundle() -> Bundle:
-    """A small model that has learned nothing, but to write notes about as close together as music has them."""
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        model = NoteModel(NoteModelConfig(width=16, layers=1, head_width=16, dropout=0.0))
-        with torch.no_grad():
-            model.head_out[0].bias[:] = -12.0
-            model.head_out[0].bias[[0, 6, 12]] = torch.tensor([-2.0, 0.5, 0.0])
-    return Bundle(model.eval(), CODEC)
+def bundle(unlearned: Callable[..., Bundle]) -> Bundle:
+    """It writes notes about as close together as music has them."""
+    return unlearned({0: -2.0, 6: 0.5, 12: 0.0})
 
 
 def _repeats(bundle: Bundle, repeats: np.ndarray | None, repetition: float = 1.0) -> np.ndarray:

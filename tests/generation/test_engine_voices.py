@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,14 +12,11 @@ import pytest
 import torch
 
 from woodshed.bundle import Bundle
-from woodshed.codecs import NoteStepCodec
 from woodshed.codecs.note_step import LONGEST_SHIFT, ON_THE_GRID
 from woodshed.generation.canvas import Canvas, Opening
 from woodshed.generation.engine_voices import GOING_ON, resumed
 from woodshed.generation.fill import fill
 from woodshed.generation.filters import Sampling
-from woodshed.models.note_model import NoteModel
-from woodshed.models.note_sizes import NoteModelConfig
 from woodshed.music import Part, Song
 
 BAR, BARS = 1920, 32
@@ -28,18 +25,9 @@ PITCHED = (1, 2, 3)
 
 
 @pytest.fixture(scope="module")
-def bundle() -> Bundle:
-    """A small model that has learned nothing, but writes an eighth on the grid now and then."""
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        model = NoteModel(NoteModelConfig(width=16, layers=1, head_width=16, dropout=0.0))
-        with torch.no_grad():
-            model.head_out[0].bias[:] = -12.0
-            model.head_out[0].bias[[0, 6, 12]] = torch.tensor([-2.0, 0.5, 0.0])
-            for head, symbol in ((2, 5), (4, ON_THE_GRID)):
-                model.head_out[head].bias[:] = -12.0
-                model.head_out[head].bias[symbol] = 0.0
-    return Bundle(model.eval(), NoteStepCodec())
+def bundle(unlearned: Callable[..., Bundle]) -> Bundle:
+    """It writes an eighth on the grid now and then."""
+    return unlearned({0: -2.0, 6: 0.5, 12: 0.0}, {2: 5, 4: ON_THE_GRID})
 
 
 def _canvas(sounding: Mapping[int, float], openings: tuple[Opening, ...] | None = None) -> Canvas:
