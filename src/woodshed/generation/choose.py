@@ -258,6 +258,8 @@ def _absent(song: Song, canvas: Canvas) -> float:
         for span in canvas.spans:
             if span.part == part:
                 is_open |= (lines[:-1] < span.end) & (lines[1:] > span.begin)
+        if not is_open.any():
+            continue
         away = float((~heard[:-1])[is_open].mean())
         missing.append(max(away - USUAL_ABSENCE, 0.0) / (1 - USUAL_ABSENCE))
         weights.append(2.0 if parts[part].is_drum or parts[part].program // 8 == BASSES else 1.0)
