@@ -14,7 +14,7 @@ from woodshed.codecs import NoteStepCodec
 from woodshed.codecs.note_step import LONGEST_SHIFT, PART, PITCH, START_ROW, TIME_SHIFT
 from woodshed.codecs.past import GIVEN, LAGS, POINTERS, TALLIES, forget, new_past
 from woodshed.codecs.past_pitches import log_shares
-from woodshed.codecs.past_state import MATCHED_ROWS
+from woodshed.codecs.past_state import MATCHED_ROWS, VOTERS
 from woodshed.codecs.study import FIXED, Inputs, given_rows, row_inputs, song_inputs, with_openness
 from woodshed.formats import read_midi
 from woodshed.music import Part, Song
@@ -35,7 +35,7 @@ def _song(seed: int, notes: int = 120) -> Song:
 
 
 def _hints(inputs: Inputs) -> list[NDArray[np.generic]]:
-    return [inputs.expected, inputs.records, inputs.anchors, inputs.tallies]
+    return [inputs.expected, inputs.records, inputs.anchors, inputs.tallies, inputs.votes, inputs.vote_classes]
 
 
 @given(st.integers(0, 10_000), st.integers(1, 100))
@@ -70,6 +70,9 @@ def test_of_the_row_itself_only_the_fields_before_are_known(seed: int, field: in
     other = row_inputs(new_past(len(rows)), START_ROW, rows, onsets, places, whole.programs)
     assert np.array_equal(whole.expected[at, : field + 1], other.expected[at, : field + 1])
     assert np.array_equal(whole.records[at, : field + 1], other.records[at, : field + 1])
+    told = slice((field + 1) * VOTERS)
+    assert np.array_equal(whole.votes[at, :, told], other.votes[at, :, told])
+    assert np.array_equal(whole.vote_classes[at, :, told], other.vote_classes[at, :, told])
 
 
 @given(st.integers(0, 10_000), st.integers(1, 60))

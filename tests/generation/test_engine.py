@@ -38,6 +38,9 @@ def _bundle(seed: int = 0, scale: float = 3.0) -> Bundle:
             for name, weight in model.named_parameters():
                 weight.mul_(scale if "then" in name or "out" in name else 1)
             model.record_trust.normal_(0, 0.5)
+            model.vote_worth.normal_(0, 0.1)
+            for trust in model.vote_trust:
+                trust.weight.normal_(0, 0.2)  # type: ignore[operator]
             model.head_out[0].bias[13:] -= 9.0  # notes close together, as music has them
     return Bundle(model.eval(), CODEC)
 

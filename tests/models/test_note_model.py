@@ -10,6 +10,8 @@ from torch import Tensor
 from woodshed.codecs import NoteStepCodec
 from woodshed.codecs.note_step import DRUM_PROGRAM, SIZES
 from woodshed.codecs.past import ANCHORS, POINTERS, RECORDS, TALLIES
+from woodshed.codecs.past_state import VOTERS
+from woodshed.codecs.past_votes import VOTE_CLASSES
 from woodshed.codecs.study import song_inputs
 from woodshed.models import note_sizes
 from woodshed.models.note_model import Inputs, NoteModel, Scan
@@ -39,6 +41,7 @@ def test_the_sizes_are_those_of_the_codec() -> None:
     assert note_sizes.FIELD_SIZES == SIZES
     assert (note_sizes.POINTERS, note_sizes.RECORDS) == (POINTERS, RECORDS)
     assert (note_sizes.ANCHORS, note_sizes.TALLIES) == (ANCHORS, TALLIES)
+    assert (note_sizes.VOTERS, note_sizes.VOTE_CLASSES) == (VOTERS, VOTE_CLASSES)
     assert note_sizes.DRUM_PROGRAM == DRUM_PROGRAM
 
 

@@ -59,6 +59,9 @@ def read_stored(path: Path, config: dict[str, Any]) -> StoredModel:
     built = NoteModelConfig(**sizes)
     tensors = load_file(path)
     expected = shapes_of(built)
+    for name in expected.keys() - tensors.keys():
+        if name.startswith("vote_"):  # of a model that was trained before there were votes: they are worth nothing
+            tensors[name] = np.zeros(expected[name], np.float32)
     if wrong := sorted(expected.keys() ^ tensors.keys()):
         raise ValueError(f"tensor {wrong[0]} is {'missing' if wrong[0] in expected else 'unknown'}")
     for name, shape in expected.items():

@@ -65,6 +65,8 @@ from woodshed.codecs.past_state import (
     forget_all,
     new_past,
 )
+from woodshed.codecs.past_voters import OF_VALUES, call_voters, remember
+from woodshed.codecs.past_votes import count_votes, look_up_votes, no_votes, read_votes
 from woodshed.compiled import compiled
 
 __all__ = [
@@ -115,8 +117,9 @@ def follow_back(past, back):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def expect(past, field, row, position, bar_steps, given, expected, records):  # type: ignore[no-untyped-def]
-    """Write into ``expected`` and ``records`` (15,) what each pointer expects of ``field``; -1 is nothing.
+def expect(past, field, row, position, bar_steps, given, expected, records, votes, classes):  # type: ignore[no-untyped-def]
+    """Write into ``expected`` and ``records`` (15,) what each pointer expects of ``field``; -1 is nothing. Its voters
+    write into their columns of ``votes`` and ``classes`` (4, 96), see `past_votes`.
 
     Of ``row`` (6,) only the fields before are read. ``position`` is the place in its bar of the row before for the time
     shift, of the row itself for later fields. ``given`` (G, 6): see `ahead`. Fields must be asked in their order.
@@ -130,6 +133,8 @@ def expect(past, field, row, position, bar_steps, given, expected, records):  # 
         move_lags(state, rows, order, field, bar_steps)
     point(state, field, position)
     look_up(state)
+    look_up_votes(state, field, field + 1)
+    read_votes(state, field, field + 1, votes, classes)
     at = field * POINTERS
     for k in range(POINTERS):
         expected[k] = state.expected[at + k]
@@ -145,6 +150,7 @@ def prepare(state, rows, order, bar_steps, given):  # type: ignore[no-untyped-de
         state.records[i] = 0
     for i in range(ALL_CONTEXTS):
         state.seeds[i] = 0
+    no_votes(state)
     for field in range(6):
         for k in range(LAGS):
             state.records[field * POINTERS + k] = run_record(state, field * POINTERS + k)
@@ -169,6 +175,7 @@ def point(state, field, position):  # type: ignore[no-untyped-def]
         say(state, field)
         if field == 0 or state.row[0] <= LONGEST_SHIFT:
             gather(state, field, position)
+            call_voters(state, field, position)
 
 
 @compiled
@@ -201,7 +208,10 @@ def learn(past, onset, place, drum):  # type: ignore[no-untyped-def]
     row, last, count = state.row, state.last, state.count
     part, pitch = row[1], row[2]
     is_note = row[0] <= LONGEST_SHIFT
+    state.noted = np.int64(is_note)
     _judge(state, is_note)
+    count_votes(state, is_note)
+    remember(state, onset, place, drum)
     for c in range(6):
         past.rows[count, c] = row[c]
         last[c] = row[c]
@@ -223,8 +233,10 @@ def learn(past, onset, place, drum):  # type: ignore[no-untyped-def]
             state.own[part, i] = state.own[part, i - 1]
         state.own[part, 0] = pitch
         for f in range(3):
-            state.own[part, 2 * f + 5] = state.own[part, 2 * f + 4]
-            state.own[part, 2 * f + 4] = row[3 + f]
+            first = 4 + OF_VALUES * f
+            for i in range(first + OF_VALUES - 1, first, -1):
+                state.own[part, i] = state.own[part, i - 1]
+            state.own[part, first] = row[3 + f]
         if not drum:
             pitch_class = pitch % 12
             state.last_pitch = pitch

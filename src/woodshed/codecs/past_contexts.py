@@ -124,7 +124,7 @@ def gather(state, field, position):  # type: ignore[no-untyped-def]
         _context(state, 2, 4, part, struck, earlier)
         _context(state, 2, 6, part, position * 2 + chord, bar)
         return
-    latest, second = state.own[part, 2 * field - 2], state.own[part, 2 * field - 1]
+    latest, second = state.own[part, 3 * field - 5], state.own[part, 3 * field - 4]
     beside = last[field] if together else np.int64(-1)
     _context(state, field, 0, part, pitch, 0)
     _context(state, field, 1, part, position, 0)

@@ -15,6 +15,11 @@ POINTERS = GIVEN + 1
 TOLD = len(FIELDS) * POINTERS
 """What all pointers say of a row: first the 15 of the time shift, then those of the part..."""
 ALL_CONTEXTS = len(FIELDS) * CONTEXTS
+VOTERS, VOTES = 2 * CONTEXTS, 4
+"""Of each field so many voters, each with so many votes: see `past_votes`."""
+ALL_VOTERS = len(FIELDS) * VOTERS
+FACTS = 4
+"""Of each voter."""
 RECORDS = 16
 MATCHED_ROWS = (3, 6, 16)
 NOTHING = -1
@@ -37,6 +42,7 @@ LENGTH_RECORD = np.searchsorted(LENGTHS, np.arange(LONGEST_LENGTH + 1), side="ri
 LONG_MATCH = 64
 """So far is a section trusted that a player was told to bring back: as varied as returns in real songs are then."""
 SLOTS = 1 << 17
+VOTE_SLOTS = 1 << 18
 MATCH_SLOTS = 1 << 13
 LAST_POSITION = 191
 SYMBOL_ZERO = 1024
@@ -69,7 +75,7 @@ STATE = np.dtype(
         ("match_length", np.int64, MATCHES),
         ("hashing", np.uint64, (MATCHES, MATCHED_ROWS[-1])),  # see `follow`
         ("next_given", np.int64, 7),  # what a canvas gives next, its step NEVER if nothing
-        ("own", np.int64, (MAX_PARTS, 10)),  # of each part: last 4 pitches, 2 durations, 2 velocities, 2 microtimings
+        ("own", np.int64, (MAX_PARTS, 13)),  # of each part: last 4 pitches, 3 durations, 3 velocities, 3 microtimings
         ("struck", np.int64, 2),  # hash of what was struck in this step so far, and in the one before
         ("sounding", np.int64, (MOST_SOUNDING, 2)),  # pitch and end of pitched notes that may still sound
         ("classes", np.int64, LONG),  # pitch class of the latest rows, a ring
@@ -79,11 +85,32 @@ STATE = np.dtype(
         ("ahead_at", np.int64, 4),  # next given row; those in ``ahead_tally`` begin here, end here (near), here (far)
         ("ahead_tally", np.int64, (2, 12)),
         ("match_slots", np.int32, (MATCHES, MATCH_SLOTS)),
+        ("noted", np.int64),  # whether the row that is being added is a note
+        ("latest", np.int64, (4, 4)),  # the last rows: time shift, part, pitch, all three in one number
+        ("bar_number", np.int64),  # of the bar of the last note
+        ("bar_rhythm", np.uint64),  # hash of who struck where in it, and which drum
+        ("own_bar", np.uint64, MAX_PARTS),  # of each part: hash of what it struck in the bar of its last note
+        ("own_bar_number", np.int64, MAX_PARTS),  # the number of that bar
+        ("own_onset", np.int64, (MAX_PARTS, 2)),  # its last onsets
+        ("beyond", np.int64, (MAX_PARTS, 2)),  # by how much its last pitch went beyond what a lag, a match expected
+        ("stood", np.int16, (MAX_PARTS, LAST_POSITION + 1, 2)),  # its last pitches at each place of the bar
+        ("low_pitch", np.int64),  # the last low note of any pitched part
+        ("voter_seeds", np.uint64, ALL_VOTERS),  # number of each voter of the row in the making, 0 none
+        ("voter_facts", np.uint64, (FACTS, ALL_VOTERS)),  # what each goes by
+        ("voter_keys", np.uint64, ALL_VOTERS),  # its hash, 0 none
+        ("voter_bases", np.int64, ALL_VOTERS),  # what its symbols are added to
+        ("voter_symbols", np.uint64, ALL_VOTERS),  # the first word of its slot
+        ("voter_counts", np.uint64, ALL_VOTERS),  # the second
+        ("voter_came", np.uint64, ALL_VOTERS),  # what came
         ("slots", np.uint64, SLOTS),  # contexts: 32 bits of check, 16 of symbol + 1024, 8 of run; 0 is empty
+        ("vote_slots", np.uint64, (VOTE_SLOTS, 2)),  # see `past_votes`
     ]
 )
 """The memory of fixed size: one record, so that compiled code passes one pointer."""
-_EMPTY = ("match_at", "match_slots", "own", "classes", "last_pitch")
+_EMPTY = (
+    "match_at", "match_slots", "own", "classes", "last_pitch", "low_pitch", "stood", "own_onset", "bar_number",
+    "own_bar_number",
+)  # fmt: skip
 
 
 class Past(NamedTuple):

@@ -34,7 +34,8 @@ from woodshed.codecs.past import (
 from woodshed.codecs.past_contexts import look_up
 from woodshed.codecs.past_pitches import count_ahead, hint, log_shares
 from woodshed.codecs.past_rows import move_lags
-from woodshed.codecs.past_state import TOLD
+from woodshed.codecs.past_state import ALL_VOTERS, TOLD, VOTES
+from woodshed.codecs.past_votes import look_up_votes, read_votes
 from woodshed.compiled import compiled
 from woodshed.music import Song
 
@@ -62,6 +63,11 @@ class Inputs(NamedTuple):
     """(R, 5) pitches, -1 where there is none."""
     tallies: NDArray[np.float32]
     """(R, 5, 12) of each pitch class, see `log_shares`; 0 for drums."""
+    votes: NDArray[np.int16]
+    """(R, 4, 96) symbols that came after the same facts, -1 where there are fewer, of 16 voters for each field in turn,
+    see `past_votes`."""
+    vote_classes: NDArray[np.int8]
+    """(R, 4, 96): how often each came, 0-127."""
 
     def span(self, start: int, count: int) -> Inputs:
         """At most ``count`` scored rows from ``start`` on, with the row before them."""
@@ -74,6 +80,8 @@ class Inputs(NamedTuple):
             records=self.records[told],
             anchors=self.anchors[told],
             tallies=self.tallies[told],
+            votes=self.votes[told],
+            vote_classes=self.vote_classes[told],
         )
 
 
@@ -110,12 +118,15 @@ def row_inputs(
     records = np.empty((count, len(FIELDS), POINTERS), np.int16)
     anchors = np.empty((count, ANCHORS), np.int16)
     shares = np.empty((count, TALLIES, 12), np.float32)
+    votes = np.empty((count, VOTES, ALL_VOTERS), np.int16)
+    classes = np.empty((count, VOTES, ALL_VOTERS), np.int8)
     drums = programs[:, 0] == DRUM_PROGRAM
     told = expected.reshape(count, TOLD), records.reshape(count, TOLD)
-    study(past, rows, onsets, places[1:], drums, *given, *told, anchors, shares)
+    study(past, rows, onsets, places[1:], drums, *given, *told, votes, classes, anchors, shares)
     if levels is None:
         levels = np.full((count + 1, LEVEL_COLUMNS), AS_IT_COMES, np.int64)
-    return Inputs(np.concatenate((before[None], rows)), places, programs, levels, expected, records, anchors, shares)
+    whole = np.concatenate((before[None], rows))
+    return Inputs(whole, places, programs, levels, expected, records, anchors, shares, votes, classes)
 
 
 def given_rows(
@@ -135,8 +146,8 @@ def given_rows(
 
 
 @compiled
-def study(past, rows, onsets, places, drums, given, row_of, expected, records, anchors, shares):  # type: ignore[no-untyped-def]
-    """Fill the last four for all ``rows`` (R, 6), which are added to ``past``; ``places`` (R, 3) are their own."""
+def study(past, rows, onsets, places, drums, given, row_of, expected, records, votes, classes, anchors, shares):  # type: ignore[no-untyped-def]
+    """Fill the last six for all ``rows`` (R, 6), which are added to ``past``; ``places`` (R, 3) are their own."""
     state = past.state[0]
     for t in range(len(rows)):
         fresh = state.count == 0
@@ -153,6 +164,8 @@ def study(past, rows, onsets, places, drums, given, row_of, expected, records, a
                 move_lags(state, past.rows, past.order, field, bar)
             point(state, field, position if field == 0 else places[t, 0])
         look_up(state)
+        look_up_votes(state, 0, 6)
+        read_votes(state, 0, 6, votes[t], classes[t])
         for i in range(TOLD):
             expected[t, i] = state.expected[i]
         for i in range(TOLD):

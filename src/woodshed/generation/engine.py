@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from woodshed.codecs.note_step import LONGEST_SHIFT, MAX_PARTS, SIZES, WAIT
 from woodshed.codecs.past import ANCHORS, POINTERS, TALLIES, add, begin, expect, follow_back
 from woodshed.codecs.past_pitches import hints, look_ahead
+from woodshed.codecs.past_state import ALL_VOTERS, VOTES
 from woodshed.compiled import compiled
 from woodshed.generation.engine_again import NOTHING_DUE, next_again
 from woodshed.generation.engine_again import PART as PART_PLACES
@@ -53,6 +54,9 @@ class Scratch(NamedTuple):
     expected: NDArray[np.int64]
     """(6, 15) what each pointer expects of each field, -1 nothing; ``records`` of as many."""
     records: NDArray[np.int64]
+    votes: NDArray[np.int16]
+    """(4, 96) what voters vote for, -1 nothing; ``classes`` how often each came"""
+    classes: NDArray[np.int8]
     anchors: NDArray[np.int64]
     counts: NDArray[np.int64]
     tallies: NDArray[np.float32]
@@ -76,6 +80,8 @@ def _scratch(weights, stream):  # type: ignore[no-untyped-def]
     return Scratch(
         np.empty((6, POINTERS), np.int64),
         np.empty((6, POINTERS), np.int64),
+        np.empty((VOTES, ALL_VOTERS), np.int16),
+        np.empty((VOTES, ALL_VOTERS), np.int8),
         np.empty(ANCHORS, np.int64),
         np.empty((TALLIES, 12), np.int64),
         np.zeros((TALLIES, 12), np.float32),
@@ -94,8 +100,8 @@ def _scratch(weights, stream):  # type: ignore[no-untyped-def]
 @compiled
 def _logits(weights, scene, field, it):  # type: ignore[no-untyped-def]
     """Write the logits of a field into ``it.logits``."""
-    told, known_by = it.expected[field], it.records[field]
-    logits_of(weights, scene, field, it.hidden, told, known_by, it.anchors, it.tallies, it.z, it.said, it.logits)
+    pointers, votes = (it.expected[field], it.records[field]), (it.votes, it.classes)
+    logits_of(weights, scene, field, it.hidden, *pointers, *votes, it.anchors, it.tallies, it.z, it.said, it.logits)
 
 
 @compiled
@@ -201,7 +207,7 @@ def _draw_note(weights, scene, stream, step, free, g, next_given, called, due, s
     ask(weights, scene, place[1], False, it.hidden)
     look_ahead(past, step, given)
     at_given = g < len(given) and step == next_given
-    expect(past, 1, new, place[0], size, given, it.expected[1], it.records[1])
+    expect(past, 1, new, place[0], size, given, it.expected[1], it.records[1], it.votes, it.classes)
     due_part = due // PART_PLACES % MAX_PARTS if due // STEP_PLACES == step else np.int64(-1)
     new[1] = called
     if called < 0:
@@ -211,7 +217,7 @@ def _draw_note(weights, scene, stream, step, free, g, next_given, called, due, s
         new[1] = due_part
     part = new[1]
     tell(weights, scene, 1, new, place, it.hidden)
-    expect(past, 2, new, place[0], size, given, it.expected[2], it.records[2])
+    expect(past, 2, new, place[0], size, given, it.expected[2], it.records[2], it.votes, it.classes)
     hints(past, part, scene.drums[part], step, given, it.anchors, it.counts)
     to_given = at_given and part == given[g, 1]
     known = given[g, 2] if to_given else np.int64(-1)
@@ -225,7 +231,7 @@ def _draw_note(weights, scene, stream, step, free, g, next_given, called, due, s
     is_given = bool(to_given and (known < 0 or new[2] == known))
     tell(weights, scene, 2, new, place, it.hidden)
     for field in range(3, 6):
-        expect(past, field, new, place[0], size, given, it.expected[field], it.records[field])
+        expect(past, field, new, place[0], size, given, it.expected[field], it.records[field], it.votes, it.classes)
         if is_given and given[g, field] >= 0:
             new[field] = given[g, field]
         else:
@@ -317,7 +323,7 @@ def play_rows(weights, scene, stream, sampling, temperatures, most, stop_at):  #
         it.hidden[:] = stream.hidden
         ask(weights, scene, last_place[1], True, it.hidden)
         new[:] = 0
-        expect(past, 0, new, last_place[0], last_place[2], given, it.expected[0], it.records[0])
+        expect(past, 0, new, last_place[0], last_place[2], given, it.expected[0], it.records[0], it.votes, it.classes)
         free = is_free(scene, stream, g, next_given, next_open)
         if free:
             new[0] = _draw_shift(weights, scene, stream, g, next_given, sampling, temperatures, it)

@@ -8,6 +8,7 @@ import numpy as np
 
 from woodshed.codecs.note_step import SIZES
 from woodshed.codecs.past import ANCHORS, POINTERS, RECORDS, TALLIES
+from woodshed.codecs.past_state import VOTERS, VOTES
 from woodshed.compiled import compiled
 from woodshed.generation.engine_tables import PART, PITCH
 
@@ -128,7 +129,7 @@ def ask(weights, scene, bar, first, hidden):  # type: ignore[no-untyped-def]
 
 
 @compiled(fastmath=True)
-def logits_of(weights, scene, field, hidden, expected, records, anchors, tallies, z, said, out):  # type: ignore[no-untyped-def]
+def logits_of(weights, scene, field, hidden, expected, records, votes, classes, anchors, tallies, z, said, out):  # type: ignore[no-untyped-def]
     """Write the logits of one field into ``out``; of parts that do not exist they mean nothing."""
     size = z.shape[0]
     ids = SIZES[field]
@@ -174,3 +175,9 @@ def logits_of(weights, scene, field, hidden, expected, records, anchors, tallies
     for k in range(POINTERS):
         if expected[k] >= 0:
             out[expected[k]] += said[k] + weights.record_trust[field, k, records[k]]
+    trust = count - VOTERS
+    for m in range(VOTES):
+        for v in range(VOTERS):
+            symbol = votes[m, field * VOTERS + v]
+            if symbol >= 0:
+                out[symbol] += said[trust + v] * weights.vote_worth[field, v, classes[m, field * VOTERS + v]]

@@ -12,6 +12,7 @@ from woodshed.codecs.note_step import DRUM_PROGRAM, MAX_PARTS, SIZES
 from woodshed.codecs.past import LAGS, Past, copy_past, new_past
 from woodshed.codecs.study import OPEN
 from woodshed.generation.engine_levels import aims_of, new_aim
+from woodshed.models.note_sizes import VOTERS, WORTH_UNIT
 
 Floats = NDArray[np.float32]
 FIELDS = len(SIZES)
@@ -49,8 +50,11 @@ class Weights(NamedTuple):
     expected_at: NDArray[np.int64]
     record_trust: Floats
     """(6, 15, 16)"""
+    vote_worth: Floats
+    """(6, 16, 128) nats"""
     says: Floats
-    """(H, columns of all fields): trust in the pointers, logits; of the pitch also intervals and tallies."""
+    """(H, columns of all fields): trust in the pointers, logits; of the pitch also intervals and tallies; trust in the
+    votes."""
     says_bias: Floats
     says_at: NDArray[np.int64]
     """(7,) where the columns of each field begin."""
@@ -76,8 +80,10 @@ def weights_of(tensors: Mapping[str, NDArray[Any]]) -> Weights:
             parts.append(f"head_out.{field - (field > PART)}")
         if field == PITCH:
             parts += ["interval", "tally"]
+        parts.append(f"vote_trust.{field}")
         says.append(np.concatenate([t[f"{name}.weight"] for name in parts]))
         bias.append(np.concatenate([t[f"{name}.bias"] for name in parts]))
+        bias[-1][-VOTERS:] += 1
     expected = tables("expected_then", FIELDS)
     return Weights(
         row_in=tables("row_in", 5),
@@ -101,6 +107,7 @@ def weights_of(tensors: Mapping[str, NDArray[Any]]) -> Weights:
         expected=np.concatenate(expected),
         expected_at=np.cumsum([0, *(len(table) for table in expected)]),
         record_trust=t["record_trust"],
+        vote_worth=WORTH_UNIT * t["vote_worth"],
         says=np.ascontiguousarray(np.concatenate(says).T),
         says_bias=np.concatenate(bias),
         says_at=np.cumsum([0, *(len(part) for part in says)]),

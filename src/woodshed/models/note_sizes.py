@@ -10,6 +10,9 @@ PROGRAMS, NO_PROGRAM, DRUM_PROGRAM = 130, 129, 128
 OCCURRENCES, OPENNESS = 8, 3
 OPEN = 1
 POINTERS, RECORDS = 15, 16
+VOTERS, VOTE_CLASSES = 16, 128
+WORTH_UNIT = 8.0
+"""What votes are worth is kept in so many nats, so that Adam moves it that much faster than other weights."""
 ANCHORS, INTERVALS, TALLIES = 5, 24, 5
 POSITIONS, BEATS, BAR_NUMBERS = 192, 12, 16
 LEVELS, CONTROLS = 13, 4
@@ -49,6 +52,7 @@ def shapes_of(config: NoteModelConfig) -> dict[str, tuple[int, ...]]:
     told = {"shift": (shift, 5), "pitch": (2 * pitch, 3), "duration": (duration, 2), "velocity": (velocity, 1)}
     told |= {"open": (PROGRAMS, 6), "level": (CONTROLS * LEVELS, 6), "next_level": (CONTROLS * LEVELS, 1)}
     shapes: dict[str, tuple[int, ...]] = {"norm.weight": (width,), "record_trust": (6, POINTERS, RECORDS)}
+    shapes["vote_worth"] = 6, VOTERS, VOTE_CLASSES
     shapes |= {f"{name}_then.weight": (ids, heads * hidden) for name, (ids, heads) in told.items()}
     lists = {
         "row_in": [(ids, width) for ids in (shift, 2 * pitch, duration, velocity, microtiming)],
@@ -63,6 +67,7 @@ def shapes_of(config: NoteModelConfig) -> dict[str, tuple[int, ...]]:
     layers = {"head_in": (6 * hidden, width), "tally": (TALLIES, hidden)}
     layers |= {"interval": (ANCHORS * (2 * INTERVALS + 1), hidden)}
     layers |= {f"trust.{field}": (POINTERS, hidden) for field in range(6)}
+    layers |= {f"vote_trust.{field}": (VOTERS, hidden) for field in range(6)}
     layers |= {f"head_out.{i}": (ids, hidden) for i, ids in enumerate(FIELD_SIZES[:1] + FIELD_SIZES[2:])}
     for i in range(config.layers):
         layers[f"body.{i}.gates"] = 4 * width, width

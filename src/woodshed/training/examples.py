@@ -248,7 +248,7 @@ class Walk:
         )
 
 
-_PADDING = {"expected": NOTHING, "anchors": NOTHING, "levels": AS_IT_COMES}
+_PADDING = {"expected": NOTHING, "votes": NOTHING, "anchors": NOTHING, "levels": AS_IT_COMES}
 
 
 def _pad(array: NDArray[Any], size: int, value: int) -> NDArray[Any]:

@@ -1,0 +1,99 @@
+"""What came after the same facts, and how often: counted, faded, forgotten and known again in another key."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from woodshed.codecs import NoteStepCodec
+from woodshed.codecs.note_step import PITCH, VELOCITY
+from woodshed.codecs.past_state import VOTERS, VOTES
+from woodshed.codecs.past_votes import OFTEN
+from woodshed.codecs.study import Inputs, song_inputs
+from woodshed.music import Part, Song
+
+CODEC = NoteStepCodec()
+OF_THE_PART = 2
+"""This voter goes by the part alone."""
+FROM_A_BAR_BACK = 12
+"""This one votes for intervals from what stood a bar back."""
+
+
+def _told(symbols: list[int]) -> list[list[tuple[int, int]]]:
+    """Before each symbol: what came of late, the latest first, with its class, as `past_votes` tells it. Nothing comes
+    before the first, so that it is not counted."""
+    found, counts = [list[tuple[int, int]]()], dict[int, int]()
+    for symbol in symbols[1:]:
+        latest_first = list(reversed(counts.items()))
+        total = sum(counts.values())
+        found.append(
+            [
+                (other, _bucket(count) << 4 | _bucket(total - count) << 1 | (place == 0))
+                for place, (other, count) in enumerate(latest_first)
+            ]
+        )
+        came = counts.pop(symbol, 0)
+        if not came and len(counts) == VOTES:
+            least = min(counts.values())
+            counts.pop(next(other for other, count in counts.items() if count == least))
+        counts = {other: count * 7 // 8 if count >= 4 else count for other, count in counts.items()}
+        counts[symbol] = min(came + 1, OFTEN)
+    return found
+
+
+def _bucket(count: int) -> int:
+    return sum(count >= least for least in (1, 2, 3, 4, 6, 10, 24))
+
+
+def _votes(inputs: Inputs, field: int, voter: int, row: int) -> list[tuple[int, int]]:
+    column = field * VOTERS + voter
+    pairs = zip(inputs.votes[row, :, column].tolist(), inputs.vote_classes[row, :, column].tolist(), strict=True)
+    return [(symbol, of_class) for symbol, of_class in pairs if symbol >= 0]
+
+
+@given(st.lists(st.integers(0, 7), min_size=1, max_size=120))
+def test_votes_are_what_came_of_late_and_how_often(levels: list[int]) -> None:
+    song = Song.make([(0, 120 * i, 120, 60, 4 * level + 2) for i, level in enumerate(levels)], (Part("Lead", 81),))
+    inputs = song_inputs(CODEC, CODEC.arrange(song))
+    for row, told in enumerate(_told(inputs.rows[1:-1, VELOCITY].tolist())):
+        assert _votes(inputs, VELOCITY, OF_THE_PART, row) == told
+
+
+def test_a_count_has_an_end_and_what_comes_after_it_is_counted_still() -> None:
+    levels = [5] * 400 + [9, 9, 5, 9]
+    song = Song.make([(0, 30 * i, 30, 60, 4 * level + 2) for i, level in enumerate(levels)], (Part("Lead", 81),))
+    inputs = song_inputs(CODEC, CODEC.arrange(song))
+    for row, told in enumerate(_told(inputs.rows[1:-1, VELOCITY].tolist())):
+        assert _votes(inputs, VELOCITY, OF_THE_PART, row) == told
+
+
+@pytest.mark.parametrize("moved", [-7, 5])
+def test_a_riff_that_moves_by_the_bar_is_known_from_what_stood_a_bar_back(moved: int) -> None:
+    riff = [40, 47, 43, 45]
+    notes = [(0, 480 * i, 240, riff[i % 4] + (i // 4 % 2) * moved, 80) for i in range(24)]
+    inputs = song_inputs(CODEC, CODEC.arrange(Song.make(notes, (Part("Bass", 33),))))
+    pitches = inputs.rows[1:-1, PITCH]
+    for row in range(13, 24):
+        if row % 4:  # the note before has told by how much
+            often = max(_votes(inputs, PITCH, FROM_A_BAR_BACK, row), key=lambda vote: vote[1] >> 4)
+            assert often[0] == pitches[row]
+
+
+def test_nothing_is_voted_for_beyond_what_a_field_can_say() -> None:
+    """The riff climbs by more than there are pitches: where it stood and how far it went would lead above them."""
+    pitches = [100, 112, 124, 110, 122, 127, 115, 127, 100, 112, 124, 110]
+    notes = [(0, 480 * i, 240, pitch, 80) for i, pitch in enumerate(pitches * 3)]
+    inputs = song_inputs(CODEC, CODEC.arrange(Song.make(notes, (Part("Lead", 81),))))
+    votes = inputs.votes.reshape(len(inputs.votes), VOTES, 6, VOTERS)
+    for field, size in enumerate(CODEC.field_sizes().values()):
+        assert votes[:, :, field].max() < size
+    assert votes.min() == -1
+
+
+def test_voters_of_one_song_know_nothing_of_another() -> None:
+    song = CODEC.arrange(Song.make([(0, 120 * i, 120, 60 + i % 5, 80) for i in range(40)], (Part("Lead", 81),)))
+    first, second = song_inputs(CODEC, song), song_inputs(CODEC, song)
+    assert (first.votes[0] == -1).all()
+    assert np.array_equal(first.votes, second.votes)
