@@ -27,6 +27,7 @@ from torch import Tensor, nn
 
 from woodshed.codecs import FIELDS, study
 from woodshed.codecs.past import CONTEXTS, LAGS, MATCHES
+from woodshed.codecs.past_state import VOTERS
 from woodshed.codecs.study import Inputs
 from woodshed.errors import BundleError
 from woodshed.models import note_model
@@ -127,6 +128,21 @@ def without(*pointers: int) -> Callable[[Inputs], Inputs]:
     return blind
 
 
+def without_votes(*voters: int) -> Callable[[Inputs], Inputs]:
+    """Inputs in which some voters vote for nothing, in any field."""
+
+    def blind(inputs: Inputs) -> Inputs:
+        columns = [field * VOTERS + voter for field in range(len(FIELDS)) for voter in voters]
+        inputs.votes[..., columns] = -1
+        return inputs
+
+    return blind
+
+
+def both(one: Callable[[Inputs], Inputs], other: Callable[[Inputs], Inputs]) -> Callable[[Inputs], Inputs]:
+    return lambda inputs: one(other(inputs))
+
+
 def no_anchors(inputs: Inputs) -> Inputs:
     inputs.anchors[:] = -1
     return inputs
@@ -144,11 +160,15 @@ def no_records(inputs: Inputs) -> Inputs:
 
 _ALL = range(LAGS + MATCHES + CONTEXTS)
 _LAGS, _MATCHES, _CONTEXTS = _ALL[:LAGS], _ALL[LAGS : LAGS + MATCHES], _ALL[LAGS + MATCHES :]
+_NOTHING = both(without(*_ALL), without_votes(*range(VOTERS)))
 WHOLE, AGAIN = "all of it", "all of it, another seed"
 VARIANTS: dict[str, tuple[list[str], Callable[[Inputs], Inputs] | None, type[nn.Module] | None]] = {
     WHOLE: ([], None, None),
     AGAIN: ([], None, None),
+    "no votes": ([], without_votes(*range(VOTERS)), None),
+    "votes of the contexts alone": ([], without_votes(*range(CONTEXTS, VOTERS)), None),
     "no pointers": ([], without(*_ALL), None),
+    "no pointers, no votes": ([], _NOTHING, None),
     "no lags": ([], without(*_LAGS), None),
     "no matches": ([], without(*_MATCHES), None),
     "no contexts": ([], without(*_CONTEXTS), None),
@@ -161,8 +181,8 @@ VARIANTS: dict[str, tuple[list[str], Callable[[Inputs], Inputs] | None, type[nn.
     "body: GRU": ([], None, Gru),
     "body: LSTM": ([], None, Lstm),
     "body: transformer": ([], None, Attention),
-    "no pointers, body: LSTM": ([], without(*_ALL), Lstm),
-    "no pointers, body: transformer": ([], without(*_ALL), Attention),
+    "no pointers, no votes, body: LSTM": ([], _NOTHING, Lstm),
+    "no pointers, no votes, body: transformer": ([], _NOTHING, Attention),
     "one layer": (["model.layers=1"], None, None),
     "width 96": (["model.width=96"], None, None),
     "no canvases": (["augmentation.canvases=0"], None, None),

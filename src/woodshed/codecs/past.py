@@ -1,4 +1,4 @@
-"""What a song's own past says of its next note, compiled: fifteen pointers, and where pitches come from.
+"""What a song's own past says of its next note, compiled: fifteen pointers, votes, and where pitches come from.
 
 Musicians repeat themselves: a bar ago, two bars, four; wherever the last few notes were last played; and they
 hit this drum as loud as the last time. A *pointer* names the symbol that it expects in one field of the next row, from
@@ -20,6 +20,9 @@ Contexts are pairs and triples of facts, hashed: of the time shift the place in 
 together with it; of the part those and what was struck so far in this step; of the pitch the part's own last pitches
 and intervals (two contexts expect an interval, so that a phrase is known again in another key), the place and the
 chord so far; of duration, velocity and microtiming the part, the pitch or drum, the place and the values before.
+
+A pointer names one symbol. What else came after the same facts, and how often, `past_votes` counts for the eight contexts
+and eight more.
 
 For the pitch there are also *anchors* (`ANCHORS` pitches from which an interval may be taken) and *tallies*
 (`TALLIES` x 12: how often each pitch class was played of late, sounds now, is given ahead), see `past_pitches`.

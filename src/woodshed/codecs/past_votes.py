@@ -103,7 +103,7 @@ def look_up_votes(state, first, last):  # type: ignore[no-untyped-def]
 
 @compiled
 def read_votes(state, first, last, votes, classes):  # type: ignore[no-untyped-def]
-    """Write into ``votes`` (4, 96) and ``classes`` what the voters of these fields remember, when they were looked up."""
+    """Write into ``votes`` (4, 96) and ``classes`` what the voters of these fields remember, once looked up."""
     for field in range(first, last):
         for m in range(VOTES):
             for c in range(VOTERS):

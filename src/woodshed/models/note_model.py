@@ -180,7 +180,8 @@ class NoteModel(nn.Module):
         self.record_trust = nn.Parameter(torch.zeros(len(FIELD_SIZES), POINTERS, RECORDS))
         # What a vote of each class adds to the logit of its symbol, and how much more or less of that here.
         self.vote_worth = nn.Parameter(torch.zeros(len(FIELD_SIZES), VOTERS, VOTE_CLASSES))
-        self.vote_trust = nn.ModuleList(nn.Linear(hidden, VOTERS) for _ in FIELD_SIZES)
+        with torch.random.fork_rng(devices=[]):  # a seed makes what it made before there were votes
+            self.vote_trust = nn.ModuleList(nn.Linear(hidden, VOTERS) for _ in FIELD_SIZES)
         self.interval = nn.Linear(hidden, ANCHORS * (2 * INTERVALS + 1))
         self.tally = nn.Linear(hidden, TALLIES)
         self.head_out = nn.ModuleList(nn.Linear(hidden, n) for f, n in enumerate(FIELD_SIZES) if f != 1)
@@ -192,11 +193,12 @@ class NoteModel(nn.Module):
                 nn.init.normal_(module.weight, std=0.05 if "_in" in name else 0.02)
             elif isinstance(module, nn.Linear):
                 scale = 0.5 if "head_out" in name or name.endswith("output") else 0.7
-                nn.init.normal_(module.weight, std=scale * module.in_features**-0.5)
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
                 if "vote_trust" in name:
                     nn.init.zeros_(module.weight)
+                else:
+                    nn.init.normal_(module.weight, std=scale * module.in_features**-0.5)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
         with torch.no_grad():
             for module in self.modules():
                 gates: Any = getattr(module, "gates", None)
