@@ -1,7 +1,7 @@
 """Train the base weights on the corpus that `prepare.py` made, and pack them as they are shipped.
 
-Into --work goes ``base.shed`` (the bundle, in float16, with the data card as DATA.md), ``run/`` (the bundle as it was
-trained, with its log) and ``sets.csv`` (held-out nats per note of each set).
+Into --work goes ``base.shed`` (the bundle, in float16, with the data card as DATA.md), ``run/`` or what --run names
+(the bundle as it was trained, with its log) and ``sets.csv`` (held-out nats per note of each set).
 """
 
 from __future__ import annotations
@@ -62,12 +62,12 @@ def main() -> None:
         licences=open_material(options.work / "corpus", options.work / "none").licences,
     )
     train_recipe(
-        recipe, material, options.work / "run", minutes=options.minutes, seed=options.seed, device=options.device,
+        recipe, material, options.work / options.run, minutes=options.minutes, seed=options.seed, device=options.device,
         base=options.from_bundle, resume=options.resume, force=not options.resume,
         listener=Listener(on_event=tell, on_warning=print),
     )  # fmt: skip
-    bundle = told_truly(load_bundle(options.work / "run"), sides["train"])
-    save_bundle(bundle, options.work / "run")
+    bundle = told_truly(load_bundle(options.work / options.run), sides["train"])
+    save_bundle(bundle, options.work / options.run)
     pack(bundle, options.work / "base.shed", options.work / "card.md")
     measure(load_bundle(options.work / "base.shed"), sides["held_out"], options.work / "sets.csv")
 
@@ -75,6 +75,7 @@ def main() -> None:
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, required=True, help="the folder that prepare.py filled")
+    parser.add_argument("--run", default="run", help="the folder in --work for the bundle and its log")
     parser.add_argument("--minutes", type=float, default=70.0)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", default="auto")
@@ -133,8 +134,7 @@ def told_truly(bundle: Bundle, learned: list[tuple[str, Song]]) -> Bundle:
     """The bundle with its songs counted once each, and the licence files of the sets that were learned."""
     sets = {name for name, _ in learned}
     training = dict(bundle.training)
-    first = training.pop("base", {})  # an earlier part of the same run
-    training["minutes"] += first.get("minutes", 0)
+    training.pop("base", None)  # an earlier part of the same run
     training["songs"], training["notes"] = len(learned), sum(len(song) for _, song in learned)
     training["licences"] = [name for name in training["licences"] if name.split("/")[0] in sets]
     return replace(bundle, training=training)
