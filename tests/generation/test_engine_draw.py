@@ -41,10 +41,28 @@ def test_the_compiled_draw_has_the_chances_of_the_filters(sampling: Sampling) ->
     logits, mask = rng.normal(0, 1.5, SIZE).astype(np.float32), rng.random(SIZE) < 0.7
     masked = np.where(mask, logits.astype(float), -np.inf)[None].repeat(DRAWS, 0)
     expected = np.bincount(filters.draw(masked, sampling, sampling.temperature, rng), minlength=SIZE) / DRAWS
-    found = _shares(logits, mask, NOBODY, DURATION, sampling)
+    found = _shares(logits, mask, NOBODY, PITCH, sampling)
     assert found == pytest.approx(expected, abs=0.015)
     assert ((found > 0) == (expected > 0)).all()
     assert not found[~mask].any()
+
+
+@pytest.mark.parametrize(("tail", "is_cut"), [([0.025, 0.005], [False, True]), ([0.01, 0.01, 0.01], [True] * 3)])
+def test_top_p_spares_what_alone_would_hold_most_of_what_may_be_cut(tail: list[float], is_cut: list[bool]) -> None:
+    """So that a loop of which a model is sure can be left."""
+    logits = np.full(SIZE, -30.0, np.float32)
+    logits[: 1 + len(tail)] = np.log([0.97, *tail])
+    found = _shares(logits, np.ones(SIZE, bool), NOBODY, PITCH, Sampling(temperature=1, top_p=0.97))
+    assert (found[1 : 1 + len(tail)] == 0).tolist() == is_cut
+
+
+def test_how_long_and_how_loud_is_drawn_as_the_model_believes_whatever_filters_are_set() -> None:
+    logits = np.log(np.linspace(1, 9, SIZE)).astype(np.float32)
+    believed = np.exp(logits) / np.exp(logits).sum()
+    sampling = Sampling(temperature=1, top_p=0.5, top_k=3, min_p=0.8)
+    for field in range(DURATION, 6):
+        assert _shares(logits, np.ones(SIZE, bool), NOBODY, field, sampling) == pytest.approx(believed, abs=0.015)
+    assert _shares(logits, np.ones(SIZE, bool), NOBODY, DURATION, Sampling(temperature=0))[-1] == 1
 
 
 @pytest.mark.parametrize("repetition", [0.0, 0.3, 0.99, 1.5])

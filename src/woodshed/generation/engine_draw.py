@@ -1,4 +1,10 @@
-"""One symbol from its logits, compiled: whether to copy, temperature, top-k, top-p, min-p, and one uniform number."""
+"""One symbol from its logits, compiled: whether to copy, temperature, top-k, top-p, min-p, and one uniform number.
+
+A model that counts what came is soon so sure of a loop that the tail which top-p cuts is all that leads out of it: note
+repeats note for bars, as loud as ever. So the three filters bear on who plays what and when, and not on how long, how
+loud and how early, where the unlikely does no harm; and of those three fields top-p spares a symbol that alone would
+hold most of what may be cut (`ALONE`). Many unlikely symbols that hold it together are cut: tones of no key are such.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +15,11 @@ import numpy as np
 from woodshed.codecs.past import LAGS, MATCHES
 from woodshed.compiled import compiled
 from woodshed.generation.engine_tables import PITCH, VELOCITY
+
+
+ALONE = 2 / 3
+"""A symbol with this share of what top-p may cut, or more, is not cut."""
+NO_FILTER = np.array([0.0, 1.0, 0.0])
 
 
 @compiled
@@ -24,7 +35,8 @@ def uniform(chance):  # type: ignore[no-untyped-def]
 
 @compiled
 def draw(logits, mask, size, expected, field, sampling, temperatures, chance, nats):  # type: ignore[no-untyped-def]
-    """One of the symbols below ``size`` that ``mask`` allows, as `filters.draw`; -1 if it allows none.
+    """One of the symbols below ``size`` that ``mask`` allows, as `filters.draw` but for what stands above; -1 if it allows
+    none.
 
     ``sampling`` and ``temperatures``: see `filters.numbers_of`. ``nats[0]`` grows by what the symbol costs before any
     filter, among those that are allowed.
@@ -67,7 +79,7 @@ def draw(logits, mask, size, expected, field, sampling, temperatures, chance, na
         highest_kept = scores[0]
         for i in range(len(scores)):
             highest_kept = max(highest_kept, scores[i])
-        chosen = _pick(scores, highest_kept, temperature, sampling, chance)
+        chosen = _pick(scores, highest_kept, temperature, sampling if field <= PITCH else NO_FILTER, chance)
     nats[0] += math.log(total) + highest - logits[symbols[chosen]]
     return symbols[chosen]
 
@@ -133,6 +145,8 @@ def _pick(scores, highest, temperature, sampling, chance):  # type: ignore[no-un
             if reached > sampling[1] * held:
                 last = i + 1
                 break
+        while last < kept and weights[order[last]] >= ALONE * (1 - sampling[1]) * held:
+            last += 1
         kept = last
         while kept > 1 and weights[order[kept - 1]] < sampling[2]:
             kept -= 1
