@@ -21,8 +21,8 @@ together with it; of the part those and what was struck so far in this step; of 
 and intervals (two contexts expect an interval, so that a phrase is known again in another key), the place and the
 chord so far; of duration, velocity and microtiming the part, the pitch or drum, the place and the values before.
 
-A pointer names one symbol. What else came after the same facts, and how often, `past_votes` counts for the eight contexts
-and eight more.
+A pointer names one symbol. What else came after the same facts, and how often, `past_votes` counts for the eight
+contexts and eight more.
 
 For the pitch there are also *anchors* (`ANCHORS` pitches from which an interval may be taken) and *tallies*
 (`TALLIES` x 12: how often each pitch class was played of late, sounds now, is given ahead), see `past_pitches`.

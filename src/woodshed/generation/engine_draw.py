@@ -16,7 +16,6 @@ from woodshed.codecs.past import LAGS, MATCHES
 from woodshed.compiled import compiled
 from woodshed.generation.engine_tables import PITCH, VELOCITY
 
-
 ALONE = 2 / 3
 """A symbol with this share of what top-p may cut, or more, is not cut."""
 NO_FILTER = np.array([0.0, 1.0, 0.0])
@@ -35,8 +34,8 @@ def uniform(chance):  # type: ignore[no-untyped-def]
 
 @compiled
 def draw(logits, mask, size, expected, field, sampling, temperatures, chance, nats):  # type: ignore[no-untyped-def]
-    """One of the symbols below ``size`` that ``mask`` allows, as `filters.draw` but for what stands above; -1 if it allows
-    none.
+    """One of the symbols below ``size`` that ``mask`` allows, as `filters.draw` but for what stands above; -1 if it
+    allows none.
 
     ``sampling`` and ``temperatures``: see `filters.numbers_of`. ``nats[0]`` grows by what the symbol costs before any
     filter, among those that are allowed.
