@@ -61,8 +61,8 @@ def test_at_half_the_repetition_half_of_the_bars_are_new(bundle: Bundle) -> None
         return float(np.mean([_bars(s, p)[bar] == _bars(s, p)[bar - back] for s in songs for p, bar, back in asked]))
 
     assert same(1.0) == 1.0
-    assert same(0.0) < 0.1
-    assert 0.2 < same(0.5) < 0.8
+    assert same(0.0) < 0.2  # bars with a note or two are alike by chance
+    assert 0.35 < same(0.5) < 0.8
 
 
 def test_above_a_repetition_of_1_more_bars_are_the_one_before_until_all_are(bundle: Bundle) -> None:

@@ -12,7 +12,7 @@ from woodshed.generation.engine_draw import draw
 from woodshed.generation.filters import Sampling, numbers_of
 
 SIZE, DRAWS = 12, 20_000
-DURATION, PITCH = 3, 2
+PITCH, DURATION, VELOCITY, MICROTIMING = range(2, 6)
 NOBODY = np.full(POINTERS, -1, np.int64)
 
 
@@ -56,13 +56,20 @@ def test_top_p_spares_what_alone_would_hold_most_of_what_may_be_cut(tail: list[f
     assert (found[1 : 1 + len(tail)] == 0).tolist() == is_cut
 
 
-def test_how_long_and_how_loud_is_drawn_as_the_model_believes_whatever_filters_are_set() -> None:
+def test_how_loud_and_how_early_is_drawn_as_the_model_believes_whatever_filters_are_set() -> None:
     logits = np.log(np.linspace(1, 9, SIZE)).astype(np.float32)
     believed = np.exp(logits) / np.exp(logits).sum()
     sampling = Sampling(temperature=1, top_p=0.5, top_k=3, min_p=0.8)
-    for field in range(DURATION, 6):
+    for field in (VELOCITY, MICROTIMING):
         assert _shares(logits, np.ones(SIZE, bool), NOBODY, field, sampling) == pytest.approx(believed, abs=0.015)
-    assert _shares(logits, np.ones(SIZE, bool), NOBODY, DURATION, Sampling(temperature=0))[-1] == 1
+    assert _shares(logits, np.ones(SIZE, bool), NOBODY, VELOCITY, Sampling(temperature=0))[-1] == 1
+
+
+def test_of_how_long_a_third_as_much_is_cut() -> None:
+    logits = np.log(np.array([0.8, *[0.02] * 10, 0.0001])).astype(np.float32)
+    sampling = Sampling(temperature=1, top_p=0.75)
+    assert (_shares(logits, np.ones(SIZE, bool), NOBODY, DURATION, sampling) > 0).sum() > 1
+    assert (_shares(logits, np.ones(SIZE, bool), NOBODY, PITCH, sampling) > 0).sum() == 1
 
 
 @pytest.mark.parametrize("repetition", [0.0, 0.3, 0.99, 1.5])

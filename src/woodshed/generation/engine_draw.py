@@ -1,9 +1,10 @@
 """One symbol from its logits, compiled: whether to copy, temperature, top-k, top-p, min-p, and one uniform number.
 
 A model that counts what came is soon so sure of a loop that the tail which top-p cuts is all that leads out of it: note
-repeats note for bars, as loud as ever. So the three filters bear on who plays what and when, and not on how long, how
-loud and how early, where the unlikely does no harm; and of those three fields top-p spares a symbol that alone would
-hold most of what may be cut (`ALONE`). Many unlikely symbols that hold it together are cut: tones of no key are such.
+repeats note for bars, as loud as ever. So no filter bears on how loud and how early, where the unlikely does no harm;
+of how long top-p cuts a third of what it may (`LESS`), enough for notes of eight bars; and of all fields it spares a
+symbol that alone would hold most of what may be cut (`ALONE`). Many unlikely symbols that hold it together are cut:
+tones of no key are such.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from woodshed.generation.engine_tables import PITCH, VELOCITY
 
 ALONE = 2 / 3
 """A symbol with this share of what top-p may cut, or more, is not cut."""
+LESS = 1 / 3
 NO_FILTER = np.array([0.0, 1.0, 0.0])
 
 
@@ -78,9 +80,18 @@ def draw(logits, mask, size, expected, field, sampling, temperatures, chance, na
         highest_kept = scores[0]
         for i in range(len(scores)):
             highest_kept = max(highest_kept, scores[i])
-        chosen = _pick(scores, highest_kept, temperature, sampling if field <= PITCH else NO_FILTER, chance)
+        chosen = _pick(scores, highest_kept, temperature, _filters(field, sampling), chance)
     nats[0] += math.log(total) + highest - logits[symbols[chosen]]
     return symbols[chosen]
+
+
+@compiled
+def _filters(field, sampling):  # type: ignore[no-untyped-def]
+    """Top-k, top-p and min-p of a field."""
+    if field >= VELOCITY:
+        return NO_FILTER
+    tail = (1 - sampling[1]) * (LESS if field > PITCH else 1.0)
+    return np.array([sampling[0], 1 - tail, sampling[2]])
 
 
 @compiled
