@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.numpy import load_file, save_file
 
 from woodshed.bundle import Bundle, load_bundle, save_bundle
 from woodshed.codecs import NoteStepCodec
@@ -129,3 +130,21 @@ def test_a_full_disk_leaves_the_old_bundle_whole(saved: Path, monkeypatch: pytes
         save_bundle(bundle, saved)
     assert {path.name: path.read_bytes() for path in saved.iterdir()} == before
     assert torch.is_grad_enabled()
+
+
+def _without(folder: Path, *prefixes: str) -> None:
+    path = folder / "model.safetensors"
+    save_file({name: array for name, array in load_file(path).items() if not name.startswith(prefixes)}, path)
+
+
+def test_a_bundle_from_before_there_were_votes_plays_as_it_did(saved: Path) -> None:
+    _without(saved, "vote_")
+    model = load_bundle(saved).model.module
+    assert not model.vote_worth.any()
+    assert not any(trust.weight.any() or trust.bias.any() for trust in model.vote_trust)
+
+
+def test_any_other_tensor_that_is_missing_is_named(saved: Path) -> None:
+    _without(saved, "vote_", "record_trust")
+    with pytest.raises(BundleError, match="record_trust is missing"):
+        load_bundle(saved)
