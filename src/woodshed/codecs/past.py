@@ -57,6 +57,8 @@ from woodshed.codecs.past_state import (
     MATCHES,
     NEVER,
     NOTHING,
+    OF_PITCHES,
+    OF_VALUES,
     POINTERS,
     RECORDS,
     SYMBOL_ZERO,
@@ -68,7 +70,7 @@ from woodshed.codecs.past_state import (
     forget_all,
     new_past,
 )
-from woodshed.codecs.past_voters import OF_VALUES, call_voters, remember
+from woodshed.codecs.past_voters import call_voters, remember
 from woodshed.codecs.past_votes import count_votes, look_up_votes, no_votes, read_votes
 from woodshed.compiled import compiled
 
@@ -211,10 +213,9 @@ def learn(past, onset, place, drum):  # type: ignore[no-untyped-def]
     row, last, count = state.row, state.last, state.count
     part, pitch = row[1], row[2]
     is_note = row[0] <= LONGEST_SHIFT
-    state.noted = np.int64(is_note)
     _judge(state, is_note)
     count_votes(state, is_note)
-    remember(state, onset, place, drum)
+    remember(state, onset, place, drum, is_note)
     for c in range(6):
         past.rows[count, c] = row[c]
         last[c] = row[c]
@@ -236,7 +237,7 @@ def learn(past, onset, place, drum):  # type: ignore[no-untyped-def]
             state.own[part, i] = state.own[part, i - 1]
         state.own[part, 0] = pitch
         for f in range(3):
-            first = 4 + OF_VALUES * f
+            first = OF_PITCHES + OF_VALUES * f
             for i in range(first + OF_VALUES - 1, first, -1):
                 state.own[part, i] = state.own[part, i - 1]
             state.own[part, first] = row[3 + f]

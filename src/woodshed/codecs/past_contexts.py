@@ -21,6 +21,8 @@ from woodshed.codecs.past_state import (
     MATCHES,
     NO_PART,
     NOTHING,
+    OF_PITCHES,
+    OF_VALUES,
     POINTERS,
     SLOTS,
     SYMBOL_ZERO,
@@ -124,7 +126,8 @@ def gather(state, field, position):  # type: ignore[no-untyped-def]
         _context(state, 2, 4, part, struck, earlier)
         _context(state, 2, 6, part, position * 2 + chord, bar)
         return
-    latest, second = state.own[part, 3 * field - 5], state.own[part, 3 * field - 4]
+    first = OF_PITCHES + OF_VALUES * (field - 3)
+    latest, second = state.own[part, first], state.own[part, first + 1]
     beside = last[field] if together else np.int64(-1)
     _context(state, field, 0, part, pitch, 0)
     _context(state, field, 1, part, position, 0)

@@ -20,6 +20,8 @@ VOTERS, VOTES = 2 * CONTEXTS, 4
 ALL_VOTERS = len(FIELDS) * VOTERS
 FACTS = 4
 """Of each voter."""
+OF_PITCHES, OF_VALUES = 4, 3
+"""So many of the last pitches of a part are remembered, and of its last durations, velocities and microtimings."""
 RECORDS = 16
 MATCHED_ROWS = (3, 6, 16)
 NOTHING = -1
@@ -75,7 +77,7 @@ STATE = np.dtype(
         ("match_length", np.int64, MATCHES),
         ("hashing", np.uint64, (MATCHES, MATCHED_ROWS[-1])),  # see `follow`
         ("next_given", np.int64, 7),  # what a canvas gives next, its step NEVER if nothing
-        ("own", np.int64, (MAX_PARTS, 13)),  # of each part: last 4 pitches, 3 durations, 3 velocities, 3 microtimings
+        ("own", np.int64, (MAX_PARTS, OF_PITCHES + 3 * OF_VALUES)),  # of each part: pitches, durations, velocities...
         ("struck", np.int64, 2),  # hash of what was struck in this step so far, and in the one before
         ("sounding", np.int64, (MOST_SOUNDING, 2)),  # pitch and end of pitched notes that may still sound
         ("classes", np.int64, LONG),  # pitch class of the latest rows, a ring
@@ -85,8 +87,7 @@ STATE = np.dtype(
         ("ahead_at", np.int64, 4),  # next given row; those in ``ahead_tally`` begin here, end here (near), here (far)
         ("ahead_tally", np.int64, (2, 12)),
         ("match_slots", np.int32, (MATCHES, MATCH_SLOTS)),
-        ("noted", np.int64),  # whether the row that is being added is a note
-        ("latest", np.int64, (4, 4)),  # the last rows: time shift, part, pitch, all three in one number
+        ("latest", np.int64, (4, 2)),  # the last rows: part; time shift, part and pitch in one number
         ("bar_number", np.int64),  # of the bar of the last note
         ("bar_rhythm", np.uint64),  # hash of who struck where in it, and which drum
         ("own_bar", np.uint64, MAX_PARTS),  # of each part: hash of what it struck in the bar of its last note

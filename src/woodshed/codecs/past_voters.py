@@ -12,15 +12,13 @@ from __future__ import annotations
 import numpy as np
 
 from woodshed.codecs.past_contexts import mix
-from woodshed.codecs.past_state import LAGS, LAST_POSITION, NO_PART, POINTERS, VOTERS
+from woodshed.codecs.past_state import LAGS, LAST_POSITION, NO_PART, OF_PITCHES, OF_VALUES, POINTERS, VOTERS
 from woodshed.compiled import compiled
 
 LOW = 55
 """A pitched note below G3 is taken for the bass."""
 NOT_EXPECTED = 999
 FRESH_BAR = 7
-OF_VALUES = 3
-"""So many of the last durations, velocities and microtimings of a part are remembered."""
 
 
 @compiled
@@ -55,17 +53,22 @@ def _bar_of(state):  # type: ignore[no-untyped-def]
 
 
 @compiled
+def _own_bar(state, part, bar):  # type: ignore[no-untyped-def]
+    """What a part has struck in this bar so far, as a hash."""
+    return state.own_bar[part] if state.own_bar_number[part] == bar else np.uint64(FRESH_BAR)
+
+
+@compiled
 def _of_shift(state, position):  # type: ignore[no-untyped-def]
     latest, expected = state.latest, state.expected
     part, bar = state.last[1], state.place[1]
-    own_bar = state.own_bar[part] if state.own_bar_number[part] == bar else np.uint64(FRESH_BAR)
     _voter(state, 0, 8, state.bar_rhythm, position, 0, 0)
     _voter(state, 0, 9, expected[0] + 1, expected[LAGS] + 1, part, 0)
     _voter(state, 0, 10, state.own_onset[part, 0] - state.own_onset[part, 1], part, position, 0)
     _voter(state, 0, 11, expected[0] + 1, expected[1] + 1, expected[2] + 1, 0)
-    _voter(state, 0, 12, latest[0, 1], latest[1, 1], latest[2, 1], position)
-    _voter(state, 0, 13, own_bar, position, part, 0)
-    _voter(state, 0, 14, latest[0, 3], latest[1, 3], latest[2, 3], latest[3, 3])
+    _voter(state, 0, 12, latest[0, 0], latest[1, 0], latest[2, 0], position)
+    _voter(state, 0, 13, _own_bar(state, part, bar), position, part, 0)
+    _voter(state, 0, 14, latest[0, 1], latest[1, 1], latest[2, 1], latest[3, 1])
     _voter(state, 0, 15, position, bar & 1, part, 0)
 
 
@@ -78,13 +81,13 @@ def _of_part(state, position):  # type: ignore[no-untyped-def]
     now = state.struck[0] if together else np.int64(1)
     before = state.struck[1] if together else state.struck[0]
     _voter(state, 1, 8, rhythm, position, np.int64(together), 0)
-    _voter(state, 1, 9, latest[0, 1], latest[1, 1], latest[2, 1], row[0])
+    _voter(state, 1, 9, latest[0, 0], latest[1, 0], latest[2, 0], row[0])
     _voter(state, 1, 10, expected[at] + 1, expected[at + 1] + 1, expected[at + 2] + 1, beside)
     _voter(state, 1, 11, expected[at + 3] + 1, expected[at + 4] + 1, expected[at + 5] + 1, beside)
     _voter(state, 1, 12, position, now, before, 0)
     _voter(state, 1, 13, position, bar & 1, beside, 0)
     _voter(state, 1, 14, expected[at + 1] + 1, expected[at + 4] + 1, position, beside)
-    _voter(state, 1, 15, latest[0, 3], position, beside, 0)
+    _voter(state, 1, 15, latest[0, 1], position, beside, 0)
 
 
 @compiled
@@ -93,11 +96,10 @@ def _of_pitch(state, position):  # type: ignore[no-untyped-def]
     part, bar = row[1], _bar_of(state)
     who = part * 2 + np.int64(row[0] == 0 and state.last[1] == part)
     own, stood, low = state.own[part], state.stood[part, position], state.low_pitch
-    own_bar = state.own_bar[part] if state.own_bar_number[part] == bar else np.uint64(FRESH_BAR)
     _voter(state, 2, 8, who, own[0], own[1], own[2])
     _voter(state, 2, 9, who, stood[0], stood[1], 0)
     _voter(state, 2, 10, who, expected[at] + 1, expected[at + 1] + 1, expected[at + 2] + 1)
-    _voter(state, 2, 11, who, own_bar, position, 0)
+    _voter(state, 2, 11, who, _own_bar(state, part, bar), position, 0)
     _voter(state, 2, 15, who, low, own[0], 0)
     if expected[at] >= 0:
         _voter(state, 2, 12, who, state.beyond[part, 0], 0, 0)
@@ -115,28 +117,26 @@ def _of_values(state, field, position):  # type: ignore[no-untyped-def]
     """Of the duration, the velocity or the microtiming."""
     row, expected, at = state.row, state.expected, field * POINTERS
     part, pitch, bar = row[1], row[2], _bar_of(state)
-    own, first = state.own[part], 4 + OF_VALUES * (field - 3)
-    own_bar = state.own_bar[part] if state.own_bar_number[part] == bar else np.uint64(FRESH_BAR)
+    own, first = state.own[part], OF_PITCHES + OF_VALUES * (field - 3)
     _voter(state, field, 8, part, own[first], own[first + 1], own[first + 2])
     _voter(state, field, 9, part, position, own[0], pitch)
     _voter(state, field, 10, part, expected[at] + 1, expected[at + LAGS] + 1, own[first])
     _voter(state, field, 11, part, position, bar & 3, 0)
     _voter(state, field, 12, part, pitch, own[0], own[1])
     _voter(state, field, 13, part, expected[at] + 1, expected[at + 1] + 1, expected[at + 2] + 1)
-    _voter(state, field, 14, part, own_bar, position, 0)
+    _voter(state, field, 14, part, _own_bar(state, part, bar), position, 0)
     _voter(state, field, 15, part * 128 + pitch, position, row[field - 1] if field > 3 else bar & 1, 0)
 
 
 @compiled
-def remember(state, onset, place, drum):  # type: ignore[no-untyped-def]
+def remember(state, onset, place, drum, is_note):  # type: ignore[no-untyped-def]
     """The row is decided: keep what voters will go by. Before the part's own pitches move on."""
     row, latest = state.row, state.latest
     for i in range(len(latest) - 1, 0, -1):
-        for k in range(4):
+        for k in range(2):
             latest[i, k] = latest[i - 1, k]
-    part, pitch, is_note = row[1], row[2], state.noted
-    latest[0, 0], latest[0, 1], latest[0, 2] = row[0], part, pitch
-    latest[0, 3] = (row[0] * 16 + part) * 128 + pitch
+    part, pitch = row[1], row[2]
+    latest[0, 0], latest[0, 1] = part, (row[0] * 16 + part) * 128 + pitch
     if not is_note:
         return
     position = min(place[0], LAST_POSITION)

@@ -29,7 +29,7 @@ class Sampling:
     temperatures: dict[str, float] = field(default_factory=dict)
     """Field name -> its own temperature."""
     top_k: int = 0
-    """Only the k likeliest symbols; 0 is all. In `band` no filter bears on velocity and microtiming."""
+    """Only the k likeliest symbols; 0 is all. In `band` filters spare some of it, see `engine_draw`."""
     top_p: float = 0.98
     """Only the likeliest symbols that together hold this probability, above 0 to 1."""
     min_p: float = 0.0
