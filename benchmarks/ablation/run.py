@@ -27,7 +27,7 @@ from torch import Tensor, nn
 
 from woodshed.codecs import FIELDS, study
 from woodshed.codecs.past import CONTEXTS, LAGS, MATCHES
-from woodshed.codecs.past_state import VOTERS
+from woodshed.codecs.past_state import VOTERS, VOTERS_OF
 from woodshed.codecs.study import Inputs
 from woodshed.errors import BundleError
 from woodshed.models import note_model
@@ -132,8 +132,8 @@ def without_votes(*voters: int) -> Callable[[Inputs], Inputs]:
     """Inputs in which some voters vote for nothing, in any field."""
 
     def blind(inputs: Inputs) -> Inputs:
-        columns = [field * VOTERS + voter for field in range(len(FIELDS)) for voter in voters]
-        inputs.votes[..., columns] = -1
+        columns = VOTERS_OF[:, voters].ravel()
+        inputs.votes[..., columns, :] = -1
         return inputs
 
     return blind

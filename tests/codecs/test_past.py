@@ -14,8 +14,8 @@ from woodshed.codecs import NoteStepCodec
 from woodshed.codecs.note_step import LONGEST_SHIFT, PART, PITCH, START_ROW, TIME_SHIFT
 from woodshed.codecs.past import GIVEN, LAGS, POINTERS, TALLIES, forget, new_past
 from woodshed.codecs.past_pitches import log_shares
-from woodshed.codecs.past_state import MATCHED_ROWS, VOTERS
-from woodshed.codecs.study import FIXED, Inputs, given_rows, row_inputs, song_inputs, with_openness
+from woodshed.codecs.past_state import MATCHED_ROWS, VOTERS_OF
+from woodshed.codecs.study import FIXED, Inputs, given_rows, hear, row_inputs, song_inputs, with_openness
 from woodshed.formats import read_midi
 from woodshed.music import Part, Song
 
@@ -70,9 +70,20 @@ def test_of_the_row_itself_only_the_fields_before_are_known(seed: int, field: in
     other = row_inputs(new_past(len(rows)), START_ROW, rows, onsets, places, whole.programs)
     assert np.array_equal(whole.expected[at, : field + 1], other.expected[at, : field + 1])
     assert np.array_equal(whole.records[at, : field + 1], other.records[at, : field + 1])
-    told = slice((field + 1) * VOTERS)
-    assert np.array_equal(whole.votes[at, :, told], other.votes[at, :, told])
-    assert np.array_equal(whole.vote_classes[at, :, told], other.vote_classes[at, :, told])
+    told = VOTERS_OF[: field + 1].ravel()
+    assert np.array_equal(whole.votes[at, told], other.votes[at, told])
+    assert np.array_equal(whole.vote_classes[at, told], other.vote_classes[at, told])
+
+
+@given(st.integers(0, 10_000), st.integers(1, 59))
+def test_rows_that_are_only_heard_are_known_as_those_that_are_read(seed: int, heard: int) -> None:
+    whole = song_inputs(CODEC, _song(seed, 60))
+    rows, onsets, places = whole.rows[1:], CODEC.onset_steps(whole.rows[1:]), whole.places
+    past = new_past(len(rows))
+    hear(past, rows[:heard], onsets[:heard], places[1 : heard + 1], whole.programs)
+    inputs = row_inputs(past, rows[heard - 1], rows[heard:], onsets[heard:], places[heard:], whole.programs)
+    for was, now in zip(_hints(whole), _hints(inputs), strict=True):
+        assert np.array_equal(was[heard:], now)
 
 
 @given(st.integers(0, 10_000), st.integers(1, 60))

@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from woodshed.codecs import NoteStepCodec
-from woodshed.codecs.note_step import PITCH, VELOCITY
-from woodshed.codecs.past_state import VOTERS, VOTES
+from woodshed.codecs.note_step import PITCH, START_ROW, VELOCITY
+from woodshed.codecs.past import forget_all, new_past
+from woodshed.codecs.past_state import VOTERS_OF, VOTES
 from woodshed.codecs.past_votes import OFTEN
-from woodshed.codecs.study import Inputs, song_inputs
+from woodshed.codecs.study import ALL_OPEN, Inputs, row_inputs, song_inputs, with_openness
 from woodshed.music import Part, Song
 
 CODEC = NoteStepCodec()
@@ -48,8 +49,8 @@ def _bucket(count: int) -> int:
 
 
 def _votes(inputs: Inputs, field: int, voter: int, row: int) -> list[tuple[int, int]]:
-    column = field * VOTERS + voter
-    pairs = zip(inputs.votes[row, :, column].tolist(), inputs.vote_classes[row, :, column].tolist(), strict=True)
+    at = row, VOTERS_OF[field, voter]
+    pairs = zip(inputs.votes[at].tolist(), inputs.vote_classes[at].tolist(), strict=True)
     return [(symbol, of_class) for symbol, of_class in pairs if symbol >= 0]
 
 
@@ -86,10 +87,9 @@ def test_nothing_is_voted_for_beyond_what_a_field_can_say() -> None:
     pitches = [100, 112, 124, 110, 122, 127, 115, 127, 100, 112, 124, 110]
     notes = [(0, 480 * i, 240, pitch, 80) for i, pitch in enumerate(pitches * 3)]
     inputs = song_inputs(CODEC, CODEC.arrange(Song.make(notes, (Part("Lead", 81),))))
-    votes = inputs.votes.reshape(len(inputs.votes), VOTES, 6, VOTERS)
-    for field, size in enumerate(CODEC.field_sizes().values()):
-        assert votes[:, :, field].max() < size
-    assert votes.min() == -1
+    for voters, size in zip(VOTERS_OF, CODEC.field_sizes().values(), strict=True):
+        assert inputs.votes[:, voters].max() < size
+    assert inputs.votes.min() == -1
 
 
 def test_voters_of_one_song_know_nothing_of_another() -> None:
@@ -97,3 +97,22 @@ def test_voters_of_one_song_know_nothing_of_another() -> None:
     first, second = song_inputs(CODEC, song), song_inputs(CODEC, song)
     assert (first.votes[0] == -1).all()
     assert np.array_equal(first.votes, second.votes)
+
+
+def test_a_memory_that_forgot_a_song_is_as_good_as_new() -> None:
+    past = new_past(64)
+    once, moved = (
+        CODEC.arrange(Song.make([(0, 120 * i, 120, pitch + i % 5, 80) for i in range(40)], (Part("Lead", 81),)))
+        for pitch in (60, 62)
+    )
+    told = []
+    for song in (once, moved, moved):
+        rows = CODEC.encode(song)
+        onsets = CODEC.onset_steps(rows)
+        places = CODEC.places(np.concatenate(([0], onsets)), CODEC.bar_lines(song))
+        told.append(row_inputs(past, START_ROW, rows, onsets, places, with_openness(CODEC.programs(song), ALL_OPEN)))
+        forget_all(past)
+    for name, first, again in zip(Inputs._fields, told[1], told[2], strict=True):
+        assert np.array_equal(first, again), name
+    assert np.array_equal(told[1].votes, song_inputs(CODEC, moved).votes)
+    assert np.array_equal(told[1].expected, song_inputs(CODEC, moved).expected)

@@ -9,7 +9,7 @@ import numpy as np
 
 from woodshed.bundle import load_bundle
 from woodshed.codecs.past import LAGS, MATCHES, add, begin, expect, follow_back, new_past
-from woodshed.codecs.past_state import ALL_VOTERS, LONG_MATCH, POINTERS, VOTES
+from woodshed.codecs.past_state import ALL_VOTERS, LONG_MATCH, POINTERS
 from woodshed.generation.canvas import Canvas, blank_canvas
 from woodshed.generation.fill import answers
 from woodshed.generation.filters import Sampling
@@ -34,7 +34,7 @@ def test_matches_that_are_led_back_expect_what_followed_there() -> None:
     past = heard(list(range(40, 40 + 4 * 20)))
     follow_back(past, 16 * BAR)
     expected, records = np.empty(POINTERS, np.int64), np.empty(POINTERS, np.int64)
-    votes, classes = np.empty((VOTES, ALL_VOTERS), np.int16), np.empty((VOTES, ALL_VOTERS), np.int8)
+    votes, classes = np.empty(ALL_VOTERS, np.uint64), np.empty(ALL_VOTERS, np.uint32)
     row = np.zeros(6, np.int64)
     for field, symbol in enumerate((12, 0, 40 + 4 * 4, 11, 20, 10)):
         expect(past, field, row, 0, BAR, np.zeros((0, 7), np.int64), expected, records, votes, classes)

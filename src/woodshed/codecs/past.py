@@ -124,7 +124,7 @@ def follow_back(past, back):  # type: ignore[no-untyped-def]
 @compiled
 def expect(past, field, row, position, bar_steps, given, expected, records, votes, classes):  # type: ignore[no-untyped-def]
     """Write into ``expected`` and ``records`` (15,) what each pointer expects of ``field``; -1 is nothing. Its voters
-    write into their columns of ``votes`` and ``classes`` (4, 96), see `past_votes`.
+    write into their columns of ``votes`` and ``classes`` (96,), see `past_votes`.
 
     Of ``row`` (6,) only the fields before are read. ``position`` is the place in its bar of the row before for the time
     shift, of the row itself for later fields. ``given`` (G, 6): see `ahead`. Fields must be asked in their order.
@@ -214,7 +214,7 @@ def learn(past, onset, place, drum):  # type: ignore[no-untyped-def]
     part, pitch = row[1], row[2]
     is_note = row[0] <= LONGEST_SHIFT
     _judge(state, is_note)
-    count_votes(state, is_note)
+    count_votes(state)
     remember(state, onset, place, drum, is_note)
     for c in range(6):
         past.rows[count, c] = row[c]

@@ -55,6 +55,7 @@ def look_up(state):  # type: ignore[no-untyped-def]
 
     Of all fields at once, for then a vector holds eight contexts, and memory is waited for but once.
     """
+    age = state.age
     for i in range(ALL_CONTEXTS):
         seed = state.seeds[i]
         key = mix(mix(mix(seed, state.facts[0, i]), state.facts[1, i]), state.facts[2, i])
@@ -63,7 +64,7 @@ def look_up(state):  # type: ignore[no-untyped-def]
         state.entries[i] = state.slots[np.int64(state.keys[i] & np.uint64(SLOTS - 1))]
     for i in range(ALL_CONTEXTS):
         key, entry = state.keys[i], state.entries[i]
-        known = (key != 0) & (entry != 0) & ((key ^ entry) >> np.uint64(32) == 0)
+        known = (key != 0) & (entry != 0) & ((key ^ age ^ entry) >> np.uint64(32) == 0)
         symbol = np.int64((entry >> np.uint64(8)) & np.uint64(0xFFFF)) - SYMBOL_ZERO + state.bases[i]
         run = np.int64(entry & np.uint64(255))
         steps = np.int64(run > 0) + np.int64(run > 1) + np.int64(run > 3)
@@ -144,6 +145,6 @@ def confirm(state, key, symbol):  # type: ignore[no-untyped-def]
     """Remember what came in a context."""
     slot = np.int64(key & np.uint64(SLOTS - 1))
     entry = state.slots[slot]
-    found = (key >> np.uint64(32) << np.uint64(32)) | (np.uint64(symbol) << np.uint64(8))
+    found = ((key ^ state.age) >> np.uint64(32) << np.uint64(32)) | (np.uint64(symbol) << np.uint64(8))
     again = entry + np.uint64(entry & np.uint64(255) < np.uint64(255))
     state.slots[slot] = again if entry & ~np.uint64(255) == found else found

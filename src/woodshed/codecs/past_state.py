@@ -18,6 +18,8 @@ ALL_CONTEXTS = len(FIELDS) * CONTEXTS
 VOTERS, VOTES = 2 * CONTEXTS, 4
 """Of each field so many voters, each with so many votes: see `past_votes`."""
 ALL_VOTERS = len(FIELDS) * VOTERS
+VOTERS_OF = np.arange(ALL_VOTERS).reshape(2, len(FIELDS), CONTEXTS).swapaxes(0, 1).reshape(len(FIELDS), VOTERS)
+"""(6, 16) places of each field's voters among all: first stand the contexts of all fields, then the others."""
 FACTS = 4
 """Of each voter."""
 OF_PITCHES, OF_VALUES = 4, 3
@@ -51,6 +53,7 @@ SYMBOL_ZERO = 1024
 NO_PART = MAX_PARTS
 STATE = np.dtype(
     [
+        ("age", np.uint64),  # 2^32 times how many songs were forgotten; slots of another age are as empty
         ("count", np.int64),  # rows that are remembered
         ("heard", np.int64),  # rows so far
         ("sounds", np.int64),  # how many lines of ``sounding`` are used
@@ -67,9 +70,9 @@ STATE = np.dtype(
         ("stands", np.int64, LAGS + MATCHES),  # whether these agree with the row in the making so far
         ("seeds", np.uint64, ALL_CONTEXTS),  # number of each context that the row in the making has, 0 none
         ("facts", np.uint64, (3, ALL_CONTEXTS)),  # what it consists of
-        ("keys", np.uint64, ALL_CONTEXTS),  # its hash, 0 none
+        ("keys", np.uint64, ALL_VOTERS),  # its hash, 0 none; then those of the other voters
         ("entries", np.uint64, ALL_CONTEXTS),  # what is in its slot
-        ("bases", np.int64, ALL_CONTEXTS),  # what its symbol is added to: of an interval a pitch
+        ("bases", np.int64, ALL_VOTERS),  # what its symbols are added to: of an interval a pitch; then likewise
         ("symbols", np.int64, ALL_CONTEXTS),  # what it expects
         ("trust", np.int64, ALL_CONTEXTS),  # 4 times how often on end that came, in steps; 0 none
         ("lag_at", np.int64, LAGS),
@@ -96,10 +99,8 @@ STATE = np.dtype(
         ("beyond", np.int64, (MAX_PARTS, 2)),  # by how much its last pitch went beyond what a lag, a match expected
         ("stood", np.int16, (MAX_PARTS, LAST_POSITION + 1, 2)),  # its last pitches at each place of the bar
         ("low_pitch", np.int64),  # the last low note of any pitched part
-        ("voter_seeds", np.uint64, ALL_VOTERS),  # number of each voter of the row in the making, 0 none
-        ("voter_facts", np.uint64, (FACTS, ALL_VOTERS)),  # what each goes by
-        ("voter_keys", np.uint64, ALL_VOTERS),  # its hash, 0 none
-        ("voter_bases", np.int64, ALL_VOTERS),  # what its symbols are added to
+        ("voter_seeds", np.uint64, ALL_CONTEXTS),  # number of each voter that is no context, 0 none
+        ("voter_facts", np.uint64, (FACTS, ALL_CONTEXTS)),  # what it goes by
         ("voter_symbols", np.uint64, ALL_VOTERS),  # the first word of its slot
         ("voter_counts", np.uint64, ALL_VOTERS),  # the second
         ("voter_came", np.uint64, ALL_VOTERS),  # what came
@@ -144,8 +145,14 @@ def new_past(capacity: int) -> Past:
 
 
 def forget_all(past: Past) -> None:
-    """Make the memory that of a song that has not begun."""
-    past.state.view(np.uint8).fill(0)
+    """Make the memory that of a song that has not begun.
+
+    The large tables are left as they are: their checks go by the age too.
+    """
+    age = past.state["age"] + np.uint64(1 << 32)
+    tables = past.state["slots"].nbytes + past.state["vote_slots"].nbytes
+    past.state.view(np.uint8)[:-tables].fill(0)
+    past.state["age"] = age
     past.order[0] = NEVER
     for name in _EMPTY:
         past.state[name] = NOTHING

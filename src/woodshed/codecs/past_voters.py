@@ -12,7 +12,17 @@ from __future__ import annotations
 import numpy as np
 
 from woodshed.codecs.past_contexts import mix
-from woodshed.codecs.past_state import LAGS, LAST_POSITION, NO_PART, OF_PITCHES, OF_VALUES, POINTERS, VOTERS
+from woodshed.codecs.past_state import (
+    ALL_CONTEXTS,
+    LAGS,
+    LAST_POSITION,
+    NO_PART,
+    OF_PITCHES,
+    OF_VALUES,
+    POINTERS,
+    VOTERS,
+    VOTERS_OF,
+)
 from woodshed.compiled import compiled
 
 LOW = 55
@@ -24,8 +34,8 @@ FRESH_BAR = 7
 @compiled
 def _voter(state, field, voter, one, two, three, four):  # type: ignore[no-untyped-def]
     """The row in the making has these facts."""
-    i = field * VOTERS + voter
-    state.voter_seeds[i] = i + 1
+    i = VOTERS_OF[field, voter] - ALL_CONTEXTS
+    state.voter_seeds[i] = field * VOTERS + voter + 1
     state.voter_facts[0, i] = one
     state.voter_facts[1, i] = two
     state.voter_facts[2, i] = three
@@ -103,13 +113,13 @@ def _of_pitch(state, position):  # type: ignore[no-untyped-def]
     _voter(state, 2, 15, who, low, own[0], 0)
     if expected[at] >= 0:
         _voter(state, 2, 12, who, state.beyond[part, 0], 0, 0)
-        state.voter_bases[2 * VOTERS + 12] = expected[at]
+        state.bases[VOTERS_OF[2, 12]] = expected[at]
     if expected[at + LAGS] >= 0:
         _voter(state, 2, 13, who, state.beyond[part, 1], 0, 0)
-        state.voter_bases[2 * VOTERS + 13] = expected[at + LAGS]
+        state.bases[VOTERS_OF[2, 13]] = expected[at + LAGS]
     if low >= 0:
         _voter(state, 2, 14, who, position, 0, 0)
-        state.voter_bases[2 * VOTERS + 14] = low
+        state.bases[VOTERS_OF[2, 14]] = low
 
 
 @compiled

@@ -24,47 +24,50 @@ from __future__ import annotations
 
 import numpy as np
 
-from woodshed.codecs.note_step import SIZES
+from woodshed.codecs.note_step import PITCH, SIZES
 from woodshed.codecs.past_contexts import mix
-from woodshed.codecs.past_state import (
-    ALL_VOTERS,
-    CONTEXTS,
-    NOTHING,
-    SYMBOL_ZERO,
-    VOTE_SLOTS,
-    VOTERS,
-    VOTES,
-)
+from woodshed.codecs.past_state import ALL_CONTEXTS, ALL_VOTERS, CONTEXTS, VOTE_SLOTS, VOTES
 from woodshed.compiled import compiled
 
 VOTE_CLASSES = 128
 OFTEN = 240
 """No count goes beyond."""
-LIMITS = np.repeat(SIZES, VOTERS)
-"""Every symbol of a voter's field is less than this."""
 WORD, BYTE = np.uint64(0xFFFF), np.uint64(0xFF)
+NO_SYMBOL = 0xFFFF
 COUNTS = np.uint64(0xFFFFFFFF)
+BYTE_ONES, WORD_ONES = np.uint64(0x0101010101010101), np.uint64(0x0001000100010001)
+BYTE_TOPS, WORD_TOPS = np.uint64(0x80808080), np.uint64(0x8000800080008000)
 SEVENS, FIFTHS = np.uint64(0x07070707), np.uint64(0x1F1F1F1F)
-FROM_FOUR, TOP_BITS = np.uint64(0x7C7C7C7C), np.uint64(0x80808080)
+FROM_FOUR, FROM_MOST = np.uint64(0x7C7C7C7C), np.uint64(0x68686868)
+MOST = np.uint64(0x18181818)
+"""24 of each, from where on a count is in the last bucket."""
+TWO_WORDS, BYTE_IN_WORD = np.uint64(0x0000FFFF0000FFFF), np.uint64(0x00FF00FF00FF00FF)
+BEYOND = np.where(np.arange(ALL_VOTERS) // CONTEXTS % len(SIZES) == PITCH, WORD_ONES * np.uint64(0xFF80), np.uint64(0))
+"""Bits that no symbol of a voter's field has, where symbols are added to a base."""
 
 
 @compiled
-def _word(word, m):  # type: ignore[no-untyped-def]
-    """The symbol at place ``m`` of four."""
+def symbol_at(word, m):  # type: ignore[no-untyped-def]
+    """Of a voter's four symbols the one at place ``m``, the latest at 0; `NO_SYMBOL` where there are fewer."""
     return (word >> np.uint64(16 * m)) & WORD
 
 
 @compiled
-def _byte(word, m):  # type: ignore[no-untyped-def]
-    """The count at place ``m`` of four."""
+def number_at(word, m):  # type: ignore[no-untyped-def]
+    """Of four counts, or classes, the one at place ``m``."""
     return (word >> np.uint64(8 * m)) & BYTE
 
 
 @compiled
-def _bucket(count):  # type: ignore[no-untyped-def]
-    """0-7"""
-    few = np.int64(count > 0) + np.int64(count > 1) + np.int64(count > 2) + np.int64(count > 3)
-    return few + np.int64(count > 5) + np.int64(count > 9) + np.int64(count > 23)
+def _all_bits(ones, width):  # type: ignore[no-untyped-def]
+    """Of each number of ``width`` bits that is 1, all bits."""
+    return (ones << np.uint64(width)) - ones
+
+
+@compiled
+def _from(counts, first):  # type: ignore[no-untyped-def]
+    """1 for each of eight counts below 128 that is at least ``first``."""
+    return ((counts + np.uint64(0x80 - first) * BYTE_ONES) >> np.uint64(7)) & BYTE_ONES
 
 
 @compiled
@@ -72,82 +75,97 @@ def look_up_votes(state, first, last):  # type: ignore[no-untyped-def]
     """Fetch what voters of fields ``first`` to ``last`` remember, that one left out; their contexts must have been
     looked up.
 
-    A slot is two words: four symbols of 16 bits, the latest lowest, and 32 bits of check over four counts of 8. As in
-    `past_contexts`, loops have no branches, and all slots are fetched before the first is read; places are unsigned,
-    as what may count from the end is not taken side by side.
+    A slot is two words: four symbols of 16 bits, less what they are added to, the latest lowest, and 32 bits of check
+    over four counts of 8. As in `past_contexts`, loops have no branches, and all slots are fetched before the first is
+    read; places are unsigned, as what may count from the end is not taken side by side.
     """
-    for field in range(first, last):
-        of_context, of_voter = np.uint64(field * CONTEXTS), np.uint64(field * VOTERS)
-        for c in range(CONTEXTS):
-            i = of_voter + np.uint64(c)
-            state.voter_keys[i] = state.keys[of_context + np.uint64(c)]
-            state.voter_bases[i] = state.bases[of_context + np.uint64(c)]
-        for c in range(CONTEXTS):
-            i = of_voter + np.uint64(CONTEXTS + c)
-            seed, facts = state.voter_seeds[i], state.voter_facts
-            key = mix(mix(mix(mix(seed, facts[0, i]), facts[1, i]), facts[2, i]), facts[3, i])
-            state.voter_keys[i] = key if seed != 0 else np.uint64(0)
-    for n in range(first * VOTERS, last * VOTERS):
-        i = np.uint64(n)
-        slot = np.int64(state.voter_keys[i] & np.uint64(VOTE_SLOTS - 1))
-        state.voter_symbols[i] = state.vote_slots[slot, 0]
-        state.voter_counts[i] = state.vote_slots[slot, 1]
-    for field in range(first, last):
-        for c in range(VOTERS):
-            i = np.uint64(field * VOTERS) + np.uint64(c)
-            key = state.voter_keys[i]
-            known = (key != 0) & ((key ^ state.voter_counts[i]) >> np.uint64(32) == 0)
+    seeds, facts, age = state.voter_seeds, state.voter_facts, state.age
+    for n in range(first * CONTEXTS, last * CONTEXTS):
+        key = mix(mix(mix(mix(seeds[n], facts[0, n]), facts[1, n]), facts[2, n]), facts[3, n])
+        state.keys[ALL_CONTEXTS + n] = key if seeds[n] != 0 else np.uint64(0)
+    for bank in range(0, ALL_VOTERS, ALL_CONTEXTS):
+        for n in range(bank + first * CONTEXTS, bank + last * CONTEXTS):
+            i = np.uint64(n)
+            slot = np.int64(state.keys[i] & np.uint64(VOTE_SLOTS - 1))
+            state.voter_symbols[i] = state.vote_slots[slot, 0]
+            state.voter_counts[i] = state.vote_slots[slot, 1]
+    for bank in range(0, ALL_VOTERS, ALL_CONTEXTS):
+        for n in range(bank + first * CONTEXTS, bank + last * CONTEXTS):
+            i = np.uint64(n)
+            key = state.keys[i]
+            known = (key != 0) & ((key ^ age ^ state.voter_counts[i]) >> np.uint64(32) == 0)
             state.voter_symbols[i] = state.voter_symbols[i] if known else np.uint64(0)
             state.voter_counts[i] = state.voter_counts[i] & COUNTS if known else np.uint64(0)
 
 
 @compiled
 def read_votes(state, first, last, votes, classes):  # type: ignore[no-untyped-def]
-    """Write into ``votes`` (4, 96) and ``classes`` what the voters of these fields remember, once looked up."""
-    for field in range(first, last):
-        for m in range(VOTES):
-            for c in range(VOTERS):
-                i = np.uint64(field * VOTERS) + np.uint64(c)
-                counts = state.voter_counts[i]
-                count = np.int64(_byte(counts, m))
-                total = np.int64(_byte(counts, 0) + _byte(counts, 1) + _byte(counts, 2) + _byte(counts, 3))
-                symbol = np.int64(_word(state.voter_symbols[i], m)) - SYMBOL_ZERO + state.voter_bases[i]
-                stands = (count > 0) & (symbol >= 0) & (symbol < LIMITS[i])
-                votes[m, i] = symbol if stands else NOTHING
-                of_class = _bucket(count) << 4 | _bucket(total - count) << 1 | (m == 0)
-                classes[m, i] = of_class if stands else 0
+    """Write what the voters of these fields remember, once looked up, into their places of ``votes`` (96,) uint64, four
+    symbols of 16 bits each, and of ``classes`` (96,) uint32, four of 8; -1 of class 0 is no vote.
+
+    A voter's four are worked on side by side within one number, which nothing is carried in from one to the next, and
+    voters side by side in a vector.
+    """
+    for bank in range(0, ALL_VOTERS, ALL_CONTEXTS):
+        for n in range(bank + first * CONTEXTS, bank + last * CONTEXTS):
+            i = np.uint64(n)
+            symbols, counts = state.voter_symbols[i], state.voter_counts[i]
+            bases = (np.uint64(state.bases[i]) & WORD) * WORD_ONES
+            symbols = ((symbols & ~WORD_TOPS) + (bases & ~WORD_TOPS)) ^ ((symbols ^ bases) & WORD_TOPS)
+            most = _all_bits(((((counts & ~BYTE_TOPS) + FROM_MOST) | counts) & BYTE_TOPS) >> np.uint64(7), 8)
+            counts = (counts & ~most) | (MOST & most)
+            total = counts + (counts >> np.uint64(16))
+            total = (total + (total >> np.uint64(8))) & BYTE
+            total |= total << np.uint64(8)
+            total |= total << np.uint64(16)
+            both = counts | (total - counts) << np.uint64(32)
+            buckets = _from(both, 1) + _from(both, 2) + _from(both, 3) + _from(both, 4)
+            buckets += _from(both, 6) + _from(both, 10) + _from(both, 24)
+            of_class = (buckets & COUNTS) << np.uint64(4) | buckets >> np.uint64(32) << np.uint64(1) | np.uint64(1)
+            stand = _from(counts, 1) & COUNTS
+            stand = (stand | stand << np.uint64(16)) & TWO_WORDS
+            stand = (stand | stand << np.uint64(8)) & BYTE_IN_WORD
+            wrong = symbols & BEYOND[i]
+            wrong = ((wrong & ~WORD_TOPS) + ~WORD_TOPS) | wrong
+            stand &= ~(wrong >> np.uint64(15))
+            votes[i] = symbols | ~_all_bits(stand, 16)
+            stand = (stand | stand >> np.uint64(8)) & TWO_WORDS
+            stand = (stand | stand >> np.uint64(16)) & COUNTS
+            classes[i] = np.uint32(of_class & _all_bits(stand, 8))
 
 
 @compiled
 def no_votes(state):  # type: ignore[no-untyped-def]
     """A row begins: nobody has been called."""
-    for i in range(ALL_VOTERS):
+    for i in range(ALL_CONTEXTS):
         state.voter_seeds[i] = 0
-    for i in range(ALL_VOTERS):
-        state.voter_keys[i] = 0
+    for i in range(ALL_CONTEXTS, ALL_VOTERS):
+        state.keys[i] = 0
 
 
 @compiled
-def count_votes(state, is_note):  # type: ignore[no-untyped-def]
-    """The row is decided: each voter counts what came, which becomes its latest symbol; what came least often makes
-    room for it, and what came four times or more loses an eighth. Of what is no note only the time shift."""
-    stop = ALL_VOTERS if is_note else np.int64(VOTERS)
-    for i in range(stop):
-        state.voter_came[i] = np.uint64(state.row[i // VOTERS] - state.voter_bases[i] + SYMBOL_ZERO)
-    for i in range(stop):
+def count_votes(state):  # type: ignore[no-untyped-def]
+    """The row is decided: each voter that was called counts what came, which becomes its latest symbol; what came least
+    often makes room for it, and what came four times or more loses an eighth."""
+    for field in range(len(SIZES)):
+        for bank in range(0, ALL_VOTERS, ALL_CONTEXTS):
+            for i in range(bank + field * CONTEXTS, bank + (field + 1) * CONTEXTS):
+                state.voter_came[i] = np.uint64(state.row[field] - state.bases[i]) & WORD
+    age = state.age
+    for i in range(ALL_VOTERS):
         symbols, counts, came = state.voter_symbols[i], state.voter_counts[i], state.voter_came[i]
-        place, fewest = np.uint64(VOTES - 1), _byte(counts, VOTES - 1)
+        place, fewest = np.uint64(VOTES - 1), number_at(counts, VOTES - 1)
         for m in range(VOTES - 2, -1, -1):
-            count = _byte(counts, m)
+            count = number_at(counts, m)
             place = np.uint64(m) if count < fewest else place
             fewest = min(count, fewest)
         again = np.uint64(0)
         for m in range(VOTES - 1, -1, -1):
-            same = (_byte(counts, m) > 0) & (_word(symbols, m) == came)
+            same = (number_at(counts, m) > 0) & (symbol_at(symbols, m) == came)
             place = np.uint64(m) if same else place
-            again = _byte(counts, m) if same else again
+            again = number_at(counts, m) if same else again
         often = (counts & FROM_FOUR) + FROM_FOUR
-        often = ((often | counts) & TOP_BITS) >> np.uint64(7)
+        often = ((often | counts) & BYTE_TOPS) >> np.uint64(7)
         faded = counts - (((counts + SEVENS) >> np.uint64(3)) & FIFTHS & (often * BYTE))
         later, kept = np.uint64(16) * place, np.uint64(8) * place
         below = symbols & ((np.uint64(1) << later) - np.uint64(1))
@@ -156,10 +174,10 @@ def count_votes(state, is_note):  # type: ignore[no-untyped-def]
         below = faded & ((np.uint64(1) << kept) - np.uint64(1))
         above = faded >> kept >> np.uint64(8) << kept << np.uint64(8)
         count = min(again + np.uint64(1), np.uint64(OFTEN))
-        check = state.voter_keys[i] >> np.uint64(32) << np.uint64(32)
+        check = (state.keys[i] ^ age) >> np.uint64(32) << np.uint64(32)
         state.voter_counts[i] = check | count | (below << np.uint64(8) | above) & COUNTS
-    for i in range(stop):
-        key = state.voter_keys[i]
+    for i in range(ALL_VOTERS):
+        key = state.keys[i]
         if key != 0:
             slot = np.int64(key & np.uint64(VOTE_SLOTS - 1))
             state.vote_slots[slot, 0] = state.voter_symbols[i]

@@ -64,10 +64,10 @@ class Inputs(NamedTuple):
     tallies: NDArray[np.float32]
     """(R, 5, 12) of each pitch class, see `log_shares`; 0 for drums."""
     votes: NDArray[np.int16]
-    """(R, 4, 96) symbols that came after the same facts, -1 where there are fewer, of 16 voters for each field in turn,
-    see `past_votes`."""
+    """(R, 96, 4) symbols that came after the same facts, -1 where there are fewer, of voters in the order of
+    `VOTERS_OF`; see `past_votes`."""
     vote_classes: NDArray[np.int8]
-    """(R, 4, 96): how often each came, 0-127."""
+    """(R, 96, 4): how often each came, 0-127."""
 
     def span(self, start: int, count: int) -> Inputs:
         """At most ``count`` scored rows from ``start`` on, with the row before them."""
@@ -118,11 +118,12 @@ def row_inputs(
     records = np.empty((count, len(FIELDS), POINTERS), np.int16)
     anchors = np.empty((count, ANCHORS), np.int16)
     shares = np.empty((count, TALLIES, 12), np.float32)
-    votes = np.empty((count, VOTES, ALL_VOTERS), np.int16)
-    classes = np.empty((count, VOTES, ALL_VOTERS), np.int8)
+    votes = np.empty((count, ALL_VOTERS, VOTES), np.int16)
+    classes = np.empty((count, ALL_VOTERS, VOTES), np.int8)
+    voted = votes.view(np.uint64)[..., 0], classes.view(np.uint32)[..., 0]
     drums = programs[:, 0] == DRUM_PROGRAM
     told = expected.reshape(count, TOLD), records.reshape(count, TOLD)
-    study(past, rows, onsets, places[1:], drums, *given, *told, votes, classes, anchors, shares)
+    study(past, rows, onsets, places[1:], drums, *given, *told, *voted, anchors, shares)
     if levels is None:
         levels = np.full((count + 1, LEVEL_COLUMNS), AS_IT_COMES, np.int64)
     whole = np.concatenate((before[None], rows))
@@ -145,26 +146,37 @@ def given_rows(
     return given, row_of
 
 
+def hear(
+    past: Past,
+    rows: NDArray[np.int64],
+    onsets: NDArray[np.int64],
+    places: NDArray[np.int64],
+    programs: NDArray[np.int64],
+) -> None:
+    """Add ``rows`` (R, 6) to ``past`` as `row_inputs` does, where nobody asks what it says of them.
+
+    ``places`` (R, 3) are their own.
+    """
+    listen(past, rows, onsets, places, programs[:, 0] == DRUM_PROGRAM)
+
+
+@compiled
+def listen(past, rows, onsets, places, drums):  # type: ignore[no-untyped-def]
+    """What `hear` does."""
+    nothing = np.zeros((0, 7), np.int64)
+    for t in range(len(rows)):
+        _meet(past, rows[t], places[t], nothing)
+        learn(past, onsets[t], places[t], drums[rows[t, 1]])
+
+
 @compiled
 def study(past, rows, onsets, places, drums, given, row_of, expected, records, votes, classes, anchors, shares):  # type: ignore[no-untyped-def]
     """Fill the last six for all ``rows`` (R, 6), which are added to ``past``; ``places`` (R, 3) are their own."""
     state = past.state[0]
     for t in range(len(rows)):
-        fresh = state.count == 0
-        bar = places[t, 2] if fresh else state.place[2]
-        position = np.int64(0) if fresh else state.place[0]
         while state.ahead_at[0] < len(given) and row_of[state.ahead_at[0]] < t:
             state.ahead_at[0] += 1
-        begin(past, bar)
-        prepare(state, past.rows, past.order, bar, given)
-        for c in range(6):
-            state.row[c] = rows[t, c]
-        for field in range(6):
-            if 0 < field <= 3:
-                move_lags(state, past.rows, past.order, field, bar)
-            point(state, field, position if field == 0 else places[t, 0])
-        look_up(state)
-        look_up_votes(state, 0, 6)
+        _meet(past, rows[t], places[t], given)
         read_votes(state, 0, 6, votes[t], classes[t])
         for i in range(TOLD):
             expected[t, i] = state.expected[i]
@@ -179,6 +191,25 @@ def study(past, rows, onsets, places, drums, given, row_of, expected, records, v
         else:
             log_shares(state.counts, shares[t])
         learn(past, onsets[t], places[t], drum)
+
+
+@compiled
+def _meet(past, row, place, given):  # type: ignore[no-untyped-def]
+    """Look up all that is expected of a row, each field as soon as those before it are known."""
+    state = past.state[0]
+    fresh = state.count == 0
+    bar = place[2] if fresh else state.place[2]
+    position = np.int64(0) if fresh else state.place[0]
+    begin(past, bar)
+    prepare(state, past.rows, past.order, bar, given)
+    for c in range(6):
+        state.row[c] = row[c]
+    for field in range(6):
+        if 0 < field <= 3:
+            move_lags(state, past.rows, past.order, field, bar)
+        point(state, field, position if field == 0 else place[0])
+    look_up(state)
+    look_up_votes(state, 0, 6)
 
 
 def with_openness(programs: NDArray[np.int64], openness: int | NDArray[np.int64]) -> NDArray[np.int64]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from woodshed.codecs.note_step import LONGEST_SHIFT, MAX_PARTS, SIZES, WAIT
 from woodshed.codecs.past import ANCHORS, POINTERS, TALLIES, add, begin, expect, follow_back
 from woodshed.codecs.past_pitches import hints, look_ahead
-from woodshed.codecs.past_state import ALL_VOTERS, VOTES
+from woodshed.codecs.past_state import ALL_VOTERS
 from woodshed.compiled import compiled
 from woodshed.generation.engine_again import NOTHING_DUE, next_again
 from woodshed.generation.engine_again import PART as PART_PLACES
@@ -54,9 +54,9 @@ class Scratch(NamedTuple):
     expected: NDArray[np.int64]
     """(6, 15) what each pointer expects of each field, -1 nothing; ``records`` of as many."""
     records: NDArray[np.int64]
-    votes: NDArray[np.int16]
-    """(4, 96) what voters vote for, -1 nothing; ``classes`` how often each came"""
-    classes: NDArray[np.int8]
+    votes: NDArray[np.uint64]
+    """(96,) what voters vote for; ``classes`` how often each came, see `read_votes`."""
+    classes: NDArray[np.uint32]
     anchors: NDArray[np.int64]
     counts: NDArray[np.int64]
     tallies: NDArray[np.float32]
@@ -80,8 +80,8 @@ def _scratch(weights, stream):  # type: ignore[no-untyped-def]
     return Scratch(
         np.empty((6, POINTERS), np.int64),
         np.empty((6, POINTERS), np.int64),
-        np.empty((VOTES, ALL_VOTERS), np.int16),
-        np.empty((VOTES, ALL_VOTERS), np.int8),
+        np.empty(ALL_VOTERS, np.uint64),
+        np.empty(ALL_VOTERS, np.uint32),
         np.empty(ANCHORS, np.int64),
         np.empty((TALLIES, 12), np.int64),
         np.zeros((TALLIES, 12), np.float32),

@@ -8,7 +8,8 @@ import numpy as np
 
 from woodshed.codecs.note_step import SIZES
 from woodshed.codecs.past import ANCHORS, POINTERS, RECORDS, TALLIES
-from woodshed.codecs.past_state import VOTERS, VOTES
+from woodshed.codecs.past_state import VOTERS, VOTERS_OF, VOTES
+from woodshed.codecs.past_votes import NO_SYMBOL, number_at, symbol_at
 from woodshed.compiled import compiled
 from woodshed.generation.engine_tables import PART, PITCH
 
@@ -178,6 +179,7 @@ def logits_of(weights, scene, field, hidden, expected, records, votes, classes, 
     trust = count - VOTERS
     for m in range(VOTES):
         for v in range(VOTERS):
-            symbol = votes[m, field * VOTERS + v]
-            if symbol >= 0:
-                out[symbol] += said[trust + v] * weights.vote_worth[field, v, classes[m, field * VOTERS + v]]
+            i = VOTERS_OF[field, v]
+            symbol = symbol_at(votes[i], m)
+            if symbol != NO_SYMBOL:
+                out[symbol] += said[trust + v] * weights.vote_worth[field, v, number_at(classes[i], m)]

@@ -72,9 +72,9 @@ class Inputs(NamedTuple):
     tallies: Tensor
     """(B, T, 5, 12) float32: centred log share of each pitch class; 0 for drums."""
     votes: Tensor
-    """(B, T, 4, 96): symbols that came after the same facts, -1 none, of 16 voters for each field in turn."""
+    """(B, T, 96, 4): symbols that came after the same facts, -1 none, of 16 voters a field, see `past_votes`."""
     vote_classes: Tensor
-    """(B, T, 4, 96): how often each came, 0-127."""
+    """(B, T, 96, 4): how often each came, 0-127."""
 
 
 class Scan(torch.autograd.Function):
@@ -297,12 +297,14 @@ class NoteModel(nn.Module):
 
     def _add_votes(self, field: int, logits: Tensor, z: Tensor, inputs: Inputs) -> Tensor:
         """Add what each vote is worth to the symbol that it is for."""
-        own = slice(field * VOTERS, (field + 1) * VOTERS)
-        votes, classes = inputs.votes[..., own].long(), inputs.vote_classes[..., own].long()
-        voter = torch.arange(VOTERS, device=z.device) * VOTE_CLASSES
+        banks = *inputs.votes.shape[:2], 2, len(FIELD_SIZES), VOTERS // 2, inputs.votes.shape[3]
+        votes, classes = (
+            told.view(banks)[:, :, :, field].flatten(2, 3).long() for told in (inputs.votes, inputs.vote_classes)
+        )
+        voter = torch.arange(VOTERS, device=z.device)[:, None] * VOTE_CLASSES
         worth = Worths.apply(self.vote_worth[field].flatten(), voter + classes)  # type: ignore[no-untyped-call]
         trust = 1 + self.vote_trust[field](z).float()
-        worth = WORTH_UNIT * worth * (votes >= 0) * trust[:, :, None]
+        worth = WORTH_UNIT * worth * (votes >= 0) * trust[..., None]
         return logits.scatter_add(-1, votes.clamp(min=0).flatten(-2), worth.flatten(-2).to(logits.dtype))
 
     def _add_intervals(self, logits: Tensor, z: Tensor, inputs: Inputs) -> Tensor:

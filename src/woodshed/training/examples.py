@@ -29,10 +29,10 @@ from woodshed.codecs.note_step import (
 from woodshed.codecs.past import NOTHING, Past, forget_all, new_past
 from woodshed.codecs.study import (
     LEVEL_COLUMNS,
-    NOTHING_GIVEN,
     Inputs,
     bar_levels,
     given_rows,
+    hear,
     row_inputs,
     with_openness,
 )
@@ -232,7 +232,8 @@ class Walk:
         """The next T rows or fewer, and (T, 6) what of them is scored. The first call hears all that was before."""
         if not self.heard:
             forget_all(self.past)
-            self._read(0, self.first, NOTHING_GIVEN)
+            before = slice(0, self.first)
+            hear(self.past, self.rows[before], self.onsets[before], self.places[1 : self.first + 1], self.programs)
             self.heard = True
         start, stop = self.at, min(self.at + self.length, len(self.rows))
         self.at = stop
