@@ -302,6 +302,20 @@ def repeats_of(style: Mapping[str, Any]) -> NDArray[np.float64]:
     return found
 
 
+def clashes_of(style: Mapping[str, Any]) -> float:
+    """The share of pitched notes that begin a semitone from one that sounds: the mean over the learned songs, nan where
+    a style does not say."""
+    songs = style.get("arrangements", [])
+    known = [
+        (song["clashes"], share)
+        for song, share in zip(songs, song_shares(songs), strict=True)
+        if song.get("clashes") is not None
+    ]
+    if not known:
+        return float("nan")
+    return float(np.average([clashes for clashes, _ in known], weights=[share for _, share in known]))
+
+
 def _shares(repeats: Sequence[Sequence[float] | None] | None) -> NDArray[np.float64] | None:
     """As an array what the config writes, which has None for drums that there are not."""
     if not repeats:

@@ -20,6 +20,7 @@ from woodshed.compiled import compiled
 from woodshed.generation.engine_again import NOTHING_DUE, next_again
 from woodshed.generation.engine_again import PART as PART_PLACES
 from woodshed.generation.engine_again import STEP as STEP_PLACES
+from woodshed.generation.engine_clashes import clashing, count_clash, lean_from_clashes
 from woodshed.generation.engine_copying import count_copies, lean_to_copies
 from woodshed.generation.engine_draw import draw
 from woodshed.generation.engine_levels import count_note, steer_part, steer_pitch, steer_shift, steer_velocity
@@ -73,6 +74,8 @@ class Scratch(NamedTuple):
     place: NDArray[np.int64]
     new: NDArray[np.int64]
     """(6,) the row."""
+    clashing: NDArray[np.bool_]
+    """(12,) pitch classes a semitone from what sounds."""
 
 
 @compiled
@@ -94,6 +97,7 @@ def _scratch(weights, stream):  # type: ignore[no-untyped-def]
         np.empty(3, np.int64),
         np.empty(3, np.int64),
         np.zeros(6, np.int64),
+        np.zeros(12, np.bool_),
     )
 
 
@@ -179,6 +183,8 @@ def _draw_pitch(weights, scene, stream, step, g, to_given, sampling, temperature
         state_of = state_at(scene, step)
         for pitch in range(128):
             it.logits[pitch] += scene.favoured[state_of, pitch % 12]
+        clashing(stream.past.state[0], step, it.clashing)
+        lean_from_clashes(scene, stream, it.clashing, it.logits)
     steer_pitch(
         _aims(scene, it.place[1]),
         stream.aim,
@@ -192,7 +198,10 @@ def _draw_pitch(weights, scene, stream, step, g, to_given, sampling, temperature
         sampling[4] * scene.firmness,
         it.values,
     )
-    return _draw(stream, 2, 128, sampling, temperatures, it)
+    pitch = _draw(stream, 2, 128, sampling, temperatures, it)
+    if not scene.drums[part]:
+        count_clash(scene, stream, it.clashing[pitch % 12])
+    return pitch
 
 
 @compiled

@@ -177,9 +177,11 @@ def logits_of(weights, scene, field, hidden, expected, records, votes, classes, 
         if expected[k] >= 0:
             out[expected[k]] += said[k] + weights.record_trust[field, k, records[k]]
     trust = count - VOTERS
+    share = scene.vote_share[field]
     for m in range(VOTES):
         for v in range(VOTERS):
             i = VOTERS_OF[field, v]
             symbol = symbol_at(votes[i], m)
             if symbol != NO_SYMBOL:
-                out[symbol] += said[trust + v] * weights.vote_worth[field, v, number_at(classes[i], m)]
+                worth = weights.vote_worth[field, v, number_at(classes[i], m)]
+                out[symbol] += share * said[trust + v] * worth

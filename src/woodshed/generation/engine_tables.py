@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from woodshed.codecs.note_step import DRUM_PROGRAM, MAX_PARTS, SIZES
 from woodshed.codecs.past import LAGS, Past, copy_past, new_past
 from woodshed.codecs.study import OPEN
+from woodshed.generation.engine_clashes import FIRST
 from woodshed.generation.engine_levels import aims_of, new_aim
 from woodshed.models.note_sizes import VOTERS, WORTH_UNIT
 
@@ -147,6 +148,10 @@ class Scene(NamedTuple):
     """(bars,) steps back to where the music of a bar that returns once stood; 0 for new music, and past the end."""
     repeats: NDArray[np.float64]
     """(2, 3) the share of notes that stand where each lag expects them, pitched and drums; nan where nobody knows"""
+    clashes: NDArray[np.float64]
+    """(1,) the share of pitched notes that may begin a semitone from one that sounds; nan where nobody knows"""
+    vote_share: Floats
+    """(6,) of each field, what share of their worth votes have"""
     sounding: NDArray[np.float64]
     """(16,) the share of the time in which it is open that each part shall sound; nan where nobody knows"""
     pace: NDArray[np.float64]
@@ -186,6 +191,8 @@ class Stream(NamedTuple):
     """What is remembered to hold bars to their levels, see `engine_levels.new_aim`."""
     leans: NDArray[np.float64]
     """(2, 3) what the lags are worth, see `engine_copying`."""
+    clashes: NDArray[np.float64]
+    """(1,) what pitches that clash lose, see `engine_clashes`."""
     voices: NDArray[np.float64]
     """(5, 16) of each part the step at which its notes have ended, the chance that it is called, the step at which it
     last began, and by how many nats more and longer notes of it are favoured, see `engine_voices`."""
@@ -211,6 +218,7 @@ def new_stream(weights: Weights, room: int, capacity: int, seed: int) -> Stream:
         aim=aim,
         lines=lines,
         leans=np.zeros((2, LAGS)),
+        clashes=np.full(1, FIRST),
         voices=np.zeros((5, MAX_PARTS)),
         nats=np.zeros(2),
     )
@@ -243,6 +251,8 @@ def scene_of(
     first_step: int = 0,
     back: NDArray[np.int64] | None = None,
     repeats: NDArray[np.float64] | None = None,
+    clashes: float = np.nan,
+    vote_share: Floats | None = None,
     sounding: NDArray[np.float64] | None = None,
     pace: NDArray[np.float64] | None = None,
     length: NDArray[np.float64] | None = None,
@@ -290,6 +300,8 @@ def scene_of(
         polyphony.astype(np.int64),
         np.zeros(0, np.int64) if back is None else back.astype(np.int64),
         np.full((2, LAGS), np.nan) if repeats is None else repeats,
+        np.array([clashes]),
+        np.ones(FIELDS, np.float32) if vote_share is None else vote_share,
         np.full(MAX_PARTS, np.nan) if sounding is None else sounding,
         np.full(MAX_PARTS, np.nan) if pace is None else pace,
         np.full(MAX_PARTS, np.nan) if length is None else length,

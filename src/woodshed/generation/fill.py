@@ -133,6 +133,8 @@ def lay_out(weights: Weights, plan: Plan) -> Scene:
         plan.end,
         back=plan.back,
         repeats=plan.repeats,
+        clashes=plan.clashes,
+        vote_share=plan.vote_share,
         sounding=plan.sounding,
         pace=plan.pace,
         length=plan.length,

@@ -14,7 +14,7 @@ from woodshed.codecs.note_step import LONGEST_DURATION, MAX_PARTS, MICROTIMING, 
 from woodshed.errors import InfeasibleCanvas, LimitExceeded, OutOfRange
 from woodshed.generation.bars_again import bars_before, steps_again, steps_back
 from woodshed.generation.canvas import DURATION, PITCH, TIMING, VELOCITY, Canvas
-from woodshed.generation.casting import as_known, repeats_of
+from woodshed.generation.casting import as_known, clashes_of, repeats_of
 from woodshed.generation.constraints import LEANING, asked_levels, on_grid
 from woodshed.generation.harmony import PITCHES, Harmony, favoured_tones, harmony_of, playable_pitches, why_silent
 from woodshed.generation.slots import slots_of
@@ -31,6 +31,11 @@ OPEN = -1
 STEP, SLOT = 0, 1
 """The first two columns of `Plan.given`; the rest are those of the codec's rows."""
 STEP_TICKS = ticks_per_step(STEPS_PER_QUARTER)
+
+
+PLAYED = np.array([1.25, 0.5, 0.5, 0.6, 1, 1], np.float32)
+"""Of what votes are worth by real music a player, whose votes are its own, goes by so much in each field. With all
+of it who plays what and for how long runs into loops and drones; the beat and the touch need all of it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +83,10 @@ class Plan:
     """(16, bars) the same, if each bar played again the one before wherever it may."""
     repeats: NDArray[np.float64]
     """(2, 3) the share of notes that stand where they stood 1, 2 and 4 bars before, pitched, drums; nan: anything."""
+    clashes: float
+    """The share of pitched notes that may begin a semitone from one that sounds; nan: any."""
+    vote_share: NDArray[np.float32]
+    """(6,) of each field, what share of their worth votes have."""
     sounding: NDArray[np.float64]
     """(16,) the share of the time in which a slot is open that it shall sound; nan: as it comes."""
     pace: NDArray[np.float64]
@@ -156,6 +165,8 @@ def make_plan(bundle: Bundle, canvas: Canvas) -> Plan:
         again=steps_again(canvas, canvas.again, owners, lines, steps, harmony),
         loops=steps_again(canvas, bars_before(canvas), owners, lines, steps, harmony),
         repeats=repeats_of(bundle.style) if canvas.repeats is None else canvas.repeats,
+        clashes=clashes_of(bundle.style),
+        vote_share=PLAYED if bundle.style.get("arrangements") else np.ones_like(PLAYED),
         sounding=sounding,
         pace=pace,
         length=length,

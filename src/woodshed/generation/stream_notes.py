@@ -98,6 +98,8 @@ class NoteStation:
             NEVER,
             begin,
             repeats=plan.repeats,
+            clashes=plan.clashes,
+            vote_share=plan.vote_share,
         )
 
 

@@ -17,6 +17,7 @@ from woodshed.codecs.past import LAGS
 from woodshed.codecs.study import song_inputs
 from woodshed.music import Song, part_name
 from woodshed.music.backbeat import backbeats
+from woodshed.music.clashes import clashes
 from woodshed.music.key_finding import find_key
 from woodshed.music.meter import bar_of
 from woodshed.music.returns import bars_again, find_returns
@@ -124,6 +125,7 @@ def _arrangement(codec: NoteStepCodec, song: Song) -> dict[str, Any]:
         "again": [_runs_of(row) for row in again],
         "repeats": _repeats(codec, song),
         "varied": _repeats(codec, song, again),
+        "clashes": _clashes(song),
     }
 
 
@@ -184,6 +186,12 @@ def _repeats(codec: NoteStepCodec, song: Song, again: NDArray[np.int64] | None =
         share = copied[group].sum(0, where=known[group]) / np.maximum(counts, 1)
         found.append([round(float(one), 3) for one in share] if counts.min() >= NOTES_THAT_TELL else None)
     return found
+
+
+def _clashes(song: Song) -> float | None:
+    """The share of pitched notes that begin a semitone from one that sounds."""
+    found = clashes(song)
+    return round(float(found.mean()), 4) if len(found) >= NOTES_THAT_TELL else None
 
 
 def _density(codec: NoteStepCodec, song: Song) -> list[int]:
