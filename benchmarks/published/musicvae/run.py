@@ -84,7 +84,7 @@ PRESETS = (
 )
 """The steps are those that fit the minutes of `benchmarks/recipes`, whose bundles are taken where they are there."""
 SHORT = Plan(300, 64, LatentOptions(free_bits=48, sampled=0.2, sampled_from=0.6))
-LONG = Plan(100, 32, LatentOptions(free_bits=240, beta=0.5))
+LONG = Plan(1500, 32, LatentOptions(free_bits=240, beta=0.5))
 
 
 def config_of(kind: str, **sizes: int) -> MusicVAEConfig:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,6 +37,8 @@ STEP_TICKS = ticks_per_step(STEPS_PER_QUARTER)
 PLAYED = np.array([1.25, 0.5, 0.5, 0.6, 1, 1], np.float32)
 """Of what votes are worth by real music a player, whose votes are its own, goes by so much in each field. With all
 of it who plays what and for how long runs into loops and drones; the beat and the touch need all of it."""
+
+OFF_BEAT = 0.7
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,13 +169,21 @@ def make_plan(bundle: Bundle, canvas: Canvas) -> Plan:
         loops=steps_again(canvas, bars_before(canvas), owners, lines, steps, harmony),
         repeats=repeats_of(bundle.style) if canvas.repeats is None else canvas.repeats,
         clashes=clashes_of(bundle.style),
-        vote_share=PLAYED if bundle.style.get("arrangements") else np.ones_like(PLAYED),
+        vote_share=_vote_share(bundle, constraints.levels.keys() - constraints.leanings),
         sounding=sounding,
         pace=pace,
         length=length,
         levels=asked_levels(constraints.levels, len(lines) - 1),
         firmness=np.array([LEANING if control in constraints.leanings else 1.0 for control in CONTROLS]),
     )
+
+
+def _vote_share(bundle: Bundle, asked: Collection[str]) -> NDArray[np.float32]:
+    """All of it where a bundle tells nothing of songs; less of the time shift's where it is asked how far off the beat
+    bars are, as these votes hold to what was."""
+    if not bundle.style.get("arrangements"):
+        return np.ones_like(PLAYED)
+    return np.where((np.arange(len(PLAYED)) == 0) & ("syncopation" in asked), OFF_BEAT, PLAYED).astype(np.float32)
 
 
 def bars_text(lines: NDArray[np.int64], steps: NDArray[np.int64]) -> str:
