@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from woodshed.codecs import NoteStepCodec
 from woodshed.codecs.note_step import PITCH, START_ROW, VELOCITY
-from woodshed.codecs.past import forget_all, new_past
+from woodshed.codecs.past import LAGS, MATCHES, forget_all, new_past
 from woodshed.codecs.past_state import VOTERS_OF, VOTES
 from woodshed.codecs.past_votes import OFTEN
 from woodshed.codecs.study import ALL_OPEN, Inputs, row_inputs, song_inputs, with_openness
@@ -54,6 +54,19 @@ def _votes(inputs: Inputs, field: int, voter: int, row: int) -> list[tuple[int, 
     return [(symbol, of_class) for symbol, of_class in pairs if symbol >= 0]
 
 
+def test_a_context_tells_how_often_in_a_row_its_symbol_came_and_whether_it_was_right() -> None:
+    levels = [5] * 7 + [6] * 3
+    song = Song.make([(0, 480 * i, 240, 60, 4 * level + 2) for i, level in enumerate(levels)], (Part("Lead", 81),))
+    inputs = song_inputs(CODEC, CODEC.arrange(song))
+    pointer = LAGS + MATCHES + OF_THE_PART
+    runs, hits = [0, 1, 2, 3, 4, 5, 0, 1], [0b00, 0b01, 0b11, 0b11, 0b11, 0b11, 0b10, 0b01]
+    steps = [sum(run > least for least in (0, 1, 3)) for run in runs]
+    told = [4 * step + hit for step, hit in zip(steps, hits, strict=True)]
+    assert inputs.records[2:-1, VELOCITY, pointer].tolist() == told
+    assert inputs.expected[2:-1, VELOCITY, pointer].tolist() == [5] * 6 + [6] * 2
+    assert (inputs.expected[:2, VELOCITY, pointer] == -1).all()  # the first row of a song has no facts
+
+
 @given(st.lists(st.integers(0, 7), min_size=1, max_size=120))
 def test_votes_are_what_came_of_late_and_how_often(levels: list[int]) -> None:
     song = Song.make([(0, 120 * i, 120, 60, 4 * level + 2) for i, level in enumerate(levels)], (Part("Lead", 81),))
@@ -87,9 +100,10 @@ def test_nothing_is_voted_for_beyond_what_a_field_can_say() -> None:
     pitches = [100, 112, 124, 110, 122, 127, 115, 127, 100, 112, 124, 110]
     notes = [(0, 480 * i, 240, pitch, 80) for i, pitch in enumerate(pitches * 3)]
     inputs = song_inputs(CODEC, CODEC.arrange(Song.make(notes, (Part("Lead", 81),))))
-    for voters, size in zip(VOTERS_OF, CODEC.field_sizes().values(), strict=True):
+    for field, (voters, size) in enumerate(zip(VOTERS_OF, CODEC.field_sizes().values(), strict=True)):
         assert inputs.votes[:, voters].max() < size
-    assert inputs.votes.min() == -1
+        assert inputs.expected[:, field].max() < size
+    assert inputs.votes.min() == inputs.expected.min() == -1
 
 
 def test_voters_of_one_song_know_nothing_of_another() -> None:

@@ -21,14 +21,14 @@ together with it; of the part those and what was struck so far in this step; of 
 and intervals (two contexts expect an interval, so that a phrase is known again in another key), the place and the
 chord so far; of duration, velocity and microtiming the part, the pitch or drum, the place and the values before.
 
-A pointer names one symbol. What else came after the same facts, and how often, `past_votes` counts for the eight
+A pointer names one symbol. What else came after the same facts, and how often, `past_votes` remembers for the eight
 contexts and eight more.
 
 For the pitch there are also *anchors* (`ANCHORS` pitches from which an interval may be taken) and *tallies*
 (`TALLIES` x 12: how often each pitch class was played of late, sounds now, is given ahead), see `past_pitches`.
 
 One implementation serves training (`study`, a whole song in one call) and playing (`begin`, `expect` per field,
-`hints`, `add`), so the two cannot differ. All is compiled: under a microsecond a row. For that the row in the making
+`hints`, `add`), so the two cannot differ. All is compiled: two microseconds a row. For that the row in the making
 lies in the record of the memory (one pointer to hand on, where an array is seven numbers), and loops over pointers have
 no branches: whether a pointer is right is what a processor cannot guess either.
 
@@ -43,13 +43,12 @@ from __future__ import annotations
 import numpy as np
 
 from woodshed.codecs.note_step import LONGEST_SHIFT, WAIT
-from woodshed.codecs.past_contexts import confirm, gather, look_up, mix
+from woodshed.codecs.past_contexts import gather, mix
 from woodshed.codecs.past_pitches import count_class, sound
 from woodshed.codecs.past_rows import agree, fetch_matches, follow, move_lags, order_of, run_record, say, wait_for_lags
 from woodshed.codecs.past_state import (
     ALL_CONTEXTS,
     ANCHORS,
-    CONTEXTS,
     GIVEN,
     LAGS,
     LONG_MATCH,
@@ -61,7 +60,6 @@ from woodshed.codecs.past_state import (
     OF_VALUES,
     POINTERS,
     RECORDS,
-    SYMBOL_ZERO,
     TALLIES,
     TOLD,
     Past,
@@ -137,7 +135,6 @@ def expect(past, field, row, position, bar_steps, given, expected, records, vote
     elif field <= 3:
         move_lags(state, rows, order, field, bar_steps)
     point(state, field, position)
-    look_up(state)
     look_up_votes(state, field, field + 1)
     read_votes(state, field, field + 1, votes, classes)
     at = field * POINTERS
@@ -250,7 +247,7 @@ def learn(past, onset, place, drum):  # type: ignore[no-untyped-def]
 
 @compiled
 def _judge(state, is_note):  # type: ignore[no-untyped-def]
-    """Which pointers were right; what the contexts will expect from now on. Of what is no note only the time shift."""
+    """Which pointers were right. Of what is no note only those of the time shift."""
     for field in range(6):
         for k in range(POINTERS):
             state.came[field * POINTERS + k] = state.row[field]
@@ -262,7 +259,3 @@ def _judge(state, is_note):  # type: ignore[no-untyped-def]
         right = said == state.came[i]
         state.hits[i] = (hits << 1 | right) & 15 if said >= 0 else hits
         state.runs[i] = (min(run + 1, LONGEST_RUN) if right else 0) if said >= 0 else run
-    for field in range(6 if is_note else 1):
-        for i in range(field * CONTEXTS, (field + 1) * CONTEXTS):
-            if state.keys[i] != 0:
-                confirm(state, state.keys[i], state.row[field] - state.bases[i] + SYMBOL_ZERO)

@@ -1,36 +1,18 @@
-"""What came last in each context of a field, compiled: see `past`, which asks and tells it.
-
-A context is a few facts, hashed to a slot of one table. The slot holds the symbol that came last, part of the hash to
-know it by, and how often in a row that symbol came.
-
-The table is too large for the fastest memory, and 48 of its slots are read and written for each row. So facts are
-gathered field by field, but hashed and looked up for all fields at once, in loops without a branch: a processor then
-takes eight contexts side by side, and has many slots under way while it waits for the first.
-"""
+"""The facts that each context of a field consists of, compiled: see `past`. What came in it `past_votes` remembers."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from woodshed.codecs.note_step import SIZES
 from woodshed.codecs.past_state import (
-    ALL_CONTEXTS,
     CONTEXTS,
-    LAGS,
     LAST_POSITION,
-    MATCHES,
     NO_PART,
-    NOTHING,
     OF_PITCHES,
     OF_VALUES,
     POINTERS,
-    SLOTS,
-    SYMBOL_ZERO,
 )
 from woodshed.compiled import compiled
-
-LIMITS = np.repeat(SIZES, CONTEXTS)
-"""Every symbol of a context's field is less than this."""
 
 
 @compiled
@@ -47,35 +29,6 @@ def _context(state, field, context, one, two, three):  # type: ignore[no-untyped
     state.facts[0, i] = one
     state.facts[1, i] = two
     state.facts[2, i] = three
-
-
-@compiled
-def look_up(state):  # type: ignore[no-untyped-def]
-    """What came last in each context whose facts are known.
-
-    Of all fields at once, for then a vector holds eight contexts, and memory is waited for but once.
-    """
-    age = state.age
-    for i in range(ALL_CONTEXTS):
-        seed = state.seeds[i]
-        key = mix(mix(mix(seed, state.facts[0, i]), state.facts[1, i]), state.facts[2, i])
-        state.keys[i] = key if seed != 0 else np.uint64(0)
-    for i in range(ALL_CONTEXTS):
-        state.entries[i] = state.slots[np.int64(state.keys[i] & np.uint64(SLOTS - 1))]
-    for i in range(ALL_CONTEXTS):
-        key, entry = state.keys[i], state.entries[i]
-        known = (key != 0) & (entry != 0) & ((key ^ age ^ entry) >> np.uint64(32) == 0)
-        symbol = np.int64((entry >> np.uint64(8)) & np.uint64(0xFFFF)) - SYMBOL_ZERO + state.bases[i]
-        run = np.int64(entry & np.uint64(255))
-        steps = np.int64(run > 0) + np.int64(run > 1) + np.int64(run > 3)
-        state.symbols[i] = symbol if known & (symbol >= 0) & (symbol < LIMITS[i]) else NOTHING
-        state.trust[i] = 4 * steps if known else 0
-    for field in range(6):
-        at = field * POINTERS + LAGS + MATCHES
-        for c in range(CONTEXTS):
-            i = field * CONTEXTS + c
-            state.expected[at + c] = state.symbols[i]
-            state.records[at + c] = state.trust[i] + (state.hits[at + c] & (3 if state.keys[i] != 0 else 0))
 
 
 @compiled
@@ -138,13 +91,3 @@ def gather(state, field, position):  # type: ignore[no-untyped-def]
     _context(state, field, 5, part, latest + 1, second + 1)
     _context(state, field, 6, part * 128 + pitch, latest + 1, row[field - 1])
     _context(state, field, 7, part, position, latest + 1)
-
-
-@compiled
-def confirm(state, key, symbol):  # type: ignore[no-untyped-def]
-    """Remember what came in a context."""
-    slot = np.int64(key & np.uint64(SLOTS - 1))
-    entry = state.slots[slot]
-    found = ((key ^ state.age) >> np.uint64(32) << np.uint64(32)) | (np.uint64(symbol) << np.uint64(8))
-    again = entry + np.uint64(entry & np.uint64(255) < np.uint64(255))
-    state.slots[slot] = again if entry & ~np.uint64(255) == found else found

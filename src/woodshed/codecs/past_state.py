@@ -45,15 +45,13 @@ LENGTH_RECORD = np.searchsorted(LENGTHS, np.arange(LONGEST_LENGTH + 1), side="ri
 """Record of a match of so many rows."""
 LONG_MATCH = 64
 """So far is a section trusted that a player was told to bring back: as varied as returns in real songs are then."""
-SLOTS = 1 << 17
 VOTE_SLOTS = 1 << 18
 MATCH_SLOTS = 1 << 13
 LAST_POSITION = 191
-SYMBOL_ZERO = 1024
 NO_PART = MAX_PARTS
 STATE = np.dtype(
     [
-        ("age", np.uint64),  # 2^32 times how many songs were forgotten; slots of another age are as empty
+        ("age", np.uint64),  # 2^40 times how many songs were forgotten; slots of another age are as empty
         ("count", np.int64),  # rows that are remembered
         ("heard", np.int64),  # rows so far
         ("sounds", np.int64),  # how many lines of ``sounding`` are used
@@ -71,10 +69,7 @@ STATE = np.dtype(
         ("seeds", np.uint64, ALL_CONTEXTS),  # number of each context that the row in the making has, 0 none
         ("facts", np.uint64, (3, ALL_CONTEXTS)),  # what it consists of
         ("keys", np.uint64, ALL_VOTERS),  # its hash, 0 none; then those of the other voters
-        ("entries", np.uint64, ALL_CONTEXTS),  # what is in its slot
         ("bases", np.int64, ALL_VOTERS),  # what its symbols are added to: of an interval a pitch; then likewise
-        ("symbols", np.int64, ALL_CONTEXTS),  # what it expects
-        ("trust", np.int64, ALL_CONTEXTS),  # 4 times how often on end that came, in steps; 0 none
         ("lag_at", np.int64, LAGS),
         ("match_at", np.int64, MATCHES),
         ("match_length", np.int64, MATCHES),
@@ -102,9 +97,8 @@ STATE = np.dtype(
         ("voter_seeds", np.uint64, ALL_CONTEXTS),  # number of each voter that is no context, 0 none
         ("voter_facts", np.uint64, (FACTS, ALL_CONTEXTS)),  # what it goes by
         ("voter_symbols", np.uint64, ALL_VOTERS),  # the first word of its slot
-        ("voter_counts", np.uint64, ALL_VOTERS),  # the second
+        ("voter_counts", np.uint64, ALL_VOTERS),  # the second, without the check
         ("voter_came", np.uint64, ALL_VOTERS),  # what came
-        ("slots", np.uint64, SLOTS),  # contexts: 32 bits of check, 16 of symbol + 1024, 8 of run; 0 is empty
         ("vote_slots", np.uint64, (VOTE_SLOTS, 2)),  # see `past_votes`
     ]
 )
@@ -147,11 +141,10 @@ def new_past(capacity: int) -> Past:
 def forget_all(past: Past) -> None:
     """Make the memory that of a song that has not begun.
 
-    The large tables are left as they are: their checks go by the age too.
+    The large table is left as it is: its checks go by the age too.
     """
-    age = past.state["age"] + np.uint64(1 << 32)
-    tables = past.state["slots"].nbytes + past.state["vote_slots"].nbytes
-    past.state.view(np.uint8)[:-tables].fill(0)
+    age = past.state["age"] + np.uint64(1 << 40)
+    past.state.view(np.uint8)[: -past.state["vote_slots"].nbytes].fill(0)
     past.state["age"] = age
     past.order[0] = NEVER
     for name in _EMPTY:

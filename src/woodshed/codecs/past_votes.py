@@ -26,7 +26,17 @@ import numpy as np
 
 from woodshed.codecs.note_step import PITCH, SIZES
 from woodshed.codecs.past_contexts import mix
-from woodshed.codecs.past_state import ALL_CONTEXTS, ALL_VOTERS, CONTEXTS, VOTE_SLOTS, VOTES
+from woodshed.codecs.past_state import (
+    ALL_CONTEXTS,
+    ALL_VOTERS,
+    CONTEXTS,
+    LAGS,
+    MATCHES,
+    NOTHING,
+    POINTERS,
+    VOTE_SLOTS,
+    VOTES,
+)
 from woodshed.compiled import compiled
 
 VOTE_CLASSES = 128
@@ -34,7 +44,7 @@ OFTEN = 240
 """No count goes beyond."""
 WORD, BYTE = np.uint64(0xFFFF), np.uint64(0xFF)
 NO_SYMBOL = 0xFFFF
-COUNTS = np.uint64(0xFFFFFFFF)
+COUNTS, UNCHECKED, CHECK = np.uint64(0xFFFFFFFF), np.uint64(0xFFFFFFFFFF), np.uint64(40)
 BYTE_ONES, WORD_ONES = np.uint64(0x0101010101010101), np.uint64(0x0001000100010001)
 BYTE_TOPS, WORD_TOPS = np.uint64(0x80808080), np.uint64(0x8000800080008000)
 SEVENS, FIFTHS = np.uint64(0x07070707), np.uint64(0x1F1F1F1F)
@@ -72,13 +82,19 @@ def _from(counts, first):  # type: ignore[no-untyped-def]
 
 @compiled
 def look_up_votes(state, first, last):  # type: ignore[no-untyped-def]
-    """Fetch what voters of fields ``first`` to ``last`` remember, that one left out; their contexts must have been
-    looked up.
+    """Fetch what voters of fields ``first`` to ``last``, that one left out, remember, and say what contexts expect.
 
-    A slot is two words: four symbols of 16 bits, less what they are added to, the latest lowest, and 32 bits of check
-    over four counts of 8. As in `past_contexts`, loops have no branches, and all slots are fetched before the first is
-    read; places are unsigned, as what may count from the end is not taken side by side.
+    A slot is two words: four symbols of 16 bits, less what they are added to, the latest lowest; and 24 bits of check
+    over 8 of how often in a row the latest came again, over four counts of 8.
+
+    The table is too large for the fastest memory, and 96 of its slots are read and written for each row. So facts are
+    gathered field by field, but hashed and looked up for all fields at once where a row is known, in loops without a
+    branch: a processor then takes many voters side by side, and has many slots under way while it waits for the first.
+    Places are unsigned, as what may count from the end is not taken side by side.
     """
+    for n in range(first * CONTEXTS, last * CONTEXTS):
+        key = mix(mix(mix(state.seeds[n], state.facts[0, n]), state.facts[1, n]), state.facts[2, n])
+        state.keys[n] = key if state.seeds[n] != 0 else np.uint64(0)
     seeds, facts, age = state.voter_seeds, state.voter_facts, state.age
     for n in range(first * CONTEXTS, last * CONTEXTS):
         key = mix(mix(mix(mix(seeds[n], facts[0, n]), facts[1, n]), facts[2, n]), facts[3, n])
@@ -93,9 +109,21 @@ def look_up_votes(state, first, last):  # type: ignore[no-untyped-def]
         for n in range(bank + first * CONTEXTS, bank + last * CONTEXTS):
             i = np.uint64(n)
             key = state.keys[i]
-            known = (key != 0) & ((key ^ age ^ state.voter_counts[i]) >> np.uint64(32) == 0)
+            known = (key != 0) & ((key ^ age ^ state.voter_counts[i]) >> CHECK == 0)
             state.voter_symbols[i] = state.voter_symbols[i] if known else np.uint64(0)
-            state.voter_counts[i] = state.voter_counts[i] & COUNTS if known else np.uint64(0)
+            state.voter_counts[i] = state.voter_counts[i] & UNCHECKED if known else np.uint64(0)
+    for field in range(first, last):
+        at = field * POINTERS + LAGS + MATCHES
+        for c in range(CONTEXTS):
+            i = np.uint64(field * CONTEXTS + c)
+            counts = state.voter_counts[i]
+            known = counts & BYTE != 0
+            symbol = np.int64(np.int16(state.voter_symbols[i] & WORD)) + state.bases[i]
+            run = np.int64((counts >> np.uint64(32)) & BYTE)
+            steps = np.int64(run > 0) + np.int64(run > 1) + np.int64(run > 3)
+            state.expected[at + c] = symbol if known & (symbol >= 0) & (symbol < SIZES[field]) else NOTHING
+            hits = state.hits[at + c] & (3 if state.keys[i] != 0 else 0)
+            state.records[at + c] = (4 * steps if known else 0) + hits
 
 
 @compiled
@@ -109,7 +137,7 @@ def read_votes(state, first, last, votes, classes):  # type: ignore[no-untyped-d
     for bank in range(0, ALL_VOTERS, ALL_CONTEXTS):
         for n in range(bank + first * CONTEXTS, bank + last * CONTEXTS):
             i = np.uint64(n)
-            symbols, counts = state.voter_symbols[i], state.voter_counts[i]
+            symbols, counts = state.voter_symbols[i], state.voter_counts[i] & COUNTS
             bases = (np.uint64(state.bases[i]) & WORD) * WORD_ONES
             symbols = ((symbols & ~WORD_TOPS) + (bases & ~WORD_TOPS)) ^ ((symbols ^ bases) & WORD_TOPS)
             most = _all_bits(((((counts & ~BYTE_TOPS) + FROM_MOST) | counts) & BYTE_TOPS) >> np.uint64(7), 8)
@@ -139,7 +167,7 @@ def no_votes(state):  # type: ignore[no-untyped-def]
     """A row begins: nobody has been called."""
     for i in range(ALL_CONTEXTS):
         state.voter_seeds[i] = 0
-    for i in range(ALL_CONTEXTS, ALL_VOTERS):
+    for i in range(ALL_VOTERS):
         state.keys[i] = 0
 
 
@@ -154,6 +182,9 @@ def count_votes(state):  # type: ignore[no-untyped-def]
     age = state.age
     for i in range(ALL_VOTERS):
         symbols, counts, came = state.voter_symbols[i], state.voter_counts[i], state.voter_came[i]
+        run = min((counts >> np.uint64(32)) + np.uint64(1), BYTE)
+        run = run if (counts & BYTE != 0) & (symbols & WORD == came) else np.uint64(0)
+        counts &= COUNTS
         place, fewest = np.uint64(VOTES - 1), number_at(counts, VOTES - 1)
         for m in range(VOTES - 2, -1, -1):
             count = number_at(counts, m)
@@ -174,7 +205,7 @@ def count_votes(state):  # type: ignore[no-untyped-def]
         below = faded & ((np.uint64(1) << kept) - np.uint64(1))
         above = faded >> kept >> np.uint64(8) << kept << np.uint64(8)
         count = min(again + np.uint64(1), np.uint64(OFTEN))
-        check = (state.keys[i] ^ age) >> np.uint64(32) << np.uint64(32)
+        check = (state.keys[i] ^ age) >> CHECK << CHECK | run << np.uint64(32)
         state.voter_counts[i] = check | count | (below << np.uint64(8) | above) & COUNTS
     for i in range(ALL_VOTERS):
         key = state.keys[i]

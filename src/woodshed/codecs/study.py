@@ -31,7 +31,6 @@ from woodshed.codecs.past import (
     point,
     prepare,
 )
-from woodshed.codecs.past_contexts import look_up
 from woodshed.codecs.past_pitches import count_ahead, hint, log_shares
 from woodshed.codecs.past_rows import move_lags
 from woodshed.codecs.past_state import ALL_VOTERS, TOLD, VOTES
@@ -208,7 +207,6 @@ def _meet(past, row, place, given):  # type: ignore[no-untyped-def]
         if 0 < field <= 3:
             move_lags(state, past.rows, past.order, field, bar)
         point(state, field, position if field == 0 else place[0])
-    look_up(state)
     look_up_votes(state, 0, 6)
 
 

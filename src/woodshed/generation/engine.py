@@ -103,8 +103,12 @@ def _scratch(weights, stream):  # type: ignore[no-untyped-def]
 
 @compiled
 def _logits(weights, scene, field, it):  # type: ignore[no-untyped-def]
-    """Write the logits of a field into ``it.logits``."""
-    pointers, votes = (it.expected[field], it.records[field]), (it.votes, it.classes)
+    """Write the logits of a field into ``it.logits``. Where a section returns, what was is what is wanted: there votes
+    have all of their worth."""
+    bar = it.last_place[1]
+    returns = bar < len(scene.back) and scene.back[bar] > 0
+    share = np.float32(1) if returns else scene.vote_share[field]
+    pointers, votes = (it.expected[field], it.records[field]), (it.votes, it.classes, share)
     logits_of(weights, scene, field, it.hidden, *pointers, *votes, it.anchors, it.tallies, it.z, it.said, it.logits)
 
 

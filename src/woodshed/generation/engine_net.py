@@ -130,8 +130,9 @@ def ask(weights, scene, bar, first, hidden):  # type: ignore[no-untyped-def]
 
 
 @compiled(fastmath=True)
-def logits_of(weights, scene, field, hidden, expected, records, votes, classes, anchors, tallies, z, said, out):  # type: ignore[no-untyped-def]
-    """Write the logits of one field into ``out``; of parts that do not exist they mean nothing."""
+def logits_of(weights, scene, field, hidden, expected, records, votes, classes, share, anchors, tallies, z, said, out):  # type: ignore[no-untyped-def]
+    """Write the logits of one field into ``out``; of parts that do not exist they mean nothing. Votes have so large a
+    ``share`` of their worth."""
     size = z.shape[0]
     ids = SIZES[field]
     table = weights.expected_at[field]
@@ -177,7 +178,6 @@ def logits_of(weights, scene, field, hidden, expected, records, votes, classes, 
         if expected[k] >= 0:
             out[expected[k]] += said[k] + weights.record_trust[field, k, records[k]]
     trust = count - VOTERS
-    share = scene.vote_share[field]
     for m in range(VOTES):
         for v in range(VOTERS):
             i = VOTERS_OF[field, v]

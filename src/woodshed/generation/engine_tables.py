@@ -151,7 +151,7 @@ class Scene(NamedTuple):
     clashes: NDArray[np.float64]
     """(1,) the share of pitched notes that may begin a semitone from one that sounds; nan where nobody knows"""
     vote_share: Floats
-    """(6,) of each field, what share of their worth votes have"""
+    """(6,) of each field, what share of their worth votes have in bars that do not return"""
     sounding: NDArray[np.float64]
     """(16,) the share of the time in which it is open that each part shall sound; nan where nobody knows"""
     pace: NDArray[np.float64]

@@ -89,7 +89,7 @@ class Plan:
     clashes: float
     """The share of pitched notes that may begin a semitone from one that sounds; nan: any."""
     vote_share: NDArray[np.float32]
-    """(6,) of each field, what share of their worth votes have."""
+    """(6,) of each field, what share of their worth votes have in bars that do not return."""
     sounding: NDArray[np.float64]
     """(16,) the share of the time in which a slot is open that it shall sound; nan: as it comes."""
     pace: NDArray[np.float64]
