@@ -125,6 +125,22 @@ def test_chords_whose_pitches_are_open_find_room_in_any_range(band_song: Song) -
         assert len(set(pairs)) == 32
 
 
+def test_votes_have_a_share_of_their_worth_but_where_a_section_returns() -> None:
+    bundle = _bundle()
+    plan = _plan(bundle)
+    returning = np.where(np.arange(BARS) < 4, 0, 4 * 48)
+    some = np.full(6, 0.3, np.float32)
+
+    def played(**changes: NDArray[np.generic]) -> NDArray[np.int64]:
+        stream = _play(bundle, dataclasses.replace(plan, **changes), Sampling(temperature=1))
+        return stream.kept[: stream.at[3], :6]
+
+    assert not np.array_equal(played(), played(vote_share=some))
+    whole = played(vote_share=some, back=np.full(BARS, 48))
+    assert np.array_equal(whole, played(back=np.full(BARS, 48)))
+    assert not np.array_equal(played(back=returning), played(vote_share=some, back=returning))
+
+
 def test_without_levels_steering_changes_nothing_and_with_them_it_does() -> None:
     bundle = _bundle()
     plan = _plan(bundle)

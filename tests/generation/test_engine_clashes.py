@@ -15,7 +15,7 @@ from woodshed.generation.casting import clashes_of
 from woodshed.generation.constraints import Constraints
 from woodshed.generation.fill import fill
 from woodshed.generation.filters import Sampling
-from woodshed.generation.plan import PLAYED, make_plan
+from woodshed.generation.plan import OFF_BEAT, PLAYED, make_plan
 from woodshed.music import Part, Song
 from woodshed.music.clashes import clashes
 from woodshed.training.style import describe_style
@@ -64,5 +64,7 @@ def test_a_bundle_that_tells_nothing_of_songs_plays_as_it_learned(bundle: Bundle
     canvas = Canvas(SONG, 0, (0, 1))
     told, untold = make_plan(_styled(bundle, 0.1), canvas), make_plan(bundle, canvas)
     assert (told.clashes, told.vote_share.tolist()) == (0.1, PLAYED.tolist())
+    asked = make_plan(_styled(bundle, 0.1), Canvas(SONG, 0, (0, 1), Constraints(levels={"syncopation": (5,)})))
+    assert asked.vote_share.tolist() == [np.float32(OFF_BEAT), *PLAYED[1:].tolist()]
     assert np.isnan(untold.clashes)
     assert (untold.vote_share == 1).all()

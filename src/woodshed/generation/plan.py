@@ -33,12 +33,11 @@ STEP, SLOT = 0, 1
 """The first two columns of `Plan.given`; the rest are those of the codec's rows."""
 STEP_TICKS = ticks_per_step(STEPS_PER_QUARTER)
 
-
 PLAYED = np.array([1.25, 0.5, 0.5, 0.6, 1, 1], np.float32)
 """Of what votes are worth by real music a player, whose votes are its own, goes by so much in each field. With all
-of it who plays what and for how long runs into loops and drones; the beat and the touch need all of it."""
-
+of it who plays what and for how long runs into loops and drones; the touch needs all of it, the beat some more."""
 OFF_BEAT = 0.7
+"""Of the time shift, where it is asked how far off the beat bars are."""
 
 
 @dataclass(frozen=True, eq=False)
