@@ -89,6 +89,7 @@ def test_weights_of_another_size_are_refused(saved: Path) -> None:
                 {"plays": [[], []]},
                 {"sounding": [1.5]},
                 {"clashes": 1.5},
+                {"clashes": []},
                 {"again": [[4, 8, 5]]},
                 {"again": [[4, 8]]},
                 {"again": [[8, 4, 1]]},

@@ -52,7 +52,7 @@ def _is_arrangement(song: Any) -> bool:
         return False
     if not _is_number(song.get("share", 1.0), 1e-12, 1):
         return False
-    if not _is_number(song.get("clashes") or 0, 0, 1):
+    if song.get("clashes") is not None and not _is_number(song["clashes"], 0, 1):
         return False
     plays, sounding = song.get("plays", []), song.get("sounding", [])
     if not (_is_list(plays, _is_runs) and _is_list(sounding, lambda one: one is None or _is_number(one, 0, 1))):

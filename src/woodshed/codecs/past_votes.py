@@ -131,7 +131,7 @@ def read_votes(state, first, last, votes, classes):  # type: ignore[no-untyped-d
     """Write what the voters of these fields remember, once looked up, into their places of ``votes`` (96,) uint64, four
     symbols of 16 bits each, and of ``classes`` (96,) uint32, four of 8; -1 of class 0 is no vote.
 
-    A voter's four are worked on side by side within one number, which nothing is carried in from one to the next, and
+    A voter's four are worked on side by side within one number, in which nothing is carried from one to the next, and
     voters side by side in a vector.
     """
     for bank in range(0, ALL_VOTERS, ALL_CONTEXTS):
