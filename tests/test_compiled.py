@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from woodshed.compiled import Compiled, compiled, store
+from woodshed.compiled import Compiled, build, compiled, from_half, halves, store
 from woodshed.compiled.fingerprint import fingerprint
 
 STEP = 3
@@ -158,3 +158,34 @@ def test_playing_loads_neither_torch_nor_the_compiler() -> None:
     for _ in range(2):  # the first may have to compile
         done = subprocess.run([sys.executable, "-c", play], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@compiled
+def added(rows, out):  # type: ignore[no-untyped-def]
+    """Each half as a number."""
+    for i in range(len(rows)):
+        out[i] = from_half(rows[i])
+
+
+@pytest.mark.parametrize("by_instruction", [True, False])
+def test_a_half_is_the_number_whose_bits_it_has_with_the_processors_instruction_and_without(
+    by_instruction: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if by_instruction and not build.converts_halves():
+        pytest.skip("this processor has no such instruction")
+    monkeypatch.setattr(build, "converts_halves", lambda: by_instruction)
+    monkeypatch.setattr(build, "_dispatchers", {})
+    monkeypatch.setattr(added, "_entries", {})
+    every = np.arange(1 << 16, dtype=np.uint16)
+    every = every[np.isfinite(every.view(np.float16))]
+    out = np.empty(len(every), np.float32)
+    added(every, out)
+    assert (out == every.view(np.float16).astype(np.float32)).all()
+    assert (np.signbit(out) == np.signbit(every.view(np.float16))).all()
+
+
+def test_halves_are_the_nearest_and_are_read_in_python_too() -> None:
+    numbers = np.array([[1.0, -2.5], [1 / 3, 1e-7]], np.float32)
+    bits = halves(numbers)
+    assert bits.dtype == np.uint16
+    assert [[from_half.function(bit) for bit in row] for row in bits] == numbers.astype(np.float16).tolist()

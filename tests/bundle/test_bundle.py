@@ -15,6 +15,8 @@ from woodshed.errors import BundleError, BundleTooNew, FileError
 from woodshed.models.note_model import NoteModel
 from woodshed.models.note_sizes import NoteModelConfig
 
+LEAD = {"intervals": [0.5, 0.5, 0, 0, 0, 0], "favourite": 0.2, "sounding": 1, "pace": 2}
+
 
 @pytest.fixture
 def saved(tmp_path: Path) -> Path:
@@ -77,6 +79,17 @@ def test_weights_of_another_size_are_refused(saved: Path) -> None:
         ("style", {"bpm": "fast"}),
         ("style", {"drum_pitches": [36, 400]}),
         ("style", {"backbeat": 1.5}),
+        *(
+            ("style", {"lead": {**LEAD, **damaged}})
+            for damaged in (
+                {"intervals": [1.0]},
+                {"intervals": [0.5] * 6},
+                {"favourite": 2},
+                {"pace": -1},
+                {"pace": None},
+            )
+        ),
+        ("style", {"lead": []}),
         ("style", {"instruments": {"piano": {}}}),
         ("style", {"instruments": {"0": {"usual_range": [40]}}}),
         ("style", {"arrangements": [{"programs": [0, 1], "presence": [1.0], "bpm": 120, "meter": "4/4"}]}),

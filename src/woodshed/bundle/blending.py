@@ -72,11 +72,11 @@ def mean_model(bundles: Sequence[Bundle], shares: Sequence[float]) -> StoredMode
 
 
 def _mean(tensors: Sequence[NDArray[Any]], shares: Sequence[float]) -> NDArray[np.float32]:
-    """In float32, in which the player computes: twice as fast, and first notes are waited for."""
+    """In float32, in which the player computes, twice as fast as in more; rounded to what it reads and a file holds."""
     mean: NDArray[np.float32] = np.multiply(tensors[0], np.float32(shares[0]), dtype=np.float32)
     for tensor, share in zip(tensors[1:], shares[1:], strict=True):
         mean += tensor * np.float32(share)
-    return mean
+    return mean.astype(np.float16).astype(np.float32)
 
 
 def _name(bundle: Bundle) -> str:

@@ -91,7 +91,9 @@ def save_bundle(bundle: Bundle, folder: Path) -> None:
     """
     from safetensors.torch import save
 
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in bundle.model.state_dict().items()}
+    kept_in = getattr(bundle.model, "kept_in", None)
+    tensors = {name: tensor.detach().cpu() for name, tensor in bundle.model.state_dict().items()}
+    tensors = {name: tensor.to(kept_in or tensor.dtype).contiguous() for name, tensor in tensors.items()}
     contents = {
         MODEL_FILE: save(tensors, metadata={"format": "pt"}),
         CONFIG_FILE: (json.dumps(bundle.config, indent=1, ensure_ascii=False) + "\n").encode(),

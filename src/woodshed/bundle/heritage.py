@@ -71,4 +71,8 @@ def _tensors(bundle: Bundle) -> dict[str, NDArray[Any]]:
     """The weights by name, as they would be on disk."""
     if isinstance(bundle.model, StoredModel):
         return dict(bundle.model.tensors)
-    return {name: tensor.detach().cpu().numpy() for name, tensor in bundle.model.state_dict().items()}
+    kept_in = getattr(bundle.model, "kept_in", None)
+    tensors = {name: tensor.detach().cpu() for name, tensor in bundle.model.state_dict().items()}
+    return {
+        name: (tensor.to(kept_in).to(tensor.dtype) if kept_in else tensor).numpy() for name, tensor in tensors.items()
+    }

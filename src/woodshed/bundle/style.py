@@ -8,6 +8,7 @@ from typing import Any
 
 from woodshed.errors import BundleError, WoodshedError
 from woodshed.music import Meter
+from woodshed.music.intervals import CLASSES
 
 _FIGURES = ("notes", "songs", "lowest", "highest", "polyphony")
 
@@ -25,6 +26,7 @@ def check_style(style: Mapping[str, Any], where: str) -> None:
         "notes_per_bar": lambda value: _is_number(value, 0, 1e9),
         "meters": lambda value: isinstance(value, dict) and all(map(_is_meter, value)),
         "backbeat": lambda value: _is_number(value, 0, 1),
+        "lead": _is_lead,
         "drum_pitches": lambda value: _is_list(value, _is_pitch),
         "instruments": lambda value: isinstance(value, dict) and all(map(_is_instrument, value, value.values())),
         "arrangements": lambda value: _is_list(value, _is_arrangement),
@@ -32,6 +34,21 @@ def check_style(style: Mapping[str, Any], where: str) -> None:
     for name, sound in checks.items():
         if name in style and not sound(style[name]):
             raise BundleError(f"{where}: its style has a damaged {name!r}; copy or train the bundle again")
+
+
+def _is_lead(lead: Any) -> bool:
+    """Whether this says what leading lines are like, or that there are none."""
+    if lead is None:
+        return True
+    if not isinstance(lead, dict) or not _is_list(lead.get("intervals"), lambda share: _is_number(share, 0, 1)):
+        return False
+    shares = all(_is_number(lead.get(name), 0, 1) for name in ("sounding", "favourite"))
+    return (
+        shares
+        and _is_number(lead.get("pace"), 0, 1e6)
+        and len(lead["intervals"]) == CLASSES
+        and abs(sum(lead["intervals"]) - 1) < 0.01
+    )
 
 
 def _is_instrument(program: str, facts: Any) -> bool:

@@ -10,5 +10,6 @@ code is left. And it unpickles what it finds.
 """
 
 from woodshed.compiled.function import Compiled, compiled
+from woodshed.compiled.halves import from_half, halves
 
-__all__ = ["Compiled", "compiled"]
+__all__ = ["Compiled", "compiled", "from_half", "halves"]

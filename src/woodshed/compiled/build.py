@@ -6,6 +6,7 @@ from itertools import count
 from typing import Any
 
 import numba
+from llvmlite import binding, ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic, models, overload, register_model, typeof_impl
 
@@ -20,8 +21,6 @@ _dispatchers: dict[int, Any] = {}
 
 def build(marked: Compiled, kinds: tuple[Kind, ...]) -> store.MachineCode:
     """Machine code of a function for such arguments, with an entry that takes them as two tables, see `arguments`."""
-    from llvmlite import binding
-
     answers: list[str] = []
     entry = _entry(_dispatcher(marked), kinds, _writer(answers))
     made = numba.cfunc(SIGNATURE)(entry)
@@ -34,7 +33,9 @@ def build(marked: Compiled, kinds: tuple[Kind, ...]) -> store.MachineCode:
 def _dispatcher(marked: Compiled) -> Any:
     """What numba knows a marked function as."""
     if id(marked) not in _dispatchers:
-        _dispatchers[id(marked)] = numba.njit(nogil=True, **marked.options)(marked.function)
+        instruction = marked.options.get("instruction")
+        made = numba.njit(_INSTRUCTIONS[instruction]) if instruction else None
+        _dispatchers[id(marked)] = made or numba.njit(nogil=True, **marked.options)(marked.function)
     return _dispatchers[id(marked)]
 
 
@@ -63,6 +64,39 @@ def _pointer(context: Any, address: Any) -> Any:
         return builder.inttoptr(arguments[0], cgutils.voidptr_t)
 
     return types.voidptr(address), generate
+
+
+def converts_halves() -> bool:
+    """Whether the processor has an instruction from float16 to float32: all of ARM, of Intel's kind since 2012."""
+    return not binding.get_process_triple().startswith(("x86", "i")) or binding.get_host_cpu_features().get(
+        "f16c", False
+    )
+
+
+@intrinsic
+def _half(context: Any, bits: Any) -> Any:
+    """The float16 of 16 bits as a float32."""
+
+    def by_instruction(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.fpext(builder.bitcast(arguments[0], ir.HalfType()), ir.FloatType())
+
+    def by_hand(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        """Exponent and fraction where float32 has them are 2 ** 112 times too small, of the smallest numbers too."""
+        word = ir.IntType(32)
+        wide = builder.zext(arguments[0], word)
+        size = builder.shl(builder.and_(wide, word(0x7FFF)), word(13))
+        size = builder.fmul(builder.bitcast(size, ir.FloatType()), ir.FloatType()(2.0**112))
+        sign = builder.shl(builder.and_(wide, word(0x8000)), word(16))
+        return builder.bitcast(builder.or_(builder.bitcast(size, word), sign), ir.FloatType())
+
+    return types.float32(types.uint16), by_instruction if converts_halves() else by_hand
+
+
+def _from_half(bits: Any) -> Any:
+    return _half(bits)
+
+
+_INSTRUCTIONS = {"half": _from_half}
 
 
 def _writer(answers: list[str]) -> Any:

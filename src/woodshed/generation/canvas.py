@@ -86,6 +86,9 @@ class Canvas:
     where a density is asked of bars."""
     length: Mapping[int, float] = field(default_factory=dict)
     """Part -> how long its notes shall be on average, in octaves (factors of two) of a step; others as it comes."""
+    line: Mapping[int, Sequence[float]] = field(default_factory=dict)
+    """Part -> the share of each class of intervals between its notes, and of its favourite pitch (`music.intervals`);
+    others as it comes."""
     again: Mapping[int, Sequence[int]] = field(default_factory=dict)
     """Part -> for each bar, from the first on, how many bars back stands the bar that the part plays again in it; 0 for
     what is new. Only where nothing is fixed, and where both bars are asked the same of."""

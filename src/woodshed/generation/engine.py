@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from woodshed.codecs.note_step import LONGEST_SHIFT, MAX_PARTS, SIZES, WAIT
 from woodshed.codecs.past import ANCHORS, POINTERS, TALLIES, add, begin, expect, follow_back
-from woodshed.codecs.past_pitches import hints, look_ahead
+from woodshed.codecs.past_pitches import LOGS, hints, look_ahead
 from woodshed.codecs.past_state import ALL_VOTERS
 from woodshed.compiled import compiled
 from woodshed.generation.engine_again import NOTHING_DUE, next_again
@@ -24,6 +24,7 @@ from woodshed.generation.engine_clashes import clashing, count_clash, lean_from_
 from woodshed.generation.engine_copying import count_copies, lean_to_copies
 from woodshed.generation.engine_draw import draw
 from woodshed.generation.engine_levels import count_note, steer_part, steer_pitch, steer_shift, steer_velocity
+from woodshed.generation.engine_lines import count_line, lean_to_line
 from woodshed.generation.engine_masks import is_free, mask_pitch, mask_shift, may_start, place_of, state_at
 from woodshed.generation.engine_net import ask, hear, logits_of, tell
 from woodshed.generation.engine_tables import Scene, Stream, Weights, copy_stream, new_stream, scene_of, weights_of
@@ -62,6 +63,7 @@ class Scratch(NamedTuple):
     counts: NDArray[np.int64]
     tallies: NDArray[np.float32]
     z: NDArray[np.float32]
+    which: NDArray[np.int64]
     said: NDArray[np.float32]
     logits: NDArray[np.float32]
     mask: NDArray[np.bool_]
@@ -88,7 +90,8 @@ def _scratch(weights, stream):  # type: ignore[no-untyped-def]
         np.empty(ANCHORS, np.int64),
         np.empty((TALLIES, 12), np.int64),
         np.zeros((TALLIES, 12), np.float32),
-        np.empty(weights.says.shape[0], np.float32),
+        np.empty(weights.expected.shape[1], np.float32),
+        np.empty(weights.expected.shape[1], np.int64),
         np.empty(2 * LAST_SYMBOL, np.float32),
         np.empty(LAST_SYMBOL, np.float32),
         np.empty(LAST_SYMBOL, np.bool_),
@@ -109,7 +112,9 @@ def _logits(weights, scene, field, it):  # type: ignore[no-untyped-def]
     returns = bar < len(scene.back) and scene.back[bar] > 0
     share = np.float32(1) if returns else scene.vote_share[field]
     pointers, votes = (it.expected[field], it.records[field]), (it.votes, it.classes, share)
-    logits_of(weights, scene, field, it.hidden, *pointers, *votes, it.anchors, it.tallies, it.z, it.said, it.logits)
+    logits_of(
+        weights, scene, field, it.hidden, *pointers, *votes, it.anchors, it.tallies, it.z, it.which, it.said, it.logits
+    )
 
 
 @compiled
@@ -130,7 +135,8 @@ def _centre_tallies(is_drum, it):  # type: ignore[no-untyped-def]
     for k in range(TALLIES):
         mean = 0.0
         for c in range(12):
-            it.tallies[k, c] = math.log(it.counts[k, c] + np.float32(0.5))
+            count = it.counts[k, c]
+            it.tallies[k, c] = LOGS[count] if count < len(LOGS) else np.float32(math.log(count + 0.5))
             mean += it.tallies[k, c] / 12
         for c in range(12):
             it.tallies[k, c] = np.float32(0) if is_drum else it.tallies[k, c] - np.float32(mean)
@@ -189,6 +195,7 @@ def _draw_pitch(weights, scene, stream, step, g, to_given, sampling, temperature
             it.logits[pitch] += scene.favoured[state_of, pitch % 12]
         clashing(stream.past.state[0], step, it.clashing)
         lean_from_clashes(scene, stream, it.clashing, it.logits)
+        lean_to_line(scene, stream, part, it.logits)
     steer_pitch(
         _aims(scene, it.place[1]),
         stream.aim,
@@ -205,6 +212,7 @@ def _draw_pitch(weights, scene, stream, step, g, to_given, sampling, temperature
     pitch = _draw(stream, 2, 128, sampling, temperatures, it)
     if not scene.drums[part]:
         count_clash(scene, stream, it.clashing[pitch % 12])
+        count_line(scene, stream, part, pitch)
     return pitch
 
 

@@ -10,7 +10,7 @@ from woodshed.codecs.note_step import SIZES
 from woodshed.codecs.past import ANCHORS, POINTERS, RECORDS, TALLIES
 from woodshed.codecs.past_state import VOTERS, VOTERS_OF, VOTES
 from woodshed.codecs.past_votes import NO_SYMBOL, number_at, symbol_at
-from woodshed.compiled import compiled
+from woodshed.compiled import compiled, from_half
 from woodshed.generation.engine_tables import PART, PITCH
 
 BEATS, BAR_NUMBERS, POSITIONS, LEVELS = 12, 16, 192, 13
@@ -19,24 +19,47 @@ EPSILON = 1e-5
 
 
 @compiled(fastmath=True)
-def _times(matrix, x, bias, out):  # type: ignore[no-untyped-def]
-    """out = matrix @ x + bias"""
-    for i in range(matrix.shape[0]):
-        s = bias[i]
-        for j in range(matrix.shape[1]):
-            s += matrix[i, j] * x[j]
-        out[i] = s
+def _add_rows(rows, first, count, which, how_many, x, out):  # type: ignore[no-untyped-def]
+    """Add to ``out`` (count,) those rows of a matrix whose numbers stand in ``which``, each times its number in ``x``.
+
+    The rows (of ``count`` halves) lie one behind the other in ``rows``, from place ``first`` on. They are taken four at
+    a time, so that sums stay in registers; places are unsigned, as what may count from the end is not taken in vectors.
+    """
+    size, at = np.uint64(count), np.uint64(first)
+    done = how_many // 4 * 4
+    for k in range(0, done, 4):
+        i0, i1, i2, i3 = which[k], which[k + 1], which[k + 2], which[k + 3]
+        x0, x1, x2, x3 = x[i0], x[i1], x[i2], x[i3]
+        at0, at1 = at + np.uint64(i0) * size, at + np.uint64(i1) * size
+        at2, at3 = at + np.uint64(i2) * size, at + np.uint64(i3) * size
+        for i in range(size):
+            one = x0 * from_half(rows[at0 + i]) + x1 * from_half(rows[at1 + i])
+            two = x2 * from_half(rows[at2 + i]) + x3 * from_half(rows[at3 + i])
+            out[i] += one + two
+    for k in range(done, how_many):
+        x0, at0 = x[which[k]], at + np.uint64(which[k]) * size
+        for i in range(size):
+            out[i] += x0 * from_half(rows[at0 + i])
 
 
 @compiled(fastmath=True)
-def _scaled(x, out):  # type: ignore[no-untyped-def]
-    """RMSNorm without its weights, which lie in the matrix behind."""
+def _times(matrix, layer, x, bias, which, out):  # type: ignore[no-untyped-def]
+    """out = matrix[layer] @ x + bias; each matrix lies there turned, see `Weights`. ``which`` is 0, 1, 2 ..."""
+    count = len(bias)
+    for i in range(count):
+        out[i] = bias[i]
+    _add_rows(matrix, layer * len(x) * count, count, which, len(x), x, out)
+
+
+@compiled(fastmath=True)
+def _scaled(x, weights, out):  # type: ignore[no-untyped-def]
+    """RMSNorm"""
     s = np.float32(0)
     for j in range(x.shape[0]):
         s += x[j] * x[j]
     s = np.float32(1) / math.sqrt(s / np.float32(x.shape[0]) + np.float32(EPSILON))
     for j in range(x.shape[0]):
-        out[j] = x[j] * s
+        out[j] = x[j] * s * weights[j]
 
 
 @compiled
@@ -50,7 +73,8 @@ def hear(weights, scene, row, place, state, hidden):  # type: ignore[no-untyped-
     width = state.shape[1]
     drum = 128 if scene.drums[row[1]] else 0
     x, y = np.empty(width, np.float32), np.empty(width, np.float32)
-    z = np.empty(4 * width, np.float32)
+    z, said = np.empty(4 * width, np.float32), np.empty(width, np.float32)
+    which = np.arange(width)
     shift_in, pitch_in, duration_in, velocity_in, timing_in = weights.row_in
     position_in, beat_in, bar_in, size_in = weights.place_in
     position, size = min(place[0], POSITIONS - 1), min(place[2], POSITIONS - 1)
@@ -70,24 +94,24 @@ def hear(weights, scene, row, place, state, hidden):  # type: ignore[no-untyped-
         )
     nothing = np.zeros(width, np.float32)
     for layer in range(state.shape[0]):
-        _scaled(x, y)
-        _times(weights.gates[layer], y, weights.gate_bias[layer], z)
+        _scaled(x, weights.norms[layer], y)
+        _times(weights.gates, layer, y, weights.gate_bias[layer], which, z)
         for j in range(width):
             keep = _sigmoid(z[j])
             value = (np.float32(1) - keep) * _sigmoid(z[2 * width + j]) * z[width + j]
             state[layer, j] = keep * state[layer, j] + value
             y[j] = state[layer, j] * z[3 * width + j] * _sigmoid(z[3 * width + j])
-        _times(weights.output[layer], y, nothing, z[:width])
+        _times(weights.output, layer, y, nothing, which, said)
         for j in range(width):
-            x[j] += z[j]
-    _scaled(x, y)
-    _times(weights.head_in, y, scene.hidden, hidden)
+            x[j] += said[j]
+    _scaled(x, weights.norms[state.shape[0]], y)
+    _times(weights.head_in, 0, y, scene.hidden, which, hidden)
 
 
 @compiled(fastmath=True)
 def tell(weights, scene, field, row, place, hidden):  # type: ignore[no-untyped-def]
     """Add to the hidden layers of later fields what ``row`` has in this one."""
-    size = weights.says.shape[0]
+    size = weights.expected.shape[1]
     begin_at = (field + 1) * size
     count = (5 - field) * size
     shift_then, position_then, beat_then, bar_then, pitch_then, duration_then, velocity_then = weights.then
@@ -116,7 +140,7 @@ def tell(weights, scene, field, row, place, hidden):  # type: ignore[no-untyped-
 @compiled(fastmath=True)
 def ask(weights, scene, bar, first, hidden):  # type: ignore[no-untyped-def]
     """Add what is asked of a bar: to the time shift's head (``first``) of this bar and the next, else to the others."""
-    size = weights.says.shape[0]
+    size = weights.expected.shape[1]
     bar = min(bar, len(scene.levels) - 2)
     for k in range(scene.levels.shape[1]):
         now = k * LEVELS + 1 + scene.levels[bar, k]
@@ -130,9 +154,11 @@ def ask(weights, scene, bar, first, hidden):  # type: ignore[no-untyped-def]
 
 
 @compiled(fastmath=True)
-def logits_of(weights, scene, field, hidden, expected, records, votes, classes, share, anchors, tallies, z, said, out):  # type: ignore[no-untyped-def]
+def logits_of(
+    weights, scene, field, hidden, expected, records, votes, classes, share, anchors, tallies, z, which, said, out
+):  # type: ignore[no-untyped-def]
     """Write the logits of one field into ``out``; of parts that do not exist they mean nothing. Votes have so large a
-    ``share`` of their worth."""
+    ``share`` of their worth. ``z``, ``which`` and ``said`` are room to work in."""
     size = z.shape[0]
     ids = SIZES[field]
     table = weights.expected_at[field]
@@ -142,16 +168,17 @@ def logits_of(weights, scene, field, hidden, expected, records, votes, classes, 
         one = table + k * (ids + 1) + expected[k] + 1
         two = table + POINTERS * (ids + 1) + k * RECORDS + records[k]
         for j in range(size):
-            z[j] += weights.expected[one, j] + weights.expected[two, j]
+            z[j] += from_half(weights.expected[one, j]) + from_half(weights.expected[two, j])
     start, stop = weights.says_at[field], weights.says_at[field + 1]
     count = stop - start
     for i in range(count):
         said[i] = weights.says_bias[start + i]
+    above = 0
     for j in range(size):
         if z[j] > 0:
-            v = z[j]
-            for i in range(count):
-                said[i] += v * weights.says[j, start + i]
+            which[above] = j
+            above += 1
+    _add_rows(weights.says, start * size, count, which, above, z, said)
     if field == PART:
         for i in range(ids):
             s = np.float32(0)

@@ -11,11 +11,16 @@ from numpy.typing import NDArray
 from woodshed.codecs.note_step import DRUM_PROGRAM, MAX_PARTS, SIZES
 from woodshed.codecs.past import LAGS, Past, copy_past, new_past
 from woodshed.codecs.study import OPEN
+from woodshed.compiled import halves
 from woodshed.generation.engine_clashes import FIRST
 from woodshed.generation.engine_levels import aims_of, new_aim
+from woodshed.generation.engine_lines import COLUMNS
+from woodshed.generation.engine_lines import FIRST as FIRST_OF_LINE
 from woodshed.models.note_sizes import VOTERS, WORTH_UNIT
+from woodshed.music.intervals import LATELY
 
 Floats = NDArray[np.float32]
+Halves = NDArray[np.uint16]
 FIELDS = len(SIZES)
 PART, PITCH, VELOCITY = 1, 2, 4
 OCCURRENCES = 8
@@ -23,7 +28,11 @@ START = 194
 
 
 class Weights(NamedTuple):
-    """A `NoteModel` for one row. D width, H head width, L layers."""
+    """A `NoteModel` for one row. D width, H head width, L layers.
+
+    All matrices are read for each note, and do not fit into the fastest memory. So they are kept as they are on disk,
+    in half precision (`Halves`): what is not so on disk, of bundles that are older, is rounded to it.
+    """
 
     row_in: tuple[Floats, ...]
     """Tables (ids, D) of shift, pitch or drum, duration, velocity, microtiming."""
@@ -31,13 +40,15 @@ class Weights(NamedTuple):
     """Tables of position, position in the beat, bar number, bar length."""
     part_in: tuple[Floats, ...]
     """Tables of program, occurrence, openness."""
-    gates: Floats
-    """(L, 4 D, D)"""
+    norms: Floats
+    """(L + 1, D) of what goes into each layer, and into the heads."""
+    gates: Halves
+    """(L D 4 D,) the matrices (4 D, D) of all layers, turned, one behind the other; ``output`` (L D D,) likewise."""
     gate_bias: Floats
-    output: Floats
-    """(L, D, D)"""
-    head_in: Floats
-    """(6 H, D)"""
+    """(L, 4 D)"""
+    output: Halves
+    head_in: Halves
+    """(D 6 H,) likewise."""
     head_bias: Floats
     then: tuple[Floats, ...]
     """Tables of shift, position, position in the beat, bar number (5 H), pitch (3 H), duration (2 H), velocity (H)."""
@@ -46,16 +57,16 @@ class Weights(NamedTuple):
     level_then: Floats
     next_level_then: Floats
     part_key: tuple[Floats, ...]
-    expected: Floats
+    expected: Halves
     """(ids of all fields, H) what the pointers expect, and their records; ``expected_at`` says where a field begins."""
     expected_at: NDArray[np.int64]
     record_trust: Floats
     """(6, 15, 16)"""
     vote_worth: Floats
     """(6, 16, 128) nats"""
-    says: Floats
-    """(H, columns of all fields): trust in the pointers, logits; of the pitch also intervals and tallies; trust in the
-    votes."""
+    says: Halves
+    """(H columns of all fields,), turned, field behind field: trust in the pointers, logits; of the pitch also
+    intervals and tallies; trust in the votes."""
     says_bias: Floats
     says_at: NDArray[np.int64]
     """(7,) where the columns of each field begin."""
@@ -63,7 +74,7 @@ class Weights(NamedTuple):
     @property
     def hidden(self) -> int:
         """H"""
-        return int(self.says.shape[0])
+        return int(self.expected.shape[1])
 
 
 def weights_of(tensors: Mapping[str, NDArray[Any]]) -> Weights:
@@ -90,10 +101,11 @@ def weights_of(tensors: Mapping[str, NDArray[Any]]) -> Weights:
         row_in=tables("row_in", 5),
         place_in=tables("place_in", 4),
         part_in=tables("part_in", 3),
-        gates=np.stack([t[f"body.{i}.gates.weight"] * t[f"body.{i}.norm.weight"] for i in range(layers)]),
+        norms=np.stack([*(t[f"body.{i}.norm.weight"] for i in range(layers)), t["norm.weight"]]),
+        gates=halves(np.stack([t[f"body.{i}.gates.weight"].T for i in range(layers)]).ravel()),
         gate_bias=np.stack([t[f"body.{i}.gates.bias"] for i in range(layers)]),
-        output=np.stack([t[f"body.{i}.output.weight"] for i in range(layers)]),
-        head_in=t["head_in.weight"] * t["norm.weight"],
+        output=halves(np.stack([t[f"body.{i}.output.weight"].T for i in range(layers)]).ravel()),
+        head_in=halves(t["head_in.weight"].T.ravel()),
         head_bias=t["head_in.bias"],
         then=(
             t["shift_then.weight"],
@@ -105,11 +117,11 @@ def weights_of(tensors: Mapping[str, NDArray[Any]]) -> Weights:
         level_then=t["level_then.weight"],
         next_level_then=t["next_level_then.weight"],
         part_key=tables("part_key", 3),
-        expected=np.concatenate(expected),
+        expected=halves(np.concatenate(expected)),
         expected_at=np.cumsum([0, *(len(table) for table in expected)]),
         record_trust=t["record_trust"],
         vote_worth=WORTH_UNIT * t["vote_worth"],
-        says=np.ascontiguousarray(np.concatenate(says).T),
+        says=halves(np.concatenate([part.T.ravel() for part in says])),
         says_bias=np.concatenate(bias),
         says_at=np.cumsum([0, *(len(part) for part in says)]),
     )
@@ -150,6 +162,9 @@ class Scene(NamedTuple):
     """(2, 3) the share of notes that stand where each lag expects them, pitched and drums; nan where nobody knows"""
     clashes: NDArray[np.float64]
     """(1,) the share of pitched notes that may begin a semitone from one that sounds; nan where nobody knows"""
+    line: NDArray[np.float64]
+    """(16, 7) the share of each class of intervals between the notes of a part, and of its favourite pitch; nan where
+    nobody knows"""
     vote_share: Floats
     """(6,) of each field, what share of their worth votes have in bars that do not return"""
     sounding: NDArray[np.float64]
@@ -193,6 +208,10 @@ class Stream(NamedTuple):
     """(2, 3) what the lags are worth, see `engine_copying`."""
     clashes: NDArray[np.float64]
     """(1,) what pitches that clash lose, see `engine_clashes`."""
+    line: NDArray[np.float64]
+    """(16, 7) what each class of intervals, and the favourite pitch, has gained in each part, see `engine_lines`."""
+    lately: NDArray[np.int64]
+    """(16, 16) the latest pitches of each such part, -1 where there are fewer."""
     voices: NDArray[np.float64]
     """(5, 16) of each part the step at which its notes have ended, the chance that it is called, the step at which it
     last began, and by how many nats more and longer notes of it are favoured, see `engine_voices`."""
@@ -202,7 +221,7 @@ class Stream(NamedTuple):
 
 def new_stream(weights: Weights, room: int, capacity: int, seed: int) -> Stream:
     """An empty song with room for so many new rows, and for so many rows in its memory."""
-    layers, width = weights.gate_bias.shape[0], weights.output.shape[1]
+    layers, width = weights.gate_bias.shape[0], weights.norms.shape[1]
     row = np.zeros(FIELDS, np.int64)
     row[0] = START
     aim, lines = new_aim()
@@ -219,6 +238,8 @@ def new_stream(weights: Weights, room: int, capacity: int, seed: int) -> Stream:
         lines=lines,
         leans=np.zeros((2, LAGS)),
         clashes=np.full(1, FIRST),
+        line=np.tile(FIRST_OF_LINE, (MAX_PARTS, 1)),
+        lately=np.full((MAX_PARTS, LATELY), -1),
         voices=np.zeros((5, MAX_PARTS)),
         nats=np.zeros(2),
     )
@@ -252,6 +273,7 @@ def scene_of(
     back: NDArray[np.int64] | None = None,
     repeats: NDArray[np.float64] | None = None,
     clashes: float = np.nan,
+    line: NDArray[np.float64] | None = None,
     vote_share: Floats | None = None,
     sounding: NDArray[np.float64] | None = None,
     pace: NDArray[np.float64] | None = None,
@@ -301,6 +323,7 @@ def scene_of(
         np.zeros(0, np.int64) if back is None else back.astype(np.int64),
         np.full((2, LAGS), np.nan) if repeats is None else repeats,
         np.array([clashes]),
+        np.full((MAX_PARTS, COLUMNS), np.nan) if line is None else line,
         np.ones(FIELDS, np.float32) if vote_share is None else vote_share,
         np.full(MAX_PARTS, np.nan) if sounding is None else sounding,
         np.full(MAX_PARTS, np.nan) if pace is None else pace,

@@ -27,7 +27,7 @@ import math
 
 import numpy as np
 
-from woodshed.codecs.note_step import LONGEST_SHIFT
+from woodshed.codecs.note_step import LONGEST_DURATION, LONGEST_SHIFT
 from woodshed.compiled import compiled
 from woodshed.generation.engine_draw import uniform
 from woodshed.generation.engine_masks import may_start
@@ -44,6 +44,8 @@ PACE_RATE, MOST_MORE = 0.1, 2.0
 LENGTH_RATE, MOST_LONGER = 0.05, 0.8
 """Nats for an octave of length by which a note moves how much longer ones are favoured, for each octave that it
 lacked, and the most."""
+OCTAVES = np.log2(np.arange(1.0, LONGEST_DURATION + 1))
+"""How long each duration is, in octaves of a step."""
 QUARTER, EIGHTH, TRIPLET = 12.0, 6, 4
 """Steps."""
 
@@ -133,7 +135,7 @@ def lean_to_length(stream, part, step, size, logits):  # type: ignore[no-untyped
     rings = stream.voices[ENDED, part] > step and stream.voices[BEGAN, part] < step
     if slope < 0 or (slope > 0 and not rings):
         for i in range(size):
-            logits[i] += np.float32(slope * math.log2(i + 1.0))
+            logits[i] += np.float32(slope * OCTAVES[i])
 
 
 @compiled

@@ -8,11 +8,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from functools import partial
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
 from woodshed.bundle import Bundle, note_weights
+from woodshed.bundle.stored import StoredModel
 from woodshed.codecs.note_step import LONGEST_SHIFT, MAX_PARTS
 from woodshed.codecs.study import ALL_OPEN, FIXED, OPEN
 from woodshed.errors import LimitExceeded
@@ -91,7 +93,7 @@ def answers(
     plan = make_plan(bundle, canvas)
     if sampling.repetition != 1:
         plan = replace(plan, again=_again(plan, sampling.repetition, rng))
-    weights = weights_of(note_weights(bundle))
+    weights = player_weights(bundle)
     scene = lay_out(weights, plan)
     seeds = rng.integers(1 << 62, size=count)
     room = NOTES_PER_BAR_LIMIT * (len(plan.bar_lines) - 1)
@@ -103,6 +105,19 @@ def answers(
     if not found:
         raise LimitExceeded(f"more than {NOTES_PER_BAR_LIMIT} notes a bar; lower the temperature")
     return found
+
+
+_laid_out: WeakKeyDictionary[StoredModel, Weights] = WeakKeyDictionary()
+
+
+def player_weights(bundle: Bundle) -> Weights:
+    """The weights of a bundle as the compiled loop reads them; of one from disk, which never changes, laid out once."""
+    model = bundle.model
+    if not isinstance(model, StoredModel):
+        return weights_of(note_weights(bundle))
+    if model not in _laid_out:
+        _laid_out[model] = weights_of(note_weights(bundle))
+    return _laid_out[model]
 
 
 def _again(plan: Plan, repetition: float, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -134,6 +149,7 @@ def lay_out(weights: Weights, plan: Plan) -> Scene:
         back=plan.back,
         repeats=plan.repeats,
         clashes=plan.clashes,
+        line=plan.line,
         vote_share=plan.vote_share,
         sounding=plan.sounding,
         pace=plan.pace,

@@ -17,6 +17,7 @@ from woodshed.generation.bars_again import bars_before, steps_again, steps_back
 from woodshed.generation.canvas import DURATION, PITCH, TIMING, VELOCITY, Canvas
 from woodshed.generation.casting import as_known, clashes_of, repeats_of
 from woodshed.generation.constraints import LEANING, asked_levels, on_grid
+from woodshed.generation.engine_lines import COLUMNS
 from woodshed.generation.harmony import PITCHES, Harmony, favoured_tones, harmony_of, playable_pitches, why_silent
 from woodshed.generation.slots import slots_of
 from woodshed.music import Song, part_name
@@ -87,6 +88,8 @@ class Plan:
     """(2, 3) the share of notes that stand where they stood 1, 2 and 4 bars before, pitched, drums; nan: anything."""
     clashes: float
     """The share of pitched notes that may begin a semitone from one that sounds; nan: any."""
+    line: NDArray[np.float64]
+    """(16, 7) the share of each class of intervals between the notes of a slot, of its favourite pitch; nan: any."""
     vote_share: NDArray[np.float32]
     """(6,) of each field, what share of their worth votes have in bars that do not return."""
     sounding: NDArray[np.float64]
@@ -133,6 +136,10 @@ def make_plan(bundle: Bundle, canvas: Canvas) -> Plan:
         sounding[slot], pace[slot], length[slot] = (
             figures.get(owner, np.nan) for figures in (canvas.sounding, canvas.pace, canvas.length)
         )
+    line = np.full((MAX_PARTS, COLUMNS), np.nan)
+    for slot, owner in enumerate(owners):
+        if owner in canvas.line:
+            line[slot] = canvas.line[owner]
     if "density" in constraints.levels and "density" not in constraints.leanings:
         pace[:] = np.nan
     notated = np.append(given[:, STEP], 0)[row]
@@ -168,6 +175,7 @@ def make_plan(bundle: Bundle, canvas: Canvas) -> Plan:
         loops=steps_again(canvas, bars_before(canvas), owners, lines, steps, harmony),
         repeats=repeats_of(bundle.style) if canvas.repeats is None else canvas.repeats,
         clashes=clashes_of(bundle.style),
+        line=line,
         vote_share=_vote_share(bundle, constraints.levels.keys() - constraints.leanings),
         sounding=sounding,
         pace=pace,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from woodshed.bundle import Bundle, note_weights
+from woodshed.bundle import Bundle
 from woodshed.codecs import NoteStepCodec
 from woodshed.codecs.past import forget
 from woodshed.errors import LimitExceeded
@@ -20,9 +20,8 @@ from woodshed.generation.engine import (
     copy_stream,
     play_rows,
     scene_of,
-    weights_of,
 )
-from woodshed.generation.fill import ALL_ROWS, NOTES_PER_BAR_LIMIT, begin_stream, openness_of
+from woodshed.generation.fill import ALL_ROWS, NOTES_PER_BAR_LIMIT, begin_stream, openness_of, player_weights
 from woodshed.generation.filters import Sampling, numbers_of
 from woodshed.generation.plan import Plan, make_plan
 from woodshed.generation.stream import NOTHING, Drawn
@@ -99,6 +98,7 @@ class NoteStation:
             begin,
             repeats=plan.repeats,
             clashes=plan.clashes,
+            line=plan.line,
             vote_share=plan.vote_share,
         )
 
@@ -110,7 +110,7 @@ def tune_notes(bundle: Bundle, canvas: Canvas, frame: Song) -> NoteStation:
         InfeasibleCanvas: if nothing is open or no pitch is allowed.
     """
     plan = make_plan(bundle, canvas)
-    weights = weights_of(note_weights(bundle))
+    weights = player_weights(bundle)
     room = 2 * ROWS_REMEMBERED + 2 * NOTES_PER_BAR_LIMIT
     stream = begin_stream(weights, plan, NOTES_PER_BAR_LIMIT, len(plan.given) + room, 0)
     return NoteStation(frame, weights, plan, stream, canvas.open_from)

@@ -150,6 +150,8 @@ class NoteModel(nn.Module):
     """
 
     name: ClassVar[str] = "note-model"
+    kept_in: ClassVar[torch.dtype] = torch.float16
+    """On disk, and so in play: half as much for a player to read for each note."""
 
     def __init__(self, config: NoteModelConfig) -> None:
         super().__init__()

@@ -93,8 +93,8 @@ def play_band_solo(
     ground = ground_of(backing, name, wish.key)
     low, high = register_of(bundle, wish, part)
     solo, begin, end = len(backing.parts), *bar_span(backing, bars)
-    blank = accompany_canvas(bundle, backing, (part,), bars)
-    if "density" not in wish.rules.levels:
+    blank = as_learned(bundle, accompany_canvas(bundle, backing, (part,), bars), solo, wish)
+    if not blank.pace and "density" not in wish.rules.levels:
         wish = replace(wish, rules=replace(wish.rules, levels={**wish.rules.levels, "density": ARC}))
     constraints = Constraints(
         key=ground.key,
@@ -171,6 +171,16 @@ def monotony(song: Song, canvas: Canvas) -> float:
         return 1.0
     same = np.diff(notes["pitch"][np.argsort(notes["onset"], kind="stable")]) == 0
     return 4 * max(float(same.mean()) - 1 / 3, 0.0)
+
+
+def as_learned(bundle: Bundle, canvas: Canvas, solo: int, wish: Wish) -> Canvas:
+    """The canvas with what is known of the lines that lead in the learned songs, if anything is: how far apart their
+    notes lie, at what pace they come, and how much of the time they sound."""
+    lead = bundle.style.get("lead")
+    if not lead:
+        return canvas
+    own = {} if (wish.polyphony or 1) > 1 else {solo: (*lead["intervals"], lead["favourite"])}
+    return replace(canvas, line=own, pace={solo: lead["pace"]}, sounding={solo: lead["sounding"]})
 
 
 def register_of(bundle: Bundle, wish: Wish, part: Part) -> tuple[int, int]:

@@ -18,18 +18,18 @@ from woodshed.codecs.study import song_inputs
 from woodshed.music import Song, part_name
 from woodshed.music.backbeat import backbeats
 from woodshed.music.clashes import clashes
+from woodshed.music.intervals import favourite_share, interval_shares, lead_lines, line_of
 from woodshed.music.key_finding import find_key
 from woodshed.music.meter import bar_of
 from woodshed.music.returns import bars_again, find_returns
-from woodshed.music.units import TICKS_PER_QUARTER, ticks_to_steps
+from woodshed.music.texture import texture_of
+from woodshed.music.units import ticks_to_steps
 from woodshed.training.usual_feel import usual_feel
 
 ARRANGEMENTS_KEPT = 64
 BARS_KEPT = 128
 LEAST_OF_A_KIT = 0.002
 """The share of a song's strokes from which on a drum is of its kit."""
-LEAST_OF_A_BAR = 0.1
-"""The share of a bar for which a part sounds that plays in it."""
 NOTES_THAT_TELL = 64
 """With fewer notes the share that is copied says nothing."""
 
@@ -70,6 +70,7 @@ def describe_style(codec: NoteStepCodec, songs: Sequence[Song]) -> dict[str, Any
         },
         "drum_pitches": _drum_pitches(heard),
         "backbeat": _backbeat(heard),
+        "lead": _lead(heard),
         "feel": usual_feel(codec, heard),
         "arrangements": [_arrangement(codec, song) for song in heard[:ARRANGEMENTS_KEPT]],
         "bars": int(np.median([song.bars for song in heard])) if heard else 8,
@@ -130,28 +131,40 @@ def _arrangement(codec: NoteStepCodec, song: Song) -> dict[str, Any]:
 
 
 def _texture(song: Song) -> dict[str, list[Any]]:
-    """Of each part, ``plays``: the bars in which it sounds, as [first, end, first, end ...] of each run of them, and
-    ``sounding``: for which share of these bars it does; None for drums, whose strokes have no length. ``pace``: how
-    many of its notes begin in a quarter note of these bars; ``length``: their length, the middle one in octaves of a
-    step (geometric mean); None for drums."""
-    lines, plays, sounding, pace, length = song.bar_lines(), [], [], [], []
-    for index, part in enumerate(song.parts):
-        own = song.notes[song.notes["part"] == index]
-        begin = np.minimum(own["onset"].astype(np.int64), lines[-1])
-        turns = np.bincount(begin, minlength=int(lines[-1]) + 1)
-        turns -= np.bincount(np.minimum(begin + own["duration"], lines[-1]), minlength=len(turns))
-        heard = np.add.reduceat(np.cumsum(turns[:-1]) > 0, lines[:-1]) / np.diff(lines)
-        begun = np.bincount(bar_of(own["onset"].astype(np.int64), lines), minlength=len(heard)) > 0
-        here = begun if part.is_drum else heard >= LEAST_OF_A_BAR
-        plays.append(np.flatnonzero(np.diff(here[:BARS_KEPT].astype(np.int8), prepend=0, append=0)).tolist())
-        silent = part.is_drum or not here.any()
-        sounding.append(None if silent else round(float(heard[here].mean()), 3))
-        within = here[np.minimum(bar_of(own["onset"].astype(np.int64), lines), len(here) - 1)]
-        quarters = np.diff(lines)[here].sum() / TICKS_PER_QUARTER
-        pace.append(round(float(within.sum() / quarters), 3) if here.any() else None)
-        octaves = np.log2(np.maximum(ticks_to_steps(own["duration"]), 1))
-        length.append(None if silent else round(float(octaves.mean()), 3))
-    return {"plays": plays, "sounding": sounding, "pace": pace, "length": length}
+    """Of each part what `texture_of` says; ``plays`` as [first, end, first, end ...] of each run of bars."""
+    found = [texture_of(song, part) for part in range(len(song.parts))]
+    return {
+        "plays": [
+            np.flatnonzero(np.diff(one.plays[:BARS_KEPT].astype(np.int8), prepend=0, append=0)).tolist()
+            for one in found
+        ],
+        "sounding": [_rounded(one.sounding) for one in found],
+        "pace": [_rounded(one.pace) for one in found],
+        "length": [_rounded(one.length) for one in found],
+    }
+
+
+def _rounded(figure: float | None) -> float | None:
+    return None if figure is None else round(figure, 3)
+
+
+def _lead(songs: Sequence[Song]) -> dict[str, Any] | None:
+    """What the lines that lead are like: how many there are, how often their notes lie how far apart and stay on a
+    favourite pitch (`music.intervals`), for how much of the bars in which they play they sound, and at what pace; None
+    without any."""
+    lines = [(song, part) for song in songs for part in lead_lines(song)]
+    textures = [texture_of(song, part) for song, part in lines]
+    known = [one for one in textures if one.sounding is not None and one.pace is not None]
+    if not known:
+        return None
+    shares = [interval_shares(line_of(song, part)) for song, part in lines]
+    return {
+        "lines": len(lines),
+        "intervals": [round(float(share), 4) for share in np.mean(shares, axis=0)],
+        "favourite": round(float(np.mean([favourite_share(line_of(song, part)) for song, part in lines])), 4),
+        "sounding": round(float(np.mean([one.sounding for one in known])), 3),
+        "pace": round(float(np.mean([one.pace for one in known])), 3),
+    }
 
 
 def _kit(song: Song) -> list[int]:

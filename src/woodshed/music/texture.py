@@ -1,0 +1,51 @@
+"""For how much of the time each part of a song sounds, how many notes it plays, and how long they are."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from woodshed.music.meter import bar_of
+from woodshed.music.song import Song
+from woodshed.music.units import TICKS_PER_QUARTER, ticks_to_steps
+
+LEAST_OF_A_BAR = 0.1
+"""The share of a bar for which a part sounds that plays in it."""
+
+
+class Texture(NamedTuple):
+    """What one part does."""
+
+    plays: NDArray[np.bool_]
+    """(bars,) in which it sounds, or, of drums, strikes"""
+    sounding: float | None
+    """For which share of these bars it does; None of drums, whose strokes have no length, and if it plays in none."""
+    pace: float | None
+    """How many of its notes begin in a quarter note of these bars; None where it plays in none."""
+    length: float | None
+    """How long they are, in octaves (factors of two) of a step: the mean; None as for ``sounding``."""
+
+
+def texture_of(song: Song, part: int) -> Texture:
+    """Of one part of a song."""
+    lines, is_drum = song.bar_lines(), song.parts[part].is_drum
+    own = song.notes[song.notes["part"] == part]
+    onset = own["onset"].astype(np.int64)
+    begin = np.minimum(onset, lines[-1])
+    turns = np.bincount(begin, minlength=int(lines[-1]) + 1)
+    turns -= np.bincount(np.minimum(begin + own["duration"], lines[-1]), minlength=len(turns))
+    heard = np.add.reduceat(np.cumsum(turns[:-1]) > 0, lines[:-1]) / np.diff(lines)
+    bar = bar_of(onset, lines)
+    begun = np.bincount(bar, minlength=len(heard)) > 0
+    here = begun if is_drum else heard >= LEAST_OF_A_BAR
+    if not here.any():
+        return Texture(here, None, None, None)
+    within = here[np.minimum(bar, len(here) - 1)]
+    quarters = np.diff(lines)[here[: len(heard)]].sum() / TICKS_PER_QUARTER
+    pace = float(within.sum() / quarters)
+    if is_drum:
+        return Texture(here, None, pace, None)
+    octaves = np.log2(np.maximum(ticks_to_steps(own["duration"]), 1))
+    return Texture(here, float(heard[here].mean()), pace, float(octaves.mean()))
