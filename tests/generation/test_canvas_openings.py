@@ -121,6 +121,17 @@ def test_accompaniment_adds_parts_beside_those_that_stay(band_song: Song) -> Non
     assert canvas.constraints.pitch_ranges == {3: (28, 45)}
 
 
+def test_what_is_added_plays_as_much_as_its_instruments_do_in_the_learned_songs(band_song: Song) -> None:
+    songs = [
+        {"programs": [128, 33], "pace": [6.0, 1.0], "sounding": [None, 0.9], "length": [None, 3.0]},
+        {"programs": [33, 30], "pace": [2.0, 9.0], "sounding": [0.5, 0.4], "length": [4.0, 1.0]},
+    ]
+    told = Bundle(None, NoteStepCodec(), style=STYLE | {"arrangements": songs})
+    canvas = accompany_canvas(told, band_song, [parse_part("bass"), parse_part("drums")])
+    assert (canvas.pace, canvas.sounding, canvas.length) == ({3: 1.5, 4: 6.0}, {3: 0.7}, {3: 3.5})
+    assert not accompany_canvas(BUNDLE, band_song, [parse_part("bass")]).pace
+
+
 def test_a_backing_shorter_than_the_request_is_named(band_song: Song) -> None:
     with pytest.raises(OutOfRange, match="bars 1-9 are not within 1-4"):
         accompany_canvas(BUNDLE, band_song, [parse_part("bass")], (1, 9))

@@ -73,6 +73,6 @@ def _tensors(bundle: Bundle) -> dict[str, NDArray[Any]]:
         return dict(bundle.model.tensors)
     kept_in = getattr(bundle.model, "kept_in", None)
     tensors = {name: tensor.detach().cpu() for name, tensor in bundle.model.state_dict().items()}
-    return {
-        name: (tensor.to(kept_in).to(tensor.dtype) if kept_in else tensor).numpy() for name, tensor in tensors.items()
-    }
+    if kept_in:
+        tensors = {name: tensor.to(kept_in).to(tensor.dtype) for name, tensor in tensors.items()}
+    return {name: tensor.numpy() for name, tensor in tensors.items()}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from types import FunctionType
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,5 +21,5 @@ def _from_half(bits: Any) -> np.float32:
     return np.float32(np.uint16(bits).view(np.float16))
 
 
-from_half = Compiled(_from_half, {"instruction": "half"})
+from_half = Compiled(cast(FunctionType, _from_half), {"instruction": "half"})
 """To be called in compiled code, of elements of what `halves` made."""

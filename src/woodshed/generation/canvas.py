@@ -23,7 +23,7 @@ from woodshed.generation.casting import (
     program_of,
     slot_order,
     usual_ranges,
-    usual_sounding,
+    usual_texture,
 )
 from woodshed.generation.constraints import KEY_PULL, Constraints
 from woodshed.music import METER, TEMPO, Key, Meter, Part, Song, part_name
@@ -196,7 +196,7 @@ def blank_canvas(
         strict_key=key is not None,
         key_pull=KEY_PULL if key is not None else CHANCE_KEY_PULL,
     )
-    sounding = usual_sounding(bundle.style, song.parts) if asked is not None else learned["sounding"]
+    sounding = usual_texture(bundle.style, song.parts, "sounding") if asked is not None else learned["sounding"]
     return Canvas(
         song,
         constraints=constraints,

@@ -269,19 +269,20 @@ def _chosen(values: Sequence[Any] | None, slots: Sequence[int | None]) -> list[A
     return [None if not values or slot is None else values[slot] for slot in slots]
 
 
-def usual_sounding(style: Mapping[str, Any], parts: Sequence[Part]) -> list[float | None]:
-    """The share of the bars in which it plays that each part's instrument, or the nearest to it, usually sounds; None
-    for drums, and where a style does not say."""
+def usual_texture(style: Mapping[str, Any], parts: Sequence[Part], figure: str) -> list[float | None]:
+    """What each part's instrument, or the nearest to it, usually does in the bars in which it plays, of the ``figure``
+    of `music.texture.Texture` that is named so; None of drums but for their pace, and where a style does not say."""
     known: dict[int, list[float]] = {}
     for song in style.get("arrangements", []):
-        for program, share in zip(song["programs"], song.get("sounding") or [], strict=False):
-            if share is not None:
-                known.setdefault(program, []).append(share)
+        for program, value in zip(song["programs"], song.get(figure) or [], strict=False):
+            if value is not None:
+                known.setdefault(program, []).append(value)
     if not known:
         return [None] * len(parts)
     nearest = [nearest_program(program_of(part), set(known)) for part in parts]
     return [
-        None if part.is_drum else float(np.mean(known[program])) for part, program in zip(parts, nearest, strict=True)
+        None if part.is_drum and program != DRUM_PROGRAM else float(np.mean(known[program]))
+        for part, program in zip(parts, nearest, strict=True)
     ]
 
 

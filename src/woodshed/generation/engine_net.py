@@ -154,9 +154,9 @@ def ask(weights, scene, bar, first, hidden):  # type: ignore[no-untyped-def]
 
 
 @compiled(fastmath=True)
-def logits_of(
+def logits_of(  # type: ignore[no-untyped-def]
     weights, scene, field, hidden, expected, records, votes, classes, share, anchors, tallies, z, which, said, out
-):  # type: ignore[no-untyped-def]
+):
     """Write the logits of one field into ``out``; of parts that do not exist they mean nothing. Votes have so large a
     ``share`` of their worth. ``z``, ``which`` and ``said`` are room to work in."""
     size = z.shape[0]

@@ -45,6 +45,7 @@ from woodshed.generation.canvas import (
     until,
     usual_ranges,
 )
+from woodshed.generation.casting import usual_texture
 from woodshed.music import Part, Song, part_name
 from woodshed.music.general_midi import DRUMS
 from woodshed.music.units import STEPS_PER_QUARTER, TICKS_PER_QUARTER, ticks_per_step, ticks_to_steps
@@ -73,7 +74,8 @@ def infill_canvas(song: Song, bars: tuple[int, int], parts: Sequence[int] | None
 def accompany_canvas(
     bundle: Bundle, song: Song, new_parts: Sequence[Part], bars: tuple[int, int] | None = None
 ) -> Canvas:
-    """New parts play along with ``song``, through all of it or in ``bars``, where their instruments usually play.
+    """New parts play along with ``song``, through all of it or in ``bars``, where their instruments usually play: as
+    many notes as these do in the learned songs, as long, and for as much of the time.
 
     Their indices follow those of the song's own parts. A song that ends within a bar is made to last to its end.
 
@@ -91,7 +93,18 @@ def accompany_canvas(
     song = song.replace(parts=(*song.parts, *new_parts))
     ranges = {first + index: span for index, span in usual_ranges(bundle, new_parts).items()}
     openings = tuple(Opening(first + index, begin, end) for index in range(len(new_parts)))
-    return Canvas(song, constraints=Constraints(pitch_ranges=ranges), openings=openings)
+    sounding, pace, length = (
+        dict(enumerate(usual_texture(bundle.style, new_parts, figure), first))
+        for figure in ("sounding", "pace", "length")
+    )
+    return Canvas(
+        song,
+        constraints=Constraints(pitch_ranges=ranges),
+        sounding={part: share for part, share in sounding.items() if share is not None},
+        pace={part: notes for part, notes in pace.items() if notes is not None},
+        length={part: octaves for part, octaves in length.items() if octaves is not None},
+        openings=openings,
+    )
 
 
 def pitches_canvas(song: Song, bars: tuple[int, int] | None = None, parts: Sequence[int] | None = None) -> Canvas:
