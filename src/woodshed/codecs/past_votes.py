@@ -93,12 +93,14 @@ def look_up_votes(state, first, last):  # type: ignore[no-untyped-def]
     Places are unsigned, as what may count from the end is not taken side by side.
     """
     for n in range(first * CONTEXTS, last * CONTEXTS):
-        key = mix(mix(mix(state.seeds[n], state.facts[0, n]), state.facts[1, n]), state.facts[2, n])
-        state.keys[n] = key if state.seeds[n] != 0 else np.uint64(0)
+        i = np.uint64(n)
+        key = mix(mix(mix(state.seeds[i], state.facts[0, i]), state.facts[1, i]), state.facts[2, i])
+        state.keys[i] = key if state.seeds[i] != 0 else np.uint64(0)
     seeds, facts, age = state.voter_seeds, state.voter_facts, state.age
     for n in range(first * CONTEXTS, last * CONTEXTS):
-        key = mix(mix(mix(mix(seeds[n], facts[0, n]), facts[1, n]), facts[2, n]), facts[3, n])
-        state.keys[ALL_CONTEXTS + n] = key if seeds[n] != 0 else np.uint64(0)
+        i = np.uint64(n)
+        key = mix(mix(mix(mix(seeds[i], facts[0, i]), facts[1, i]), facts[2, i]), facts[3, i])
+        state.keys[np.uint64(ALL_CONTEXTS) + i] = key if seeds[i] != 0 else np.uint64(0)
     for bank in range(0, ALL_VOTERS, ALL_CONTEXTS):
         for n in range(bank + first * CONTEXTS, bank + last * CONTEXTS):
             i = np.uint64(n)
