@@ -29,7 +29,7 @@ SHARPNESS = (0.9, 0.95, 1.0, 1.05)
 KEYS = (-2, 0, 2)
 MEMORY, TRUST = 0.9, 0.5
 """Of the mixture of orders."""
-SHARED = 6
+SHARED = 8
 """Pieces that must share what a drawn piece is told of them, so that it follows none of them."""
 DRAWS_PIECES = "joint-2"
 """The net that draws pieces, the best of them on the valid split: several nets copy more."""
