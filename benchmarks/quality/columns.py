@@ -16,6 +16,7 @@ import numpy as np
 
 import woodshed as ws
 from woodshed.evaluation.clip_features import feature_matrix, normal_form
+from woodshed.evaluation.note_words import note_matrix
 from woodshed.music import Song
 
 HERE = Path(__file__).resolve().parent
@@ -44,6 +45,7 @@ class Column:
     songs: list[str] = field(default_factory=list)
     """The song that each clip is of; a generated clip is a song of its own."""
     _features: np.ndarray | None = None
+    _words: np.ndarray | None = None
 
     @property
     def features(self) -> np.ndarray:
@@ -51,6 +53,13 @@ class Column:
         if self._features is None:
             self._features = feature_matrix(self.clips)
         return self._features
+
+    @property
+    def words(self) -> np.ndarray:
+        """(clips, words), what the judge of notes reads, worked out once."""
+        if self._words is None:
+            self._words = note_matrix(self.clips)
+        return self._words
 
 
 def real(name: str, folder: Path, options: Namespace, left_out: Sequence[str] = ()) -> Column:

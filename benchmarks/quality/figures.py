@@ -135,9 +135,11 @@ def verdict(figure: str, source: str, first: Column, second: Column, judge: str,
     """The row of one comparison; its note says what told them apart, or what to mind."""
     if not first.clips or not second.clips:
         return Row(figure, source, 0.5, 0.0, 1.0, 0, 0, "nothing to compare")
+    reads_notes = judge == "notes"
+    sides = (first.words, second.words) if reads_notes else (first.features, second.features)
     found = tell_features_apart(
-        first.features, second.features, rng,
-        first_songs=first.songs, second_songs=second.songs, judge=judge, names=feature_names(),
+        *sides, rng, first_songs=first.songs, second_songs=second.songs, judge=judge,
+        names=() if reads_notes else feature_names(),
     )  # fmt: skip
     note = "; ".join(filter(None, [found.caution, ", ".join(found.telling)]))
     return Row(figure, source, found.accuracy, found.low, found.high, found.second_clips, found.second_songs, note)
