@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from woodshed.bundle.card import card_text
-from woodshed.bundle.stored import StoredModel, read_stored
+from woodshed.bundle.stored import StoredModel, kept, read_stored
 from woodshed.bundle.style import check_style
 from woodshed.codecs import codec_from_config
 from woodshed.errors import BundleError, BundleTooNew, FileError
@@ -91,11 +91,8 @@ def save_bundle(bundle: Bundle, folder: Path) -> None:
     """
     from safetensors.torch import save
 
-    kept_in = getattr(bundle.model, "kept_in", None)
-    tensors = {name: tensor.detach().cpu() for name, tensor in bundle.model.state_dict().items()}
-    tensors = {name: tensor.to(kept_in or tensor.dtype).contiguous() for name, tensor in tensors.items()}
     contents = {
-        MODEL_FILE: save(tensors, metadata={"format": "pt"}),
+        MODEL_FILE: save(kept(bundle.model), metadata={"format": "pt"}),
         CONFIG_FILE: (json.dumps(bundle.config, indent=1, ensure_ascii=False) + "\n").encode(),
         CARD_FILE: card_text(bundle.config, bundle.capabilities).encode(),
     }

@@ -10,10 +10,11 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from woodshed.bundle.bundle import Bundle
-from woodshed.bundle.stored import StoredModel
+from woodshed.bundle.stored import StoredModel, kept
 
 LEARNED = ("songs", "called", "notes", "source", "licences", "base", "blend")
 """What of a training record is handed down."""
@@ -71,8 +72,5 @@ def _tensors(bundle: Bundle) -> dict[str, NDArray[Any]]:
     """The weights by name, as they would be on disk."""
     if isinstance(bundle.model, StoredModel):
         return dict(bundle.model.tensors)
-    kept_in = getattr(bundle.model, "kept_in", None)
-    tensors = {name: tensor.detach().cpu() for name, tensor in bundle.model.state_dict().items()}
-    if kept_in:
-        tensors = {name: tensor.to(kept_in).to(tensor.dtype) for name, tensor in tensors.items()}
-    return {name: tensor.numpy() for name, tensor in tensors.items()}
+    tensors = {name: tensor.numpy() for name, tensor in kept(bundle.model).items()}
+    return {name: array.astype(np.float32) if array.dtype == np.float16 else array for name, array in tensors.items()}

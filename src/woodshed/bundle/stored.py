@@ -43,6 +43,13 @@ class StoredModel:
         return getattr(self.module, name)
 
 
+def kept(model: Any) -> dict[str, Any]:
+    """The tensors of a torch module, in the precision in which a file keeps them."""
+    kept_in = getattr(model, "kept_in", None)
+    tensors = {name: tensor.detach().cpu() for name, tensor in model.state_dict().items()}
+    return {name: tensor.to(kept_in or tensor.dtype).contiguous() for name, tensor in tensors.items()}
+
+
 def read_stored(path: Path, config: dict[str, Any]) -> StoredModel:
     """Read the tensors of a note model, and hold them to the shapes that ``config`` asks for.
 

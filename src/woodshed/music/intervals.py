@@ -36,8 +36,10 @@ def favourite_share(pitches: NDArray[np.integer]) -> float:
     if len(pitches) <= LATELY:
         return float("nan")
     lately = np.lib.stride_tricks.sliding_window_view(pitches[:-1], LATELY)
-    often = (lately[:, :, None] == lately[:, None, :]).sum(1).argmax(1)
-    return float((pitches[LATELY:] == lately[np.arange(len(lately)), often]).mean())
+    counts = np.zeros(lately.shape, np.int8)
+    for k in range(LATELY):
+        counts += lately == lately[:, k : k + 1]
+    return float((pitches[LATELY:] == lately[np.arange(len(lately)), counts.argmax(1)]).mean())
 
 
 def line_of(song: Song, part: int) -> NDArray[np.int64]:
