@@ -49,7 +49,7 @@ BREATHS = (0.25, 0.375, 0.5, 0.75)
 RINGING = 0.5
 """Of a breath, so much may be sung over by the note before it."""
 ARC = Curve((4, 7, 5), bends=True)
-"""How dense a solo is where no density is asked for and the bundle knows no pace: it sets out, has its height, and ends."""
+"""How dense a solo is where no density is asked for and no pace is known: it sets out, has its height, and ends."""
 CHORD_PULL = 1.0
 """Of chords that were found: log-odds of their tones, beside those of the key."""
 
