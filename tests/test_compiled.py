@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from numba.core.errors import NumbaError
 from numpy.typing import NDArray
 
 from woodshed.compiled import Compiled, build, compiled, from_half, halves, store
@@ -32,7 +33,7 @@ def _inner(ids, weight):  # type: ignore[no-untyped-def]
     return total
 
 
-@compiled
+@compiled(allocates=True)
 def weighed(pair, weight, twice):  # type: ignore[no-untyped-def]
     """The sum of the ids, weighed; the table is counted up."""
     pair.table[1][:] += STEP
@@ -40,9 +41,15 @@ def weighed(pair, weight, twice):  # type: ignore[no-untyped-def]
     return 2 * answer if twice else answer
 
 
-@compiled
+@compiled(allocates=True)
 def nothing(ids):  # type: ignore[no-untyped-def]
     """Turn the ids round."""
+    ids[:] = ids[::-1].copy()
+
+
+@compiled
+def secretly(ids):  # type: ignore[no-untyped-def]
+    """As `nothing`, but it does not say that it makes an array."""
     ids[:] = ids[::-1].copy()
 
 
@@ -93,6 +100,12 @@ def test_what_python_would_raise_is_raised(capfd: pytest.CaptureFixture[str]) ->
     assert shared(7, 2) == 3
     with pytest.raises(RuntimeError, match="shared stopped at an error"):
         shared(7, 0)
+
+
+def test_what_makes_an_array_and_does_not_say_so_is_refused() -> None:
+    """Nobody would count who holds it, so nobody would ever free it."""
+    with pytest.raises(NumbaError, match="NRT required"):
+        secretly(np.array([1, 2, 3]))
 
 
 def test_an_array_that_is_not_laid_out_row_by_row_is_refused() -> None:

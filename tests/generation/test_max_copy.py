@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from woodshed.corpus.passages import IndexedSong, PassageIndex
 from woodshed.errors import OutOfRange
 from woodshed.generation.canvas import Canvas, Constraints, blank_canvas, continuation_canvas
 from woodshed.generation.copy_limit import CopyLimit, parse_limit
+from woodshed.generation.engine import Stream, copy_stream
 from woodshed.generation.fill import Answer, answers
 from woodshed.generation.filters import Sampling
 from woodshed.generation.max_copy import held
@@ -102,6 +105,29 @@ def test_a_limit_that_is_never_met_changes_nothing(bundle: Bundle, canvas: Canva
     within = play(bundle, canvas, 3, other)
     assert [one.song for one in within] == [one.song for one in free]
     assert [(one.redrawn, one.removed) for one in within] == [(0, 0), (0, 0)]
+
+
+def test_however_many_bars_few_states_of_the_player_are_kept(
+    bundle: Bundle, canvas: Canvas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is of some megabytes: 512 bars with all of theirs did not fit into a laptop."""
+    kept: list[weakref.ref[Any]] = []
+    most = 0
+
+    def watched(stream: Stream) -> Stream:
+        nonlocal most
+        copied = copy_stream(stream)
+        kept.append(weakref.ref(copied.row))
+        most = max(most, sum(one() is not None for one in kept))
+        return copied
+
+    monkeypatch.setattr("woodshed.generation.max_copy.copy_stream", watched)
+    monkeypatch.setattr("woodshed.generation.max_copy.BARS_KEPT", 3)
+    within = CopyLimit(index_of([one.song for one in play(bundle, canvas, 0, None)]), "copied", beats=2.0)
+    long = blank_canvas(bundle, 24, np.random.default_rng(0), parts=[LEAD, BASS])
+    answers(bundle, replace(long, constraints=Constraints(copying=within)), FREE, np.random.default_rng(0))
+    assert len(kept) >= 24
+    assert most <= 3 + 2
 
 
 def test_the_same_seed_holds_the_limit_in_the_same_way(bundle: Bundle, canvas: Canvas) -> None:

@@ -106,9 +106,9 @@ def follow(state, rows, hashes):  # type: ignore[no-untyped-def]
     value = order_of(row[0], row[1], row[2])
     for m in range(MATCHES):
         state.hashing[m, state.heard % MATCHED_ROWS[m]] = MATCHED_ROWS[m]
-    under_way = state.hashing.ravel()
-    for i in range(MATCHES * MATCHED_ROWS[-1]):
-        under_way[i] = mix(under_way[i], value)
+        under_way = state.hashing[m]
+        for i in range(MATCHED_ROWS[-1]):
+            under_way[i] = mix(under_way[i], value)
     for m in range(MATCHES):
         size = MATCHED_ROWS[m]
         ready = state.hashing[m, (state.heard + 1) % size]

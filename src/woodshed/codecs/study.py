@@ -159,7 +159,7 @@ def hear(
     listen(past, rows, onsets, places, programs[:, 0] == DRUM_PROGRAM)
 
 
-@compiled
+@compiled(allocates=True)
 def listen(past, rows, onsets, places, drums):  # type: ignore[no-untyped-def]
     """What `hear` does."""
     nothing = np.zeros((0, 7), np.int64)

@@ -35,7 +35,8 @@ def _dispatcher(marked: Compiled) -> Any:
     if id(marked) not in _dispatchers:
         instruction = marked.options.get("instruction")
         made = numba.njit(_INSTRUCTIONS[instruction]) if instruction else None
-        _dispatchers[id(marked)] = made or numba.njit(nogil=True, **marked.options)(marked.function)
+        options = {"fastmath": marked.options.get("fastmath"), "_nrt": marked.options.get("allocates")}
+        _dispatchers[id(marked)] = made or _numba.njit(nogil=True, **options)(marked.function)
     return _dispatchers[id(marked)]
 
 

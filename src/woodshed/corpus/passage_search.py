@@ -92,7 +92,7 @@ class Query(NamedTuple):
     """(room, 2) notes that correspond: place in the song's lines, place in the corpus."""
 
 
-@compiled
+@compiled(allocates=True)
 def search(corpus, query, run):  # type: ignore[no-untyped-def]
     """Fill ``query.found`` with passages of ``run`` notes or more. Returns how many; -1 if there was not room
     enough."""

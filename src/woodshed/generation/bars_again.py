@@ -45,15 +45,15 @@ def steps_again(
     bars, wishes = len(lines) - 1, canvas.constraints
     table = np.zeros((MAX_PARTS, bars), np.int64)
     firm = {name: row for name, row in wishes.levels.items() if name not in wishes.leanings}
-    levels = asked_levels(firm, bars)
+    levels, size = asked_levels(firm, bars), np.diff(lines)
+    step = np.minimum(lines[:-1, None] + np.arange(size.max()), lines[-1] - 1)
+    past_bar = np.arange(size.max()) >= size[:, None]
     for slot, owner in enumerate(owners if not len(canvas.song) else ()):
         row = steps_back(again.get(owner, ()), lines)
-        for bar in np.flatnonzero(row).tolist():
-            here = slice(lines[bar], lines[bar + 1])
-            there = slice(lines[bar] - row[bar], lines[bar + 1] - row[bar])
-            source = int(bar_of(lines[bar] - row[bar], lines))
-            alike = np.array_equal(steps[slot, here], steps[slot, there])
-            alike = alike and np.array_equal(harmony.state[here], harmony.state[there])
-            if alike and np.array_equal(levels[bar], levels[source]):
-                table[slot, bar] = row[bar]
+        bar = np.flatnonzero(row)
+        source = bar_of(lines[bar] - row[bar], lines)
+        here, there = step[bar], step[source]
+        same = (steps[slot, here] == steps[slot, there]) & (harmony.state[here] == harmony.state[there])
+        alike = (same | past_bar[bar]).all(1) & (levels[bar] == levels[source]).all(1)
+        table[slot, bar[alike]] = row[bar[alike]]
     return table

@@ -98,6 +98,8 @@ def program_of(part: Part) -> int:
 
 def nearest_program(program: int, known: set[int]) -> int:
     """The known program most like ``program``: the same, the same family, else the closest number."""
+    if program in known:
+        return program
     drums = program == DRUM_PROGRAM
     alike = [p for p in known if (p == DRUM_PROGRAM) == drums] or sorted(known)
     if not alike:

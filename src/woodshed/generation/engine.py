@@ -27,7 +27,16 @@ from woodshed.generation.engine_levels import count_note, steer_part, steer_pitc
 from woodshed.generation.engine_lines import count_line, lean_to_line
 from woodshed.generation.engine_masks import is_free, mask_pitch, mask_shift, may_start, place_of, state_at
 from woodshed.generation.engine_net import ask, hear, logits_of, tell
-from woodshed.generation.engine_tables import Scene, Stream, Weights, copy_stream, new_stream, scene_of, weights_of
+from woodshed.generation.engine_tables import (
+    Scene,
+    Stream,
+    Weights,
+    copy_stream,
+    new_stream,
+    scene_of,
+    sow,
+    weights_of,
+)
 from woodshed.generation.engine_voices import (
     GOING_ON,
     call_before,
@@ -46,7 +55,7 @@ NEVER = 1 << 60
 
 __all__ = [
     "AT_STOP", "FINISHED", "NEVER", "OUT_OF_ROOM", "PLAYING", "Scene", "Stream", "Weights", "copy_stream", "new_stream",
-    "play_rows", "scene_of", "weights_of",
+    "play_rows", "scene_of", "sow", "weights_of",
 ]  # fmt: skip
 
 
@@ -78,10 +87,12 @@ class Scratch(NamedTuple):
     """(6,) the row."""
     clashing: NDArray[np.bool_]
     """(12,) pitch classes a semitone from what sounds."""
+    firmness: NDArray[np.float64]
+    """(4,) how firmly bars are held to each control, as sampling has it."""
 
 
-@compiled
-def _scratch(weights, stream):  # type: ignore[no-untyped-def]
+@compiled(allocates=True)
+def _scratch(weights, scene, stream, sampling):  # type: ignore[no-untyped-def]
     return Scratch(
         np.empty((6, POINTERS), np.int64),
         np.empty((6, POINTERS), np.int64),
@@ -101,6 +112,7 @@ def _scratch(weights, stream):  # type: ignore[no-untyped-def]
         np.empty(3, np.int64),
         np.zeros(6, np.int64),
         np.zeros(12, np.bool_),
+        sampling[4] * scene.firmness,
     )
 
 
@@ -124,9 +136,9 @@ def _draw(stream, field, size, sampling, temperatures, it):  # type: ignore[no-u
 
 
 @compiled
-def _aims(scene, bar):  # type: ignore[no-untyped-def]
-    """The figures that a bar aims at."""
-    return scene.aims[min(bar, len(scene.aims) - 1)]
+def _aim_of(scene, bar):  # type: ignore[no-untyped-def]
+    """Which of `Scene.aims` are the figures that a bar aims at."""
+    return min(bar, len(scene.aims) - 1)
 
 
 @compiled
@@ -149,12 +161,12 @@ def _draw_shift(weights, scene, stream, g, next_given, sampling, temperatures, i
     _logits(weights, scene, 0, it)
     lean_to_copies(scene, stream, 0, it.expected[0], 0, it.logits)
     steer_shift(
-        _aims(scene, it.last_place[1]),
+        scene.aims[_aim_of(scene, it.last_place[1])],
         stream.aim,
         it.last_place,
         it.logits,
         it.mask,
-        sampling[4] * scene.firmness,
+        it.firmness,
         it.values,
     )
     return _draw(stream, 0, SIZES[0], sampling, temperatures, it)
@@ -176,8 +188,8 @@ def _draw_part(weights, scene, stream, step, free, at_given, g, due_part, sampli
     _logits(weights, scene, 1, it)
     lean_to_copies(scene, stream, 1, it.expected[1], 0, it.logits)
     lean_to_pace(scene, stream, mask, it.logits)
-    aim, firmness = _aims(scene, it.place[1]), scene.firmness * sampling[4]
-    steer_part(aim, stream.aim, stream.lines, scene.drums, step, it.place, it.logits, mask, parts, firmness)
+    aim = scene.aims[_aim_of(scene, it.place[1])]
+    steer_part(aim, stream.aim, stream.lines, scene.drums, step, it.place, it.logits, mask, parts, it.firmness)
     return call_first(scene, stream, step, mask, _draw(stream, 1, parts, sampling, temperatures, it))
 
 
@@ -197,7 +209,7 @@ def _draw_pitch(weights, scene, stream, step, g, to_given, sampling, temperature
         lean_from_clashes(scene, stream, it.clashing, it.logits)
         lean_to_line(scene, stream, part, it.logits)
     steer_pitch(
-        _aims(scene, it.place[1]),
+        scene.aims[_aim_of(scene, it.place[1])],
         stream.aim,
         stream.lines,
         part,
@@ -206,7 +218,7 @@ def _draw_pitch(weights, scene, stream, step, g, to_given, sampling, temperature
         it.place,
         it.logits,
         it.mask,
-        sampling[4] * scene.firmness,
+        it.firmness,
         it.values,
     )
     pitch = _draw(stream, 2, 128, sampling, temperatures, it)
@@ -262,12 +274,12 @@ def _draw_note(weights, scene, stream, step, free, g, next_given, called, due, s
                 lean_to_length(stream, part, step, SIZES[3], it.logits)
             if field == 4:
                 steer_velocity(
-                    _aims(scene, place[1]),
+                    scene.aims[_aim_of(scene, place[1])],
                     stream.aim,
                     place,
                     it.logits,
                     it.mask,
-                    sampling[4] * scene.firmness,
+                    it.firmness,
                     it.values,
                 )
             new[field] = _draw(stream, field, SIZES[field], sampling, temperatures, it)
@@ -292,7 +304,9 @@ def _keep(scene, stream, step, g, is_given, again, repetition, it):  # type: ign
         stream.nats[1] += 1
         if not is_given and not again:
             count_copies(scene, stream, it.expected, new, repetition)
-        count_note(_aims(scene, it.place[1]), stream.aim, stream.lines, new, scene.drums[new[1]], step, it.place)
+        count_note(
+            scene.aims[_aim_of(scene, it.place[1])], stream.aim, stream.lines, new, scene.drums[new[1]], step, it.place
+        )
     if is_given:
         stream.past.state[0].ahead_at[0] = g + 1
 
@@ -313,13 +327,13 @@ def _before_due(stream, due, shift, called):  # type: ignore[no-untyped-def]
     return min(wait, np.int64(WAIT)), part
 
 
-@compiled
+@compiled(allocates=True)
 def play_rows(weights, scene, stream, sampling, temperatures, most, stop_at):  # type: ignore[no-untyped-def]
     """Add at most ``most`` rows. Returns why it ended: `PLAYING` (``most`` rows were added), `FINISHED`, `AT_STOP` (the
     next row would start at step ``stop_at`` or later, and is not added), `OUT_OF_ROOM`.
     """
     past, row, at, given = stream.past, stream.row, stream.at, scene.given
-    memory, it = past.state[0], _scratch(weights, stream)
+    memory, it = past.state[0], _scratch(weights, scene, stream, sampling)
     new, place, last_place, numbered = it.new, it.place, it.last_place, np.empty(3, np.int64)
     end = scene.numbers[3]
     for _ in range(most):

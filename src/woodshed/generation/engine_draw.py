@@ -20,7 +20,7 @@ from woodshed.generation.engine_tables import PITCH, VELOCITY
 ALONE = 2 / 3
 """A symbol with this share of what top-p may cut, or more, is not cut."""
 LESS = 1 / 3
-NO_FILTER = np.array([0.0, 1.0, 0.0])
+NO_FILTER = (0.0, 1.0, 0.0)
 
 
 @compiled
@@ -34,7 +34,7 @@ def uniform(chance):  # type: ignore[no-untyped-def]
     return np.float64(x >> np.uint64(11)) / 9007199254740992.0
 
 
-@compiled
+@compiled(allocates=True)
 def draw(logits, mask, size, expected, field, sampling, temperatures, chance, nats):  # type: ignore[no-untyped-def]
     """One of the symbols below ``size`` that ``mask`` allows, as `filters.draw` but for what stands above; -1 if it
     allows none.
@@ -91,10 +91,10 @@ def _filters(field, sampling):  # type: ignore[no-untyped-def]
     if field >= VELOCITY:
         return NO_FILTER
     tail = (1 - sampling[1]) * (LESS if field > PITCH else 1.0)
-    return np.array([sampling[0], 1 - tail, sampling[2]])
+    return sampling[0], 1 - tail, sampling[2]
 
 
-@compiled
+@compiled(allocates=True)
 def _copy_or_change(symbols, scores, expected, temperature, repetition, chance):  # type: ignore[no-untyped-def]
     """Decide first whether the next symbol is one that the song's own past expects (lags and matches), with the
     probability that the model gives that: the scores and symbols of the chosen kind are left.
@@ -124,7 +124,7 @@ def _copy_or_change(symbols, scores, expected, temperature, repetition, chance):
     return scores[is_copy == kept], symbols[is_copy == kept]
 
 
-@compiled
+@compiled(allocates=True)
 def _pick(scores, highest, temperature, sampling, chance):  # type: ignore[no-untyped-def]
     """Index of one score, drawn after top-k, top-p and min-p."""
     count = len(scores)

@@ -67,7 +67,7 @@ def _sigmoid(x):  # type: ignore[no-untyped-def]
     return np.float32(1) / (np.float32(1) + math.exp(-x))
 
 
-@compiled(fastmath=True)
+@compiled(fastmath=True, allocates=True)
 def hear(weights, scene, row, place, state, hidden):  # type: ignore[no-untyped-def]
     """Take in a row: the body's ``state`` moves on, and ``hidden`` (6 H) becomes what is known after it."""
     width = state.shape[1]

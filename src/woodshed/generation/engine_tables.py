@@ -219,7 +219,7 @@ class Stream(NamedTuple):
     """(2,) nats of what was drawn, before the filters; how many rows were drawn."""
 
 
-def new_stream(weights: Weights, room: int, capacity: int, seed: int) -> Stream:
+def new_stream(weights: Weights, room: int, capacity: int, seed: int = 0) -> Stream:
     """An empty song with room for so many new rows, and for so many rows in its memory."""
     layers, width = weights.gate_bias.shape[0], weights.norms.shape[1]
     row = np.zeros(FIELDS, np.int64)
@@ -233,7 +233,7 @@ def new_stream(weights: Weights, room: int, capacity: int, seed: int) -> Stream:
         at=np.zeros(5, np.int64),
         started=np.zeros(MAX_PARTS, np.int64),
         kept=np.zeros((room, 7), np.int64),
-        chance=np.array([seed * 2 + 1], np.uint64),
+        chance=_chance(seed),
         aim=aim,
         lines=lines,
         leans=np.zeros((2, LAGS)),
@@ -245,12 +245,19 @@ def new_stream(weights: Weights, room: int, capacity: int, seed: int) -> Stream:
     )
 
 
-def copy_stream(stream: Stream, seed: int) -> Stream:
-    """Another with the same past and other chance."""
+def copy_stream(stream: Stream) -> Stream:
+    """Another with the same past, that goes its own way from here."""
     arrays: dict[str, Any] = {name: array.copy() for name, array in stream._asdict().items() if name != "past"}
-    other = Stream(**{**arrays, "past": copy_past(stream.past)})
-    other.chance[0] = np.uint64(seed * 2 + 1)
-    return other
+    return Stream(**{**arrays, "past": copy_past(stream.past)})
+
+
+def sow(stream: Stream, seed: int) -> None:
+    """Let the stream's chance be that of a seed from here on."""
+    stream.chance[:] = _chance(seed)
+
+
+def _chance(seed: int) -> NDArray[np.uint64]:
+    return np.array([seed % (1 << 62) * 2 + 1], np.uint64)
 
 
 def scene_of(

@@ -29,6 +29,7 @@ from woodshed.generation.engine import (
     new_stream,
     play_rows,
     scene_of,
+    sow,
     weights_of,
 )
 from woodshed.generation.filters import Sampling, numbers_of
@@ -98,7 +99,7 @@ def answers(
     seeds = rng.integers(1 << 62, size=count)
     room = NOTES_PER_BAR_LIMIT * (len(plan.bar_lines) - 1)
     rows = len(plan.given) + room + plan.end // LONGEST_SHIFT + 2
-    first = begin_stream(weights, plan, room, rows, 0)
+    first = begin_stream(weights, plan, scene, room, rows)
     tell = on_step or (lambda share: None)
     played = _play_all(weights, scene, plan, canvas, first, seeds.tolist(), sampling, tell)
     found = [_answer(canvas, plan, *one) for one in played if one is not None]
@@ -166,13 +167,13 @@ def openness_of(plan: Plan) -> NDArray[np.int64]:
     return np.where(bits >> np.arange(MAX_PARTS) & 1, OPEN, FIXED)
 
 
-def begin_stream(weights: Weights, plan: Plan, room: int, rows: int, seed: int) -> Stream:
+def begin_stream(weights: Weights, plan: Plan, scene: Scene, room: int, rows: int) -> Stream:
     """A stream that has heard all that is given before the first open step.
 
     It has room for so many new notes, and its memory for so many rows.
     """
-    stream = new_stream(weights, room, rows, seed)
-    play_rows(weights, lay_out(weights, plan), stream, *numbers_of(Sampling()), ALL_ROWS, plan.begin)
+    stream = new_stream(weights, room, rows)
+    play_rows(weights, scene, stream, *numbers_of(Sampling()), ALL_ROWS, plan.begin)
     return stream
 
 
@@ -189,7 +190,8 @@ def _play_all(
     """Go on from ``first`` with each seed, side by side on all cores: `Stream.kept` of each, nats per note, and bars
     that were played again; None for one that ran out of room.
 
-    They share nothing that they write, so what they play does not depend on the number of cores.
+    They share nothing that they write, so what they play does not depend on the number of cores. Where there is one
+    seed, ``first`` itself goes on.
     """
     shares, stopped = [0.0] * len(seeds), threading.Event()
     numbers, span = numbers_of(sampling), max(plan.end - plan.begin, 1)
@@ -201,15 +203,16 @@ def _play_all(
 
     def play(number: int) -> tuple[NDArray[np.int64], float, int] | None:
         redrawn = 0
+        stream, state = first if len(seeds) == 1 else copy_stream(first), PLAYING
         if limit is None:
-            stream, state = copy_stream(first, seeds[number]), PLAYING
+            sow(stream, seeds[number])
             while state == PLAYING and not look(number, stream):
                 state = play_rows(weights, scene, stream, *numbers, ROWS_AT_ONCE, ALL_ROWS)
         else:
             watch = partial(look, number)
             all_new = lay_out(weights, replace(plan, again=np.zeros_like(plan.again)))
             state, stream, redrawn = play_within(
-                weights, scene, all_new, plan, canvas, first, seeds[number], sampling, limit, watch
+                weights, scene, all_new, plan, canvas, stream, seeds[number], sampling, limit, watch
             )
         nats, rows = stream.nats
         kept = stream.kept[: stream.at[3]].copy()

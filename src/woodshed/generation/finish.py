@@ -148,7 +148,7 @@ def with_room(new: NDArray[Any], fixed: NDArray[Any], elastic: NDArray[Any], mos
     new. No new note starts while a fixed one of its pitch sounds, or with another of its pitch: a MIDI file could not
     tell them apart.
     """
-    new = new[np.unique(new[["onset", "pitch"]], return_index=True)[1]]
+    new = new[np.unique(_place(new), return_index=True)[1]]
     struck = elastic.copy()
     struck["duration"] = 1
     new = new[~_doubled(new, np.concatenate((fixed, struck)))]
@@ -156,6 +156,12 @@ def with_room(new: NDArray[Any], fixed: NDArray[Any], elastic: NDArray[Any], mos
     started = np.arange(len(new)) - np.searchsorted(new["onset"], new["onset"])
     new = new[started + begun < most - _ringing(fixed, new["onset"])]
     return shorten(np.concatenate((elastic, new)), most, fixed)
+
+
+def _place(notes: NDArray[Any]) -> NDArray[np.int64]:
+    """(N,) numbers that ascend in onset and pitch."""
+    place: NDArray[np.int64] = notes["onset"].astype(np.int64) << 7 | notes["pitch"]
+    return place
 
 
 def _ringing(notes: NDArray[Any], ticks: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -169,6 +175,8 @@ def _ringing(notes: NDArray[Any], ticks: NDArray[np.int64]) -> NDArray[np.int64]
 def _doubled(new: NDArray[Any], others: NDArray[Any]) -> NDArray[np.bool_]:
     """Which new notes start while one of the others, of their pitch, sounds."""
     doubled = np.zeros(len(new), bool)
+    if not len(others):
+        return doubled
     for pitch in np.intersect1d(new["pitch"], others["pitch"]):
         mine = new["pitch"] == pitch
         doubled[mine] = _ringing(others[others["pitch"] == pitch], new["onset"][mine]) > 0
@@ -181,7 +189,7 @@ def shorten(notes: NDArray[Any], polyphony: int, fixed: NDArray[Any] | None = No
 
     ``fixed`` notes of the part count but are not cut. No more notes may start together than there is room for.
     """
-    notes = np.sort(notes, order=("onset", "pitch"))
+    notes = notes[np.lexsort((notes["velocity"], notes["duration"], _place(notes)))]
     fixed = notes[:0] if fixed is None else fixed
     onset = notes["onset"].astype(np.int64)
     end = onset + notes["duration"]
@@ -192,12 +200,13 @@ def shorten(notes: NDArray[Any], polyphony: int, fixed: NDArray[Any] | None = No
     ender = np.searchsorted(over, np.arange(len(notes)))
     cut = ender < len(moments)
     end[cut] = np.minimum(end[cut], moments[ender[cut]])
-    starts = np.concatenate((notes[["onset", "pitch"]], fixed[["onset", "pitch"]]))
-    order = np.lexsort((starts["onset"], starts["pitch"]))
-    same = starts["pitch"][order][1:] == starts["pitch"][order][:-1]
+    starts = np.append(onset, fixed["onset"])
+    pitches = np.append(notes["pitch"], fixed["pitch"])
+    order = np.lexsort((starts, pitches))
+    same = np.diff(pitches[order]) == 0
     earlier, later = order[:-1][same], order[1:][same]
     own = earlier < len(notes)
-    end[earlier[own]] = np.minimum(end[earlier[own]], starts["onset"][later[own]])
+    end[earlier[own]] = np.minimum(end[earlier[own]], starts[later[own]])
     shorter: NDArray[Any] = notes.copy()
     shorter["duration"] = np.maximum(end - onset, 1)
     return shorter

@@ -4,11 +4,11 @@
 event     what is done
 ========= ==========================================================================================================
 too much  the bar is played again from its bar line with other chance and `WARMER` for each time that it failed;
-          after `TRIES` times from a bar line further back each time, for the passage began there
+          after `TRIES` times from a bar line further back each time, at most `BARS_KEPT`, for the passage began there
 given up  after `MOST_REDRAWN` bars it is played on as it comes, and what is too much is left out in the end
 ========= ==========================================================================================================
 
-The state of the player at every bar line is kept, so going back costs nothing. A limit that is never met changes
+The state of the player at the latest bar lines is kept, so going back costs nothing. A limit that is never met changes
 nothing of what is played. Whatever happened, the answer is looked at once more when it is finished, and notes
 go until no passage is too long: the limit holds exactly.
 """
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from woodshed.codecs.note_step import MICROTIMING_STEP, ON_THE_GRID
 from woodshed.generation.canvas import Canvas
 from woodshed.generation.copy_limit import CopyLimit
-from woodshed.generation.engine import PLAYING, Scene, Stream, Weights, copy_stream, play_rows
+from woodshed.generation.engine import PLAYING, Scene, Stream, Weights, copy_stream, play_rows, sow
 from woodshed.generation.filters import Sampling, numbers_of
 from woodshed.generation.plan import STEP_TICKS, Plan
 from woodshed.music import NOTE, Song
@@ -33,6 +33,8 @@ TRIES = 4
 MOST_REDRAWN = 64
 WARMER, WARMEST = 0.15, 2.0
 """Added to each temperature for each time that a bar failed, up to the warmest."""
+BARS_KEPT = 8
+"""As many states of the player are kept at a time, each of some megabytes."""
 ALL_ROWS = 1 << 60
 _OTHER = 0x2545F4914F6CDD1D
 """Odd; makes other seeds of one."""
@@ -53,14 +55,16 @@ def play_within(
     """Go on from ``first`` to the end: why it ended, the stream, and how many bars were played again.
 
     Bars that are played again obey ``all_new``, the scene in which no bar is a copy of one before. ``on_rows`` is told
-    of the stream after every row, and says whether to stop.
+    of the stream after every row, and says whether to stop. ``first`` is not played on.
     """
     stops = [*plan.bar_lines[(plan.bar_lines > plan.begin) & (plan.bar_lines < plan.end)].tolist(), ALL_ROWS]
-    saved, failed = [copy_stream(first, seed)], np.zeros(len(stops), np.int64)
+    sow(first, seed)
+    saved, failed = {0: first}, np.zeros(len(stops), np.int64)
     bar, redrawn = 0, 0
     while True:
-        stream = copy_stream(saved[bar], 0)
-        stream.chance[0] = saved[bar].chance[0] if not failed[bar] else _chance(seed, redrawn)
+        stream = copy_stream(saved[bar])
+        if failed[bar]:
+            sow(stream, seed + redrawn * _OTHER)
         state = _play_bar(
             weights, all_new if failed[bar] else scene, stream, _warmer(sampling, int(failed[bar])), stops[bar], on_rows
         )
@@ -70,14 +74,13 @@ def play_within(
             redrawn += 1
             failed[bar] += 1
             if failed[bar] % TRIES == 0:
-                bar = max(bar - int(failed[bar]) // TRIES, 0)
+                bar = max(bar - int(failed[bar]) // TRIES, min(saved))
                 failed[bar] += failed[bar] == 0  # it is played anew, too
-                del saved[bar + 1 :]
             continue
         if state != PLAYING:
             return state, stream, redrawn
-        saved.append(stream)
         bar += 1
+        saved = {at: one for at, one in saved.items() if bar - BARS_KEPT < at < bar} | {bar: stream}
         failed[bar + 1 :] = 0
 
 
@@ -97,10 +100,6 @@ def _play_bar(
         if on_rows(stream):
             return None
     return int(state)
-
-
-def _chance(seed: int, redrawn: int) -> np.uint64:
-    return np.uint64((seed + redrawn * _OTHER) % (1 << 62) * 2 + 1)
 
 
 def _warmer(sampling: Sampling, failed: int) -> Sampling:

@@ -20,8 +20,9 @@ from woodshed.generation.engine import (
     copy_stream,
     play_rows,
     scene_of,
+    sow,
 )
-from woodshed.generation.fill import ALL_ROWS, NOTES_PER_BAR_LIMIT, begin_stream, openness_of, player_weights
+from woodshed.generation.fill import ALL_ROWS, NOTES_PER_BAR_LIMIT, begin_stream, lay_out, openness_of, player_weights
 from woodshed.generation.filters import Sampling, numbers_of
 from woodshed.generation.plan import Plan, make_plan
 from woodshed.generation.stream import NOTHING, Drawn
@@ -55,7 +56,8 @@ class NoteStation:
         Raises:
             LimitExceeded: at more than `NOTES_PER_BAR_LIMIT` notes.
         """
-        stream, begin, end = copy_stream(self.stream, int(rng.integers(1 << 62))), self._step(0), self._step(1)
+        stream, begin, end = copy_stream(self.stream), self._step(0), self._step(1)
+        sow(stream, int(rng.integers(1 << 62)))
         stream.at[3] = 0
         if play_rows(self.weights, self._scene(begin, end), stream, *numbers_of(sampling), ALL_ROWS, end) != AT_STOP:
             raise LimitExceeded(f"more than {NOTES_PER_BAR_LIMIT} notes in a bar; lower the temperature")
@@ -112,5 +114,5 @@ def tune_notes(bundle: Bundle, canvas: Canvas, frame: Song) -> NoteStation:
     plan = make_plan(bundle, canvas)
     weights = player_weights(bundle)
     room = 2 * ROWS_REMEMBERED + 2 * NOTES_PER_BAR_LIMIT
-    stream = begin_stream(weights, plan, NOTES_PER_BAR_LIMIT, len(plan.given) + room, 0)
+    stream = begin_stream(weights, plan, lay_out(weights, plan), NOTES_PER_BAR_LIMIT, len(plan.given) + room)
     return NoteStation(frame, weights, plan, stream, canvas.open_from)
