@@ -9,6 +9,7 @@ from typing import Any
 from woodshed.errors import BundleError, WoodshedError
 from woodshed.music import Meter
 from woodshed.music.intervals import CLASSES
+from woodshed.music.places import PLACES
 
 _FIGURES = ("notes", "songs", "lowest", "highest", "polyphony")
 
@@ -71,6 +72,9 @@ def _is_arrangement(song: Any) -> bool:
         return False
     if song.get("clashes") is not None and not _is_number(song["clashes"], 0, 1):
         return False
+    places = song.get("places", [None, None])
+    if not (_is_list(places, _is_places) and len(places) == 2):
+        return False
     plays, sounding = song.get("plays", []), song.get("sounding", [])
     if not (_is_list(plays, _is_runs) and _is_list(sounding, lambda one: one is None or _is_number(one, 0, 1))):
         return False
@@ -80,6 +84,10 @@ def _is_arrangement(song: Any) -> bool:
     if any(own and len(own) != len(programs) for own in (plays, sounding, again, pace, length)):
         return False
     return len(programs) == len(presence) > 0 and _is_tempo(song.get("bpm")) and _is_meter(song.get("meter"))
+
+
+def _is_places(shares: Any) -> bool:
+    return shares is None or (_is_list(shares, lambda share: _is_number(share, 0, 1)) and len(shares) == PLACES)
 
 
 def _is_runs(bars: Any) -> bool:

@@ -18,6 +18,7 @@ from woodshed.generation.engine_lines import COLUMNS
 from woodshed.generation.engine_lines import FIRST as FIRST_OF_LINE
 from woodshed.models.note_sizes import VOTERS, WORTH_UNIT
 from woodshed.music.intervals import LATELY
+from woodshed.music.places import PLACES
 
 Floats = NDArray[np.float32]
 Halves = NDArray[np.uint16]
@@ -165,6 +166,8 @@ class Scene(NamedTuple):
     line: NDArray[np.float64]
     """(16, 7) the share of each class of intervals between the notes of a part, and of its favourite pitch; nan where
     nobody knows"""
+    places: NDArray[np.float64]
+    """(2, 6) the share of each kind of place at which notes begin, pitched and drums; nan where nobody knows"""
     vote_share: Floats
     """(6,) of each field, what share of their worth votes have in bars that do not return"""
     sounding: NDArray[np.float64]
@@ -210,6 +213,8 @@ class Stream(NamedTuple):
     """(1,) what pitches that clash lose, see `engine_clashes`."""
     line: NDArray[np.float64]
     """(16, 7) what each class of intervals, and the favourite pitch, has gained in each part, see `engine_lines`."""
+    places: NDArray[np.float64]
+    """(2, 6) what each kind of place has gained among pitched parts and drums, see `engine_places`."""
     lately: NDArray[np.int64]
     """(16, 16) the latest pitches of each such part, -1 where there are fewer."""
     voices: NDArray[np.float64]
@@ -239,6 +244,7 @@ def new_stream(weights: Weights, room: int, capacity: int, seed: int = 0) -> Str
         leans=np.zeros((2, LAGS)),
         clashes=np.full(1, FIRST),
         line=np.tile(FIRST_OF_LINE, (MAX_PARTS, 1)),
+        places=np.zeros((2, PLACES)),
         lately=np.full((MAX_PARTS, LATELY), -1),
         voices=np.zeros((5, MAX_PARTS)),
         nats=np.zeros(2),
@@ -281,6 +287,7 @@ def scene_of(
     repeats: NDArray[np.float64] | None = None,
     clashes: float = np.nan,
     line: NDArray[np.float64] | None = None,
+    places: NDArray[np.float64] | None = None,
     vote_share: Floats | None = None,
     sounding: NDArray[np.float64] | None = None,
     pace: NDArray[np.float64] | None = None,
@@ -331,6 +338,7 @@ def scene_of(
         np.full((2, LAGS), np.nan) if repeats is None else repeats,
         np.array([clashes]),
         np.full((MAX_PARTS, COLUMNS), np.nan) if line is None else line,
+        np.full((2, PLACES), np.nan) if places is None else places,
         np.ones(FIELDS, np.float32) if vote_share is None else vote_share,
         np.full(MAX_PARTS, np.nan) if sounding is None else sounding,
         np.full(MAX_PARTS, np.nan) if pace is None else pace,

@@ -39,8 +39,9 @@ GOING_ON = 4
 RATE = 0.4
 """By how much the chance grows with each quarter note for which a part is silent and should not be."""
 MOST = 0.95
-PACE_RATE, MOST_MORE = 0.1, 2.0
+PACE_RATE, MOST_MORE = 0.2, 4.0
 """Nats by which one note moves how much a part is favoured, and the most."""
+HURRY, MOST_HURRY = 1.0, 6.0
 LENGTH_RATE, MOST_LONGER = 0.05, 0.8
 """Nats for an octave of length by which a note moves how much longer ones are favoured, for each octave that it
 lacked, and the most."""
@@ -125,6 +126,21 @@ def lean_to_pace(scene, stream, mask, logits):  # type: ignore[no-untyped-def]
     for part in range(scene.numbers[1]):
         if mask[part]:
             logits[part] += np.float32(stream.voices[MORE, part])
+
+
+@compiled
+def lean_to_hurry(scene, stream, size, logits):  # type: ignore[no-untyped-def]
+    """Favour shorter time shifts where those who are open have played too few notes, longer ones where too many."""
+    index = stream.at[0] - scene.numbers[2]
+    if index < 0 or index >= len(scene.open_parts):
+        return
+    more = 0.0
+    for part in range(scene.numbers[1]):
+        if scene.open_parts[index] >> np.uint16(part) & np.uint16(1):
+            more += stream.voices[MORE, part]
+    slope = min(max(HURRY * more, -MOST_HURRY), MOST_HURRY) / QUARTER
+    for i in range(size):
+        logits[i] -= np.float32(slope * min(i, QUARTER))
 
 
 @compiled

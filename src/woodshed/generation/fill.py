@@ -151,6 +151,7 @@ def lay_out(weights: Weights, plan: Plan) -> Scene:
         repeats=plan.repeats,
         clashes=plan.clashes,
         line=plan.line,
+        places=plan.places,
         vote_share=plan.vote_share,
         sounding=plan.sounding,
         pace=plan.pace,

@@ -15,7 +15,7 @@ from woodshed.codecs.note_step import LONGEST_DURATION, MAX_PARTS, MICROTIMING, 
 from woodshed.errors import InfeasibleCanvas, LimitExceeded, OutOfRange
 from woodshed.generation.bars_again import bars_before, steps_again, steps_back
 from woodshed.generation.canvas import DURATION, PITCH, TIMING, VELOCITY, Canvas
-from woodshed.generation.casting import as_known, clashes_of, repeats_of
+from woodshed.generation.casting import as_known, clashes_of, places_of, repeats_of
 from woodshed.generation.constraints import LEANING, asked_levels, on_grid
 from woodshed.generation.engine_lines import COLUMNS
 from woodshed.generation.harmony import PITCHES, Harmony, favoured_tones, harmony_of, playable_pitches, why_silent
@@ -90,6 +90,8 @@ class Plan:
     """The share of pitched notes that may begin a semitone from one that sounds; nan: any."""
     line: NDArray[np.float64]
     """(16, 7) the share of each class of intervals between the notes of a slot, of its favourite pitch; nan: any."""
+    places: NDArray[np.float64]
+    """(2, 6) the share of each kind of place (`music.places`) at which notes begin, pitched and drums; nan: any."""
     vote_share: NDArray[np.float32]
     """(6,) of each field, what share of their worth votes have in bars that do not return."""
     sounding: NDArray[np.float64]
@@ -176,6 +178,7 @@ def make_plan(bundle: Bundle, canvas: Canvas) -> Plan:
         repeats=repeats_of(bundle.style) if canvas.repeats is None else canvas.repeats,
         clashes=clashes_of(bundle.style),
         line=line,
+        places=_places(bundle, constraints.levels.keys() - constraints.leanings),
         vote_share=_vote_share(bundle, constraints.levels.keys() - constraints.leanings),
         sounding=sounding,
         pace=pace,
@@ -183,6 +186,12 @@ def make_plan(bundle: Bundle, canvas: Canvas) -> Plan:
         levels=asked_levels(constraints.levels, len(lines) - 1),
         firmness=np.array([LEANING if control in constraints.leanings else 1.0 for control in CONTROLS]),
     )
+
+
+def _places(bundle: Bundle, asked: Collection[str]) -> NDArray[np.float64]:
+    """Those of the learned songs, unless it is asked how far off the beat bars are."""
+    places = places_of(bundle.style)
+    return np.full_like(places, np.nan) if "syncopation" in asked else places
 
 
 def _vote_share(bundle: Bundle, asked: Collection[str]) -> NDArray[np.float32]:

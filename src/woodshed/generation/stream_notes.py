@@ -101,6 +101,7 @@ class NoteStation:
             repeats=plan.repeats,
             clashes=plan.clashes,
             line=plan.line,
+            places=plan.places,
             vote_share=plan.vote_share,
         )
 

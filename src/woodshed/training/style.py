@@ -21,6 +21,7 @@ from woodshed.music.clashes import clashes
 from woodshed.music.intervals import favourite_share, interval_shares, lead_lines, line_of
 from woodshed.music.key_finding import find_key
 from woodshed.music.meter import bar_of
+from woodshed.music.places import place_counts
 from woodshed.music.returns import bars_again, find_returns
 from woodshed.music.texture import texture_of
 from woodshed.music.units import ticks_to_steps
@@ -127,6 +128,7 @@ def _arrangement(codec: NoteStepCodec, song: Song) -> dict[str, Any]:
         "repeats": _repeats(codec, song),
         "varied": _repeats(codec, song, again),
         "clashes": _clashes(song),
+        "places": _places(song),
     }
 
 
@@ -205,6 +207,14 @@ def _clashes(song: Song) -> float | None:
     """The share of pitched notes that begin a semitone from one that sounds."""
     found = clashes(song)
     return round(float(found.mean()), 4) if len(found) >= NOTES_THAT_TELL else None
+
+
+def _places(song: Song) -> list[list[float] | None]:
+    """The share of each kind of place at which notes begin, of pitched parts and of drums."""
+    return [
+        [round(float(share), 4) for share in row / row.sum()] if row.sum() >= NOTES_THAT_TELL else None
+        for row in place_counts(song)
+    ]
 
 
 def _density(codec: NoteStepCodec, song: Song) -> list[int]:
