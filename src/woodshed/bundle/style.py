@@ -10,6 +10,7 @@ from woodshed.errors import BundleError, WoodshedError
 from woodshed.music import Meter
 from woodshed.music.intervals import CLASSES
 from woodshed.music.places import PLACES
+from woodshed.music.texture import LENGTHS
 
 _FIGURES = ("notes", "songs", "lowest", "highest", "polyphony")
 
@@ -73,21 +74,34 @@ def _is_arrangement(song: Any) -> bool:
     if song.get("clashes") is not None and not _is_number(song["clashes"], 0, 1):
         return False
     places = song.get("places", [None, None])
-    if not (_is_list(places, _is_places) and len(places) == 2):
+    if not (_is_list(places, lambda shares: shares is None or _are_shares(shares, PLACES)) and len(places) == 2):
         return False
     plays, sounding = song.get("plays", []), song.get("sounding", [])
-    if not (_is_list(plays, _is_runs) and _is_list(sounding, lambda one: one is None or _is_number(one, 0, 1))):
+    if not (_is_list(plays, _is_runs) and _is_list(sounding, _is_part_of)):
         return False
-    again, pace, length = (song.get(name, []) for name in ("again", "pace", "length"))
-    if not (_is_list(again, _is_repeats) and all(_is_list(own, _is_figure) for own in (pace, length))):
+    again, pace, lengths = (song.get(name, []) for name in ("again", "pace", "lengths"))
+    if not (_is_list(again, _is_repeats) and _is_list(pace, _is_figure)):
         return False
-    if any(own and len(own) != len(programs) for own in (plays, sounding, again, pace, length)):
+    if not _is_list(lengths, lambda shares: shares is None or _are_shares(shares, LENGTHS)):
+        return False
+    lines, centres, chords = (song.get(name, []) for name in ("lines", "centres", "chords"))
+    if not _is_list(lines, lambda shares: shares is None or _are_shares(shares, CLASSES + 1)):
+        return False
+    if not (_is_list(centres, lambda mean: mean is None or _is_number(mean, 0, 127)) and _is_list(chords, _is_part_of)):
+        return False
+    if any(
+        own and len(own) != len(programs) for own in (plays, sounding, again, pace, lengths, lines, centres, chords)
+    ):
         return False
     return len(programs) == len(presence) > 0 and _is_tempo(song.get("bpm")) and _is_meter(song.get("meter"))
 
 
-def _is_places(shares: Any) -> bool:
-    return shares is None or (_is_list(shares, lambda share: _is_number(share, 0, 1)) and len(shares) == PLACES)
+def _is_part_of(share: Any) -> bool:
+    return share is None or _is_number(share, 0, 1)
+
+
+def _are_shares(shares: Any, count: int) -> bool:
+    return _is_list(shares, lambda share: _is_number(share, 0, 1)) and len(shares) == count
 
 
 def _is_runs(bars: Any) -> bool:

@@ -84,11 +84,15 @@ class Canvas:
     pace: Mapping[int, float] = field(default_factory=dict)
     """Part -> how many of its notes shall begin in a quarter note in which it is open; others as it comes, as do all
     where a density is asked of bars."""
-    length: Mapping[int, float] = field(default_factory=dict)
-    """Part -> how long its notes shall be on average, in octaves (factors of two) of a step; others as it comes."""
+    lengths: Mapping[int, Sequence[float]] = field(default_factory=dict)
+    """Part -> the share of each kind of length among its notes (`music.texture`); others as it comes."""
     line: Mapping[int, Sequence[float]] = field(default_factory=dict)
     """Part -> the share of each class of intervals between its notes, and of its favourite pitch (`music.intervals`);
     others as it comes."""
+    centres: Mapping[int, float] = field(default_factory=dict)
+    """Part -> the mean pitch of its notes; others as it comes, as are all where a register is asked of bars."""
+    chords: Mapping[int, float] = field(default_factory=dict)
+    """Part -> the share of its notes that are struck with another of it before; others as it comes."""
     again: Mapping[int, Sequence[int]] = field(default_factory=dict)
     """Part -> for each bar, from the first on, how many bars back stands the bar that the part plays again in it; 0 for
     what is new. Only where nothing is fixed, and where both bars are asked the same of."""
@@ -205,13 +209,16 @@ def blank_canvas(
         repeats=learned["repeats"],
         sounding=_known(sounding),
         pace=_known(learned["pace"]),
-        length=_known(learned["length"]),
+        lengths=_known(learned["lengths"]),
+        line=_known(learned["lines"]),
+        centres=_known(learned["centres"]),
+        chords=_known(learned["chords"]),
         again=dict(enumerate(learned["again"].tolist())),
         openings=_openings(song.bar_lines(), learned["plays"]),
     )
 
 
-def _known(figures: Sequence[float | None]) -> dict[int, float]:
+def _known(figures: Sequence[Any]) -> dict[int, Any]:
     """Of each part the figure that is known."""
     return {part: figure for part, figure in enumerate(figures) if figure is not None}
 

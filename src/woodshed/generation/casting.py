@@ -17,6 +17,8 @@ from woodshed.music import Part, Song, part_name
 from woodshed.music.general_midi import family
 from woodshed.music.places import PLACES
 
+HABITS = ("pace", "lengths", "lines", "centres", "chords")
+"""What an arrangement says of each part beside how much of the time it sounds."""
 LEAST_PRESENCE = 0.25
 """The share of the bars in which a part must play to be of a line-up."""
 PASSAGES_EVERY = 4
@@ -134,10 +136,10 @@ def line_up(
 
     ``parts`` play in at least a quarter of them. ``first_bar`` is where in the song they are, and ``plays``
     (parts, bars) says in which of them each part does: above 0. ``sounding`` is the share of these that each part
-    sounds, None where that is not known, as for ``pace`` and ``length`` (see `Canvas`). ``again`` (parts, bars) is how
-    many bars back stands the bar that a part plays again, 0 for what is new. Beside that the song's ``bpm``, ``meter``,
-    ``key`` (or None) and ``kit`` of drums, the level of ``density`` of each of its bars, how many bars back stands what
-    ``returns`` in each, and how much of what is new ``repeats`` (2, 3) all the same.
+    sounds, None where that is not known, as for its `HABITS` (see `Canvas`).
+    ``again`` (parts, bars) is how many bars back stands the bar that a part plays again, 0 for what is new. Beside that
+    the song's ``bpm``, ``meter``, ``key`` (or None) and ``kit`` of drums, the level of ``density`` of each of its bars,
+    how many bars back stands what ``returns`` in each, and how much of what is new ``repeats`` (2, 3) all the same.
 
     Where parts are ``asked``, the song is one of those in which most of them have kin, the bars are those in which
     these play most, and each row of ``plays``, ``sounding`` and ``again`` is that of the kin (or of a part that is not
@@ -172,7 +174,7 @@ def line_up(
     programs = _chosen(song["programs"], slots)
     parts = [part_of(program, names.get(str(program), {}).get("name", "")) for program in programs]
     found = {"parts": parts, "first_bar": first_bar}
-    found |= {name: _chosen(song.get(name), slots) for name in ("sounding", "pace", "length")}
+    found |= {name: _chosen(song.get(name), slots) for name in ("sounding", *HABITS)}
     return {**found, "plays": plays[slots], "again": again[slots], **_form(song, again[slots])}
 
 
@@ -198,7 +200,7 @@ def _like_asked(
     rows = np.zeros((len(asked), bars), np.int64)
     rows[known] = again[of_known]
     whole = np.ones((len(asked), bars))
-    form = {name: _chosen(song.get(name), slots) for name in ("pace", "length")}
+    form = {name: _chosen(song.get(name), slots) for name in HABITS}
     return form | {"parts": list(asked), "first_bar": first_bar, "plays": whole, "again": rows, **_form(song, rows)}
 
 
@@ -272,10 +274,10 @@ def _chosen(values: Sequence[Any] | None, slots: Sequence[int | None]) -> list[A
     return [None if not values or slot is None else values[slot] for slot in slots]
 
 
-def usual_texture(style: Mapping[str, Any], parts: Sequence[Part], figure: str) -> list[float | None]:
+def usual_texture(style: Mapping[str, Any], parts: Sequence[Part], figure: str) -> list[Any]:
     """What each part's instrument, or the nearest to it, usually does in the bars in which it plays, of the ``figure``
     of `music.texture.Texture` that is named so; None of drums but for their pace, and where a style does not say."""
-    known: dict[int, list[float]] = {}
+    known: dict[int, list[Any]] = {}
     for song in style.get("arrangements", []):
         for program, value in zip(song["programs"], song.get(figure) or [], strict=False):
             if value is not None:
@@ -284,7 +286,7 @@ def usual_texture(style: Mapping[str, Any], parts: Sequence[Part], figure: str) 
         return [None] * len(parts)
     nearest = [nearest_program(program_of(part), set(known)) for part in parts]
     return [
-        None if part.is_drum and program != DRUM_PROGRAM else float(np.mean(known[program]))
+        None if part.is_drum and program != DRUM_PROGRAM else np.mean(known[program], axis=0).tolist()
         for part, program in zip(parts, nearest, strict=True)
     ]
 

@@ -20,9 +20,12 @@ from woodshed.compiled import compiled
 from woodshed.generation.engine_again import NOTHING_DUE, next_again
 from woodshed.generation.engine_again import PART as PART_PLACES
 from woodshed.generation.engine_again import STEP as STEP_PLACES
+from woodshed.generation.engine_centres import count_height, lean_to_height
+from woodshed.generation.engine_chords import count_chord, lean_part_to_chords, lean_shift_to_chords
 from woodshed.generation.engine_clashes import clashing, count_clash, lean_from_clashes
 from woodshed.generation.engine_copying import count_copies, lean_to_copies
 from woodshed.generation.engine_draw import draw
+from woodshed.generation.engine_lengths import count_length, lean_to_lengths
 from woodshed.generation.engine_levels import count_note, steer_part, steer_pitch, steer_shift, steer_velocity
 from woodshed.generation.engine_lines import count_line, lean_to_line
 from woodshed.generation.engine_masks import is_free, mask_pitch, mask_shift, may_start, place_of, state_at
@@ -36,6 +39,7 @@ from woodshed.generation.engine_tables import (
     new_stream,
     scene_of,
     sow,
+    usual_of,
     weights_of,
 )
 from woodshed.generation.engine_voices import (
@@ -44,10 +48,10 @@ from woodshed.generation.engine_voices import (
     call_first,
     hear_note,
     lean_to_hurry,
-    lean_to_length,
     lean_to_pace,
     pass_time,
     resumed,
+    rings_on,
 )
 
 PLAYING, FINISHED, AT_STOP, OUT_OF_ROOM = 0, 1, 2, 3
@@ -57,7 +61,7 @@ NEVER = 1 << 60
 
 __all__ = [
     "AT_STOP", "FINISHED", "NEVER", "OUT_OF_ROOM", "PLAYING", "Scene", "Stream", "Weights", "copy_stream", "new_stream",
-    "play_rows", "scene_of", "sow", "weights_of",
+    "play_rows", "scene_of", "sow", "usual_of", "weights_of",
 ]  # fmt: skip
 
 
@@ -164,6 +168,7 @@ def _draw_shift(weights, scene, stream, g, next_given, sampling, temperatures, i
     lean_to_copies(scene, stream, 0, it.expected[0], 0, it.logits)
     lean_to_hurry(scene, stream, SIZES[0], it.logits)
     lean_shift_to_places(scene, stream, it.last_place, it.logits)
+    lean_shift_to_chords(scene, stream, it.logits)
     steer_shift(
         scene.aims[_aim_of(scene, it.last_place[1])],
         stream.aim,
@@ -193,6 +198,7 @@ def _draw_part(weights, scene, stream, step, free, at_given, g, due_part, sampli
     lean_to_copies(scene, stream, 1, it.expected[1], 0, it.logits)
     lean_to_pace(scene, stream, mask, it.logits)
     lean_part_to_places(scene, stream, it.place, parts, it.logits)
+    lean_part_to_chords(scene, stream, stream.at[0], step, parts, it.logits)
     aim = scene.aims[_aim_of(scene, it.place[1])]
     steer_part(aim, stream.aim, stream.lines, scene.drums, step, it.place, it.logits, mask, parts, it.firmness)
     return call_first(scene, stream, step, mask, _draw(stream, 1, parts, sampling, temperatures, it))
@@ -213,6 +219,7 @@ def _draw_pitch(weights, scene, stream, step, g, to_given, sampling, temperature
         clashing(stream.past.state[0], step, it.clashing)
         lean_from_clashes(scene, stream, it.clashing, it.logits)
         lean_to_line(scene, stream, part, it.logits)
+        lean_to_height(scene, stream, part, it.logits)
     steer_pitch(
         scene.aims[_aim_of(scene, it.place[1])],
         stream.aim,
@@ -230,6 +237,7 @@ def _draw_pitch(weights, scene, stream, step, g, to_given, sampling, temperature
     if not scene.drums[part]:
         count_clash(scene, stream, it.clashing[pitch % 12])
         count_line(scene, stream, part, pitch)
+        count_height(scene, stream, part, pitch)
     return pitch
 
 
@@ -276,7 +284,7 @@ def _draw_note(weights, scene, stream, step, free, g, next_given, called, due, s
             it.mask[: SIZES[field]] = True
             _logits(weights, scene, field, it)
             if field == 3:
-                lean_to_length(stream, part, step, SIZES[3], it.logits)
+                lean_to_lengths(scene, stream, part, rings_on(stream, part, step), it.logits)
             if field == 4:
                 steer_velocity(
                     scene.aims[_aim_of(scene, place[1])],
@@ -310,6 +318,8 @@ def _keep(scene, stream, step, g, is_given, again, repetition, it):  # type: ign
         if not is_given and not again:
             count_copies(scene, stream, it.expected, new, repetition)
             count_place(scene, stream, new[1], it.place)
+            count_length(scene, stream, new, step)
+            count_chord(scene, stream, new[1])
         count_note(
             scene.aims[_aim_of(scene, it.place[1])], stream.aim, stream.lines, new, scene.drums[new[1]], step, it.place
         )

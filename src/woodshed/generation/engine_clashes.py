@@ -32,7 +32,7 @@ def clashing(state, step, found):  # type: ignore[no-untyped-def]
 @compiled
 def lean_from_clashes(scene, stream, found, logits):  # type: ignore[no-untyped-def]
     """Take what clashes lose from the logits of the pitches of these classes."""
-    if np.isnan(scene.clashes[0]):
+    if np.isnan(scene.usual.clashes[0]):
         return
     for pitch in range(128):
         if found[pitch % 12]:
@@ -42,7 +42,7 @@ def lean_from_clashes(scene, stream, found, logits):  # type: ignore[no-untyped-
 @compiled
 def count_clash(scene, stream, clashes):  # type: ignore[no-untyped-def]
     """Take in a pitched note that was drawn: did it clash?"""
-    if np.isnan(scene.clashes[0]):
+    if np.isnan(scene.usual.clashes[0]):
         return
-    lean = stream.clashes[0] + RATE * ((1.0 if clashes else 0.0) - scene.clashes[0])
+    lean = stream.clashes[0] + RATE * ((1.0 if clashes else 0.0) - scene.usual.clashes[0])
     stream.clashes[0] = min(max(lean, 0.0), MOST)

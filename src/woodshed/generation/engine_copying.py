@@ -58,7 +58,7 @@ def count_copies(scene, stream, expected, row, repetition):  # type: ignore[no-u
     """Take in an open note that was played: was it what the lags expected?"""
     group = DRUMS if scene.drums[row[1]] else PITCHED
     for k in range(LAGS):
-        share = scene.repeats[group, k]
+        share = scene.usual.repeats[group, k]
         if np.isnan(share) or expected[0, k] < 0 or expected[0, k] > LONGEST_SHIFT:
             continue
         copied = expected[0, k] == row[0] and expected[1, k] == row[1] and expected[2, k] == row[2]

@@ -19,12 +19,12 @@ RATE = 0.12
 """Nats by which one note moves what its class, or the favourite, loses."""
 MOST = 4.0
 """Nats that are lost or gained at most."""
-FIRST = np.array([-0.3, 1.2, 0.0, -0.3, -1.2, -1.5, -0.8])
-"""Nats of each class, and of the favourite, at first: about where they end over most backings."""
+OVER_A_BACKING = np.array([-0.3, 1.2, 0.0, -0.3, -1.2, -1.5, -0.8])
+"""Nats of each class, and of the favourite, at first: about where they end over most backings. Without one, 0."""
 CLASS_OF = np.searchsorted(FIRST_OF_CLASS, np.arange(128), side="right") - 1
 """Of each interval in semitones."""
 FAVOURITE = CLASSES
-"""The last column of `Scene.line`, and of `Stream.line`; those before are the classes."""
+"""The last column of `Usual.line`, and of `Stream.line`; those before are the classes."""
 COLUMNS = CLASSES + 1
 
 
@@ -32,7 +32,7 @@ COLUMNS = CLASSES + 1
 def lean_to_line(scene, stream, part, logits):  # type: ignore[no-untyped-def]
     """Add to the logits of the pitches what the class of each one's interval from the part's last note has gained, and
     to that of its favourite what that has."""
-    if np.isnan(scene.line[part, 0]):
+    if np.isnan(scene.usual.line[part, 0]):
         return
     last, favourite = stream.past.state[0].own[part, 0], _favourite(stream.lately[part])
     if last >= 0:
@@ -45,7 +45,7 @@ def lean_to_line(scene, stream, part, logits):  # type: ignore[no-untyped-def]
 @compiled
 def count_line(scene, stream, part, pitch):  # type: ignore[no-untyped-def]
     """Take in a note that was drawn."""
-    if np.isnan(scene.line[part, 0]):
+    if np.isnan(scene.usual.line[part, 0]):
         return
     last, favourite, lately = stream.past.state[0].own[part, 0], _favourite(stream.lately[part]), stream.lately[part]
     if last >= 0:
@@ -61,7 +61,7 @@ def count_line(scene, stream, part, pitch):  # type: ignore[no-untyped-def]
 
 @compiled
 def _follow(scene, stream, part, column, taken):  # type: ignore[no-untyped-def]
-    gained = stream.line[part, column] + RATE * (scene.line[part, column] - (1.0 if taken else 0.0))
+    gained = stream.line[part, column] + RATE * (scene.usual.line[part, column] - (1.0 if taken else 0.0))
     stream.line[part, column] = min(max(gained, -MOST), MOST)
 
 

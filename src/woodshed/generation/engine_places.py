@@ -9,6 +9,7 @@ a little more where it was lacking and a little less where it was too much, as i
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from woodshed.codecs.note_step import LONGEST_SHIFT
 from woodshed.compiled import compiled
@@ -28,15 +29,26 @@ def _kind(within):  # type: ignore[no-untyped-def]
     return FIRST_BEAT if within == 0 else PLACE_IN_QUARTER[within % QUARTER]
 
 
+def losses(places: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(2, 6) nats that each kind of place loses from the start: those that hardly ever are taken, as a first note there
+    brings others; 0 for the others, and where nothing is known."""
+    rare: NDArray[np.float64] = np.log((np.nan_to_num(places, nan=1.0) + 0.002) / RARE)
+    return np.minimum(rare, 0.0)
+
+
 @compiled
 def lean_shift_to_places(scene, stream, place, logits):  # type: ignore[no-untyped-def]
     """Add to the logits of time shifts what the places to which they lead have gained. ``place`` is that of the last
     row; bars ahead are taken to be as long as its own."""
-    if np.isnan(scene.places[0, 0]) and np.isnan(scene.places[1, 0]):
+    if np.isnan(scene.usual.places[0, 0]) and np.isnan(scene.usual.places[1, 0]):
         return
     for i in range(LONGEST_SHIFT + 1):
         kind = _kind((place[0] + i) % place[2])
-        logits[i] += np.float32(0.5 * (stream.places[0, kind] + stream.places[1, kind]))
+        pitched, drums = (
+            stream.places[0, kind] + scene.usual.rare[0, kind],
+            stream.places[1, kind] + scene.usual.rare[1, kind],
+        )
+        logits[i] += np.float32(0.5 * (pitched + drums))
 
 
 @compiled
@@ -44,16 +56,17 @@ def lean_part_to_places(scene, stream, place, parts, logits):  # type: ignore[no
     """Add to the logits of parts what the place of the next note has gained among pitched ones, or drums."""
     kind = _kind(place[0])
     for part in range(parts):
-        logits[part] += np.float32(stream.places[1 if scene.drums[part] else 0, kind])
+        group = 1 if scene.drums[part] else 0
+        logits[part] += np.float32(stream.places[group, kind] + scene.usual.rare[group, kind])
 
 
 @compiled
 def count_place(scene, stream, part, place):  # type: ignore[no-untyped-def]
     """Take in a note that was drawn."""
     group, kind = 1 if scene.drums[part] else 0, _kind(place[0])
-    if np.isnan(scene.places[group, 0]):
+    if np.isnan(scene.usual.places[group, 0]):
         return
     for k in range(PLACES):
-        usual = scene.places[group, k]
+        usual = scene.usual.places[group, k]
         gained = stream.places[group, k] + RATE * (usual - (1.0 if k == kind else 0.0)) / (usual + RARE)
         stream.places[group, k] = min(max(gained, -MOST), MOST)

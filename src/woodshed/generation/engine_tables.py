@@ -15,10 +15,11 @@ from woodshed.compiled import halves
 from woodshed.generation.engine_clashes import FIRST
 from woodshed.generation.engine_levels import aims_of, new_aim
 from woodshed.generation.engine_lines import COLUMNS
-from woodshed.generation.engine_lines import FIRST as FIRST_OF_LINE
+from woodshed.generation.engine_places import losses
 from woodshed.models.note_sizes import VOTERS, WORTH_UNIT
 from woodshed.music.intervals import LATELY
 from woodshed.music.places import PLACES
+from woodshed.music.texture import LENGTHS
 
 Floats = NDArray[np.float32]
 Halves = NDArray[np.uint16]
@@ -128,6 +129,31 @@ def weights_of(tensors: Mapping[str, NDArray[Any]]) -> Weights:
     )
 
 
+class Usual(NamedTuple):
+    """What is usual in the learned songs, or asked for, and held to by closed loops; nan where nobody knows."""
+
+    repeats: NDArray[np.float64]
+    """(2, 3) the share of notes that stand where each lag expects them, pitched and drums"""
+    clashes: NDArray[np.float64]
+    """(1,) the share of pitched notes that may begin a semitone from one that sounds"""
+    line: NDArray[np.float64]
+    """(16, 7) the share of each class of intervals between the notes of a part, and of its favourite pitch"""
+    centres: NDArray[np.float64]
+    """(16,) the mean pitch of each part"""
+    chords: NDArray[np.float64]
+    """(16,) the share of the notes of each part that are struck with another of it"""
+    places: NDArray[np.float64]
+    """(2, 6) the share of each kind of place at which notes begin, pitched and drums; ``rare`` what each of
+    them loses from the start"""
+    rare: NDArray[np.float64]
+    sounding: NDArray[np.float64]
+    """(16,) the share of the time in which it is open that each part shall sound"""
+    pace: NDArray[np.float64]
+    """(16,) how many notes of each part shall begin in a quarter note in which it is open"""
+    lengths: NDArray[np.float64]
+    """(16, 6) the share of each kind of length among them"""
+
+
 class Scene(NamedTuple):
     """A plan as the loop reads it. Steps count from ``first_step``; the arrays by step end where the plan does."""
 
@@ -159,23 +185,9 @@ class Scene(NamedTuple):
     polyphony: NDArray[np.int64]
     back: NDArray[np.int64]
     """(bars,) steps back to where the music of a bar that returns once stood; 0 for new music, and past the end."""
-    repeats: NDArray[np.float64]
-    """(2, 3) the share of notes that stand where each lag expects them, pitched and drums; nan where nobody knows"""
-    clashes: NDArray[np.float64]
-    """(1,) the share of pitched notes that may begin a semitone from one that sounds; nan where nobody knows"""
-    line: NDArray[np.float64]
-    """(16, 7) the share of each class of intervals between the notes of a part, and of its favourite pitch; nan where
-    nobody knows"""
-    places: NDArray[np.float64]
-    """(2, 6) the share of each kind of place at which notes begin, pitched and drums; nan where nobody knows"""
+    usual: Usual
     vote_share: Floats
     """(6,) of each field, what share of their worth votes have in bars that do not return"""
-    sounding: NDArray[np.float64]
-    """(16,) the share of the time in which it is open that each part shall sound; nan where nobody knows"""
-    pace: NDArray[np.float64]
-    """(16,) how many notes of each part shall begin in a quarter note in which it is open; nan where nobody knows"""
-    length: NDArray[np.float64]
-    """(16,) how long they shall be, in octaves of a step; nan where nobody knows"""
     again: NDArray[np.int64]
     """(16, bars) steps back to the bar of which each part's bar is a copy, see `engine_again`; 0 for what is new"""
     next_again: NDArray[np.int64]
@@ -213,13 +225,21 @@ class Stream(NamedTuple):
     """(1,) what pitches that clash lose, see `engine_clashes`."""
     line: NDArray[np.float64]
     """(16, 7) what each class of intervals, and the favourite pitch, has gained in each part, see `engine_lines`."""
+    tilts: NDArray[np.float64]
+    """(16,) how far the pitches of each part are tilted, see `engine_centres`."""
+    chords: NDArray[np.float64]
+    """(16,) what going on with a chord has gained in each part, see `engine_chords`."""
     places: NDArray[np.float64]
     """(2, 6) what each kind of place has gained among pitched parts and drums, see `engine_places`."""
     lately: NDArray[np.int64]
     """(16, 16) the latest pitches of each such part, -1 where there are fewer."""
+    lengths: NDArray[np.float64]
+    """(16, 6) what each kind of length has gained in each part, see `engine_lengths`."""
+    held: NDArray[np.int64]
+    """(16, 128, 2) the steps at which each pitch of a part began last, and ends."""
     voices: NDArray[np.float64]
-    """(5, 16) of each part the step at which its notes have ended, the chance that it is called, the step at which it
-    last began, and by how many nats more and longer notes of it are favoured, see `engine_voices`."""
+    """(4, 16) of each part the step at which its notes have ended, the chance that it is called, the step at which it
+    last began, and by how many nats more of its notes are favoured, see `engine_voices`."""
     nats: NDArray[np.float64]
     """(2,) nats of what was drawn, before the filters; how many rows were drawn."""
 
@@ -243,10 +263,14 @@ def new_stream(weights: Weights, room: int, capacity: int, seed: int = 0) -> Str
         lines=lines,
         leans=np.zeros((2, LAGS)),
         clashes=np.full(1, FIRST),
-        line=np.tile(FIRST_OF_LINE, (MAX_PARTS, 1)),
+        line=np.zeros((MAX_PARTS, COLUMNS)),
+        tilts=np.zeros(MAX_PARTS),
+        chords=np.zeros(MAX_PARTS),
         places=np.zeros((2, PLACES)),
         lately=np.full((MAX_PARTS, LATELY), -1),
-        voices=np.zeros((5, MAX_PARTS)),
+        lengths=np.zeros((MAX_PARTS, LENGTHS)),
+        held=np.zeros((MAX_PARTS, 128, 2), np.int64),
+        voices=np.zeros((4, MAX_PARTS)),
         nats=np.zeros(2),
     )
 
@@ -264,6 +288,37 @@ def sow(stream: Stream, seed: int) -> None:
 
 def _chance(seed: int) -> NDArray[np.uint64]:
     return np.array([seed % (1 << 62) * 2 + 1], np.uint64)
+
+
+def usual_of(
+    repeats: NDArray[np.float64] | None = None,
+    clashes: float = np.nan,
+    line: NDArray[np.float64] | None = None,
+    centres: NDArray[np.float64] | None = None,
+    chords: NDArray[np.float64] | None = None,
+    places: NDArray[np.float64] | None = None,
+    sounding: NDArray[np.float64] | None = None,
+    pace: NDArray[np.float64] | None = None,
+    lengths: NDArray[np.float64] | None = None,
+) -> Usual:
+    """What is known; nan for the rest."""
+
+    def known(table: NDArray[np.float64] | None, *shape: int) -> NDArray[np.float64]:
+        return np.full(shape, np.nan) if table is None else table
+
+    places = known(places, 2, PLACES)
+    return Usual(
+        repeats=known(repeats, 2, LAGS),
+        clashes=np.array([clashes]),
+        line=known(line, MAX_PARTS, COLUMNS),
+        centres=known(centres, MAX_PARTS),
+        chords=known(chords, MAX_PARTS),
+        places=places,
+        rare=losses(places),
+        sounding=known(sounding, MAX_PARTS),
+        pace=known(pace, MAX_PARTS),
+        lengths=known(lengths, MAX_PARTS, LENGTHS),
+    )
 
 
 def scene_of(
@@ -284,15 +339,9 @@ def scene_of(
     end: int,
     first_step: int = 0,
     back: NDArray[np.int64] | None = None,
-    repeats: NDArray[np.float64] | None = None,
-    clashes: float = np.nan,
-    line: NDArray[np.float64] | None = None,
-    places: NDArray[np.float64] | None = None,
     vote_share: Floats | None = None,
-    sounding: NDArray[np.float64] | None = None,
-    pace: NDArray[np.float64] | None = None,
-    length: NDArray[np.float64] | None = None,
     again: NDArray[np.int64] | None = None,
+    usual: Usual | None = None,
 ) -> Scene:
     """Lay a plan out for the loop. Where a part's bar is ``again`` an earlier one, it is not open."""
     copies = np.zeros((MAX_PARTS, 0), np.int64) if again is None else again.astype(np.int64)
@@ -335,14 +384,8 @@ def scene_of(
         favoured.astype(np.float32),
         polyphony.astype(np.int64),
         np.zeros(0, np.int64) if back is None else back.astype(np.int64),
-        np.full((2, LAGS), np.nan) if repeats is None else repeats,
-        np.array([clashes]),
-        np.full((MAX_PARTS, COLUMNS), np.nan) if line is None else line,
-        np.full((2, PLACES), np.nan) if places is None else places,
+        usual or usual_of(),
         np.ones(FIELDS, np.float32) if vote_share is None else vote_share,
-        np.full(MAX_PARTS, np.nan) if sounding is None else sounding,
-        np.full(MAX_PARTS, np.nan) if pace is None else pace,
-        np.full(MAX_PARTS, np.nan) if length is None else length,
         copies,
         np.ascontiguousarray(next_again),
         np.array([first_bar, parts, first_step, end]),

@@ -13,9 +13,9 @@ there, what and how long the model says. That chance grows while a part is silen
 shrinks while it sounds, so the two meet at the share that was learned. Nothing else that the model draws is displaced:
 after the note that was called, and others of its chord, it goes on to the step to which it would have gone without.
 
-So is how many notes a part plays and how long they are: called so often, pads would play in eighths what they hold
-for a bar in the songs. A part that has played more notes than that song's part in as many bars is not called, and is
-less likely to be chosen; where its notes were too short, longer ones are favoured, unless one still sounds.
+So is how many notes a part plays: called so often, pads would play in eighths what they hold for a bar in the songs. A
+part that has played more notes than that song's part in as many bars is not called, and is less likely to be chosen;
+where all parts together have, longer time shifts are favoured, as who plays is then no remedy.
 
 Source:
     Ours; the loop is kin to that of `engine_copying`.
@@ -23,16 +23,14 @@ Source:
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
-from woodshed.codecs.note_step import LONGEST_DURATION, LONGEST_SHIFT
+from woodshed.codecs.note_step import LONGEST_SHIFT
 from woodshed.compiled import compiled
 from woodshed.generation.engine_draw import uniform
 from woodshed.generation.engine_masks import may_start
 
-ENDED, CHANCE, BEGAN, MORE, LONGER = range(5)
+ENDED, CHANCE, BEGAN, MORE = range(4)
 """The rows of `Stream.voices`."""
 GOING_ON = 4
 """The place in `Stream.at`."""
@@ -42,11 +40,6 @@ MOST = 0.95
 PACE_RATE, MOST_MORE = 0.2, 4.0
 """Nats by which one note moves how much a part is favoured, and the most."""
 HURRY, MOST_HURRY = 1.0, 6.0
-LENGTH_RATE, MOST_LONGER = 0.05, 0.8
-"""Nats for an octave of length by which a note moves how much longer ones are favoured, for each octave that it
-lacked, and the most."""
-OCTAVES = np.log2(np.arange(1.0, LONGEST_DURATION + 1))
-"""How long each duration is, in octaves of a step."""
 QUARTER, EIGHTH, TRIPLET = 12.0, 6, 4
 """Steps."""
 
@@ -109,10 +102,10 @@ def pass_time(scene, stream, now, step):  # type: ignore[no-untyped-def]
     for part in range(scene.numbers[1]):
         if not scene.open_parts[index] >> np.uint16(part) & np.uint16(1):
             continue
-        if not np.isnan(scene.pace[part]):
-            more = stream.voices[MORE, part] + PACE_RATE * scene.pace[part] * (step - now) / QUARTER
+        if not np.isnan(scene.usual.pace[part]):
+            more = stream.voices[MORE, part] + PACE_RATE * scene.usual.pace[part] * (step - now) / QUARTER
             stream.voices[MORE, part] = min(more, MOST_MORE)
-        share = scene.sounding[part]
+        share = scene.usual.sounding[part]
         if np.isnan(share):
             continue
         sounded = min(max(stream.voices[ENDED, part] - now, 0.0), step - now)
@@ -144,14 +137,9 @@ def lean_to_hurry(scene, stream, size, logits):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def lean_to_length(stream, part, step, size, logits):  # type: ignore[no-untyped-def]
-    """Favour longer notes of a part where its notes were too short, or shorter ones; no longer ones over a note that
-    still sounds."""
-    slope = stream.voices[LONGER, part]
-    rings = stream.voices[ENDED, part] > step and stream.voices[BEGAN, part] < step
-    if slope < 0 or (slope > 0 and not rings):
-        for i in range(size):
-            logits[i] += np.float32(slope * OCTAVES[i])
+def rings_on(stream, part, step):  # type: ignore[no-untyped-def]
+    """Whether a note of the part that began before a step sounds on beyond it."""
+    return stream.voices[ENDED, part] > step and stream.voices[BEGAN, part] < step
 
 
 @compiled
@@ -162,8 +150,5 @@ def hear_note(scene, stream, row, step, again):  # type: ignore[no-untyped-def]
     stream.voices[ENDED, part] = max(stream.voices[ENDED, part], step + row[3] + 1.0)
     if again:
         return
-    if not np.isnan(scene.pace[part]):
+    if not np.isnan(scene.usual.pace[part]):
         stream.voices[MORE, part] = max(stream.voices[MORE, part] - PACE_RATE, -MOST_MORE)
-    if not np.isnan(scene.length[part]):
-        longer = stream.voices[LONGER, part] + LENGTH_RATE * (scene.length[part] - math.log2(row[3] + 1.0))
-        stream.voices[LONGER, part] = min(max(longer, -MOST_LONGER), MOST_LONGER)

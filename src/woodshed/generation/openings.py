@@ -93,16 +93,16 @@ def accompany_canvas(
     song = song.replace(parts=(*song.parts, *new_parts))
     ranges = {first + index: span for index, span in usual_ranges(bundle, new_parts).items()}
     openings = tuple(Opening(first + index, begin, end) for index in range(len(new_parts)))
-    sounding, pace, length = (
+    sounding, pace, lengths = (
         dict(enumerate(usual_texture(bundle.style, new_parts, figure), first))
-        for figure in ("sounding", "pace", "length")
+        for figure in ("sounding", "pace", "lengths")
     )
     return Canvas(
         song,
         constraints=Constraints(pitch_ranges=ranges),
         sounding={part: share for part, share in sounding.items() if share is not None},
         pace={part: notes for part, notes in pace.items() if notes is not None},
-        length={part: octaves for part, octaves in length.items() if octaves is not None},
+        lengths={part: shares for part, shares in lengths.items() if shares is not None},
         openings=openings,
     )
 

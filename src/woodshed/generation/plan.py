@@ -22,6 +22,7 @@ from woodshed.generation.harmony import PITCHES, Harmony, favoured_tones, harmon
 from woodshed.generation.slots import slots_of
 from woodshed.music import Song, part_name
 from woodshed.music.meter import bar_of
+from woodshed.music.texture import LENGTHS
 from woodshed.music.units import STEPS_PER_QUARTER, ticks_per_step, ticks_to_steps
 from woodshed.words import counted
 
@@ -90,6 +91,10 @@ class Plan:
     """The share of pitched notes that may begin a semitone from one that sounds; nan: any."""
     line: NDArray[np.float64]
     """(16, 7) the share of each class of intervals between the notes of a slot, of its favourite pitch; nan: any."""
+    centres: NDArray[np.float64]
+    """(16,) the mean pitch of each slot's notes; nan: any."""
+    chords: NDArray[np.float64]
+    """(16,) the share of them that are struck with another of the slot; nan: as it comes."""
     places: NDArray[np.float64]
     """(2, 6) the share of each kind of place (`music.places`) at which notes begin, pitched and drums; nan: any."""
     vote_share: NDArray[np.float32]
@@ -98,8 +103,8 @@ class Plan:
     """(16,) the share of the time in which a slot is open that it shall sound; nan: as it comes."""
     pace: NDArray[np.float64]
     """(16,) how many notes of a slot shall begin in a quarter note in which it is open; nan: as it comes."""
-    length: NDArray[np.float64]
-    """(16,) how long they shall be, in octaves of a step; nan: as it comes."""
+    lengths: NDArray[np.float64]
+    """(16, 6) the share of each kind of length among them (`music.texture`); nan: as it comes."""
     levels: NDArray[np.int8]
     """(bars, 4) the level asked of each bar, in the order of `codecs.levels.CONTROLS`; -1 as it comes."""
     firmness: NDArray[np.float64]
@@ -133,17 +138,23 @@ def make_plan(bundle: Bundle, canvas: Canvas) -> Plan:
     polyphony = np.full(MAX_PARTS, PITCHES)
     for slot, owner in enumerate(owners):
         polyphony[slot] = _polyphony(canvas, owner)
-    sounding, pace, length = np.full((3, MAX_PARTS), np.nan)
+    sounding, pace, centres, chords = np.full((4, MAX_PARTS), np.nan)
+    line, lengths = np.full((MAX_PARTS, COLUMNS), np.nan), np.full((MAX_PARTS, LENGTHS), np.nan)
     for slot, owner in enumerate(owners):
-        sounding[slot], pace[slot], length[slot] = (
-            figures.get(owner, np.nan) for figures in (canvas.sounding, canvas.pace, canvas.length)
-        )
-    line = np.full((MAX_PARTS, COLUMNS), np.nan)
-    for slot, owner in enumerate(owners):
-        if owner in canvas.line:
-            line[slot] = canvas.line[owner]
-    if "density" in constraints.levels and "density" not in constraints.leanings:
+        for column, figures in (
+            (sounding, canvas.sounding),
+            (pace, canvas.pace),
+            (centres, canvas.centres),
+            (chords, canvas.chords),
+        ):
+            column[slot] = figures.get(owner, np.nan)
+        for table, shares in ((line, canvas.line), (lengths, canvas.lengths)):
+            table[slot] = shares.get(owner, np.nan)
+    asked = constraints.levels.keys() - constraints.leanings
+    if "density" in asked:
         pace[:] = np.nan
+    if "register" in asked:
+        centres[:] = np.nan
     notated = np.append(given[:, STEP], 0)[row]
     steps = _open_steps(canvas, slot_of, lines, polyphony, notated)
     harmony = harmony_of(constraints.chords, end)
@@ -178,11 +189,13 @@ def make_plan(bundle: Bundle, canvas: Canvas) -> Plan:
         repeats=repeats_of(bundle.style) if canvas.repeats is None else canvas.repeats,
         clashes=clashes_of(bundle.style),
         line=line,
-        places=_places(bundle, constraints.levels.keys() - constraints.leanings),
-        vote_share=_vote_share(bundle, constraints.levels.keys() - constraints.leanings),
+        centres=centres,
+        chords=chords,
+        places=_places(bundle, asked),
+        vote_share=_vote_share(bundle, asked),
         sounding=sounding,
         pace=pace,
-        length=length,
+        lengths=lengths,
         levels=asked_levels(constraints.levels, len(lines) - 1),
         firmness=np.array([LEANING if control in constraints.leanings else 1.0 for control in CONTROLS]),
     )

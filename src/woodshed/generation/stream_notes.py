@@ -21,6 +21,7 @@ from woodshed.generation.engine import (
     play_rows,
     scene_of,
     sow,
+    usual_of,
 )
 from woodshed.generation.fill import ALL_ROWS, NOTES_PER_BAR_LIMIT, begin_stream, lay_out, openness_of, player_weights
 from woodshed.generation.filters import Sampling, numbers_of
@@ -98,11 +99,8 @@ class NoteStation:
             plan.polyphony,
             NEVER,
             begin,
-            repeats=plan.repeats,
-            clashes=plan.clashes,
-            line=plan.line,
-            places=plan.places,
             vote_share=plan.vote_share,
+            usual=usual_of(plan.repeats, plan.clashes, plan.line, places=plan.places),
         )
 
 

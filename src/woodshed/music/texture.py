@@ -11,6 +11,10 @@ from woodshed.music.meter import bar_of
 from woodshed.music.song import Song
 from woodshed.music.units import TICKS_PER_QUARTER, ticks_to_steps
 
+LENGTHS = 6
+"""Kinds of lengths: nearest to a sixteenth or shorter, an eighth, a quarter note, a half, a whole one, longer."""
+_LENGTH_EDGES = (4.5, 9.0, 18.0, 36.0, 72.0)
+"""Steps."""
 LEAST_OF_A_BAR = 0.1
 """The share of a bar for which a part sounds that plays in it."""
 
@@ -24,8 +28,8 @@ class Texture(NamedTuple):
     """For which share of these bars it does; None of drums, whose strokes have no length, and if it plays in none."""
     pace: float | None
     """How many of its notes begin in a quarter note of these bars; None where it plays in none."""
-    length: float | None
-    """How long they are, in octaves (factors of two) of a step: the mean; None as for ``sounding``."""
+    lengths: NDArray[np.float64] | None
+    """(6,) the share of each kind of length among them; None as for ``sounding``."""
 
 
 def texture_of(song: Song, part: int) -> Texture:
@@ -47,5 +51,11 @@ def texture_of(song: Song, part: int) -> Texture:
     pace = float(within.sum() / quarters)
     if is_drum:
         return Texture(here, None, pace, None)
-    octaves = np.log2(np.maximum(ticks_to_steps(own["duration"]), 1))
-    return Texture(here, float(heard[here].mean()), pace, float(octaves.mean()))
+    counts = np.bincount(length_kinds(ticks_to_steps(own["duration"])), minlength=LENGTHS)
+    return Texture(here, float(heard[here].mean()), pace, counts / counts.sum())
+
+
+def length_kinds(steps: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The kind of each length in steps."""
+    kinds: NDArray[np.int64] = np.searchsorted(_LENGTH_EDGES, steps)
+    return kinds

@@ -136,14 +136,40 @@ def _texture(song: Song) -> dict[str, list[Any]]:
     """Of each part what `texture_of` says; ``plays`` as [first, end, first, end ...] of each run of bars."""
     found = [texture_of(song, part) for part in range(len(song.parts))]
     return {
+        "lines": [_line(song, part) for part in range(len(song.parts))],
+        "centres": [_centre(song, part) for part in range(len(song.parts))],
+        "chords": [_chords(song, part) for part in range(len(song.parts))],
         "plays": [
             np.flatnonzero(np.diff(one.plays[:BARS_KEPT].astype(np.int8), prepend=0, append=0)).tolist()
             for one in found
         ],
         "sounding": [_rounded(one.sounding) for one in found],
         "pace": [_rounded(one.pace) for one in found],
-        "length": [_rounded(one.length) for one in found],
+        "lengths": [None if one.lengths is None else one.lengths.round(3).tolist() for one in found],
     }
+
+
+def _line(song: Song, part: int) -> list[float] | None:
+    """The share of each class of intervals between the notes of a part, and of its favourite pitch; None of drums and
+    where there are few notes."""
+    pitches = line_of(song, part)
+    if song.parts[part].is_drum or len(pitches) < NOTES_THAT_TELL:
+        return None
+    return [round(float(share), 4) for share in (*interval_shares(pitches), favourite_share(pitches))]
+
+
+def _centre(song: Song, part: int) -> float | None:
+    """The mean pitch of a part; None of drums and where it has no notes."""
+    pitches = line_of(song, part)
+    return None if song.parts[part].is_drum or not len(pitches) else round(float(pitches.mean()), 2)
+
+
+def _chords(song: Song, part: int) -> float | None:
+    """The share of a part's notes that are struck with one before; None of drums and where there are few notes."""
+    onset = song.notes["onset"][song.notes["part"] == part]
+    if song.parts[part].is_drum or len(onset) < NOTES_THAT_TELL:
+        return None
+    return round(1 - len(np.unique(ticks_to_steps(onset))) / len(onset), 4)
 
 
 def _rounded(figure: float | None) -> float | None:

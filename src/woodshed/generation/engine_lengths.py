@@ -1,0 +1,61 @@
+"""Notes as long as those of the learned songs, and no oftener short, compiled: a closed loop for each part.
+
+A model draws how long a note is before it knows what follows, and what follows often cuts it short: where the pitch is
+struck again it can sound no longer. So half of the notes that guitars played in `benchmarks/quality` were a sixteenth
+or shorter, where a third of the learned ones are. Here each kind of length (`music.texture`) gains log-odds for each
+part, a little more where it was lacking and a little less where it was too much; a note counts as what it has become
+once its pitch is struck again.
+
+A longer note is not favoured over one that still sounds: chords that ring on belong to the strings that play them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from woodshed.codecs.note_step import LONGEST_DURATION
+from woodshed.compiled import compiled
+from woodshed.music.texture import LENGTHS, length_kinds
+
+RATE, MOST = 0.05, 1.5
+"""Nats by which one note moves what each kind of length has gained, times what was lacking as a part of what is usual,
+and the most."""
+RARE = 0.05
+"""Added to what is usual, so that what hardly ever comes does not outweigh all else."""
+KINDS = length_kinds(np.arange(1, LONGEST_DURATION + 1))
+"""The kind of each duration id."""
+BEGAN, ENDS = 0, 1
+
+
+@compiled
+def _count(scene, stream, part, kind, times):  # type: ignore[no-untyped-def]
+    """A note of that kind came, or (-1 ``times``) is no longer one."""
+    for k in range(LENGTHS):
+        usual = scene.usual.lengths[part, k]
+        gained = stream.lengths[part, k] + times * RATE * (usual - (1.0 if k == kind else 0.0)) / (usual + RARE)
+        stream.lengths[part, k] = min(max(gained, -MOST), MOST)
+
+
+@compiled
+def lean_to_lengths(scene, stream, part, rings, logits):  # type: ignore[no-untyped-def]
+    """Add to the logits of durations what their kinds have gained; of those that gained more than the shortest, nothing
+    while the part ``rings``."""
+    if np.isnan(scene.usual.lengths[part, 0]):
+        return
+    for i in range(len(KINDS)):
+        gained = stream.lengths[part, KINDS[i]]
+        logits[i] += np.float32(min(gained, stream.lengths[part, 0]) if rings else gained)
+
+
+@compiled
+def count_length(scene, stream, row, step):  # type: ignore[no-untyped-def]
+    """Take in a pitched note: what it cuts short is as long as it has become."""
+    part, pitch = row[1], row[2]
+    if np.isnan(scene.usual.lengths[part, 0]):
+        return
+    held = stream.held[part, pitch]
+    if held[BEGAN] < step < held[ENDS]:
+        _count(scene, stream, part, KINDS[min(held[ENDS] - held[BEGAN], LONGEST_DURATION) - 1], -1.0)
+        _count(scene, stream, part, KINDS[step - held[BEGAN] - 1], 1.0)
+    held[BEGAN], held[ENDS] = step, step + row[3] + 1
+    _count(scene, stream, part, KINDS[row[3]], 1.0)
