@@ -9,7 +9,6 @@ from typing import Any
 from woodshed.errors import BundleError, WoodshedError
 from woodshed.music import Meter
 from woodshed.music.intervals import CLASSES
-from woodshed.music.places import PLACES
 from woodshed.music.texture import LENGTHS
 
 _FIGURES = ("notes", "songs", "lowest", "highest", "polyphony")
@@ -73,9 +72,6 @@ def _is_arrangement(song: Any) -> bool:
         return False
     if song.get("clashes") is not None and not _is_number(song["clashes"], 0, 1):
         return False
-    places = song.get("places", [None, None])
-    if not (_is_list(places, lambda shares: shares is None or _are_shares(shares, PLACES)) and len(places) == 2):
-        return False
     plays, sounding = song.get("plays", []), song.get("sounding", [])
     if not (_is_list(plays, _is_runs) and _is_list(sounding, _is_part_of)):
         return False
@@ -84,14 +80,12 @@ def _is_arrangement(song: Any) -> bool:
         return False
     if not _is_list(lengths, lambda shares: shares is None or _are_shares(shares, LENGTHS)):
         return False
-    lines, centres, chords = (song.get(name, []) for name in ("lines", "centres", "chords"))
-    if not _is_list(lines, lambda shares: shares is None or _are_shares(shares, CLASSES + 1)):
+    centres, voices = song.get("centres", []), song.get("voices", [])
+    if not _is_list(voices, lambda most: most is None or (type(most) is int and 1 <= most <= 128)):
         return False
-    if not (_is_list(centres, lambda mean: mean is None or _is_number(mean, 0, 127)) and _is_list(chords, _is_part_of)):
+    if not (_is_list(centres, lambda mean: mean is None or _is_number(mean, 0, 127))):
         return False
-    if any(
-        own and len(own) != len(programs) for own in (plays, sounding, again, pace, lengths, lines, centres, chords)
-    ):
+    if any(own and len(own) != len(programs) for own in (plays, sounding, again, pace, lengths, centres, voices)):
         return False
     return len(programs) == len(presence) > 0 and _is_tempo(song.get("bpm")) and _is_meter(song.get("meter"))
 

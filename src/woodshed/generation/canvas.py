@@ -91,8 +91,6 @@ class Canvas:
     others as it comes."""
     centres: Mapping[int, float] = field(default_factory=dict)
     """Part -> the mean pitch of its notes; others as it comes, as are all where a register is asked of bars."""
-    chords: Mapping[int, float] = field(default_factory=dict)
-    """Part -> the share of its notes that are struck with another of it before; others as it comes."""
     again: Mapping[int, Sequence[int]] = field(default_factory=dict)
     """Part -> for each bar, from the first on, how many bars back stands the bar that the part plays again in it; 0 for
     what is new. Only where nothing is fixed, and where both bars are asked the same of."""
@@ -193,7 +191,7 @@ def blank_canvas(
     constraints = Constraints(
         key or (Key.parse(learned["key"]) if learned["key"] else None),
         usual_ranges(bundle, song.parts),
-        polyphony_of(song, polyphony),
+        _known(learned["voices"]) if polyphony is None else polyphony_of(song, polyphony),
         pitches={index: kit for index, part in enumerate(song.parts) if part.is_drum} if kit else {},
         levels=levels,
         leanings=frozenset(levels),
@@ -210,9 +208,7 @@ def blank_canvas(
         sounding=_known(sounding),
         pace=_known(learned["pace"]),
         lengths=_known(learned["lengths"]),
-        line=_known(learned["lines"]),
         centres=_known(learned["centres"]),
-        chords=_known(learned["chords"]),
         again=dict(enumerate(learned["again"].tolist())),
         openings=_openings(song.bar_lines(), learned["plays"]),
     )

@@ -15,9 +15,8 @@ from woodshed.codecs.past import LAGS
 from woodshed.errors import InfeasibleCanvas, OutOfRange, UnknownName
 from woodshed.music import Part, Song, part_name
 from woodshed.music.general_midi import family
-from woodshed.music.places import PLACES
 
-HABITS = ("pace", "lengths", "lines", "centres", "chords")
+HABITS = ("pace", "lengths", "centres", "voices")
 """What an arrangement says of each part beside how much of the time it sounds."""
 LEAST_PRESENCE = 0.25
 """The share of the bars in which a part must play to be of a line-up."""
@@ -305,22 +304,6 @@ def repeats_of(style: Mapping[str, Any]) -> NDArray[np.float64]:
         rows = [(row[group], share) for row, share in known if row is not None and np.isfinite(row[group]).all()]
         if rows:
             found[group] = np.average([row for row, _ in rows], axis=0, weights=[share for _, share in rows])
-    return found
-
-
-def places_of(style: Mapping[str, Any]) -> NDArray[np.float64]:
-    """(2, 6) the share of each kind of place at which notes begin, of pitched parts and of drums: the mean over the
-    learned songs, nan where a style does not say."""
-    songs = style.get("arrangements", [])
-    found = np.full((2, PLACES), np.nan)
-    for group in range(2):
-        known = [
-            (song["places"][group], share)
-            for song, share in zip(songs, song_shares(songs), strict=True)
-            if song.get("places") and song["places"][group]
-        ]
-        if known:
-            found[group] = np.average([row for row, _ in known], axis=0, weights=[share for _, share in known])
     return found
 
 

@@ -21,7 +21,6 @@ from woodshed.generation.engine_again import NOTHING_DUE, next_again
 from woodshed.generation.engine_again import PART as PART_PLACES
 from woodshed.generation.engine_again import STEP as STEP_PLACES
 from woodshed.generation.engine_centres import count_height, lean_to_height
-from woodshed.generation.engine_chords import count_chord, lean_part_to_chords, lean_shift_to_chords
 from woodshed.generation.engine_clashes import clashing, count_clash, lean_from_clashes
 from woodshed.generation.engine_copying import count_copies, lean_to_copies
 from woodshed.generation.engine_draw import draw
@@ -30,7 +29,6 @@ from woodshed.generation.engine_levels import count_note, steer_part, steer_pitc
 from woodshed.generation.engine_lines import count_line, lean_to_line
 from woodshed.generation.engine_masks import is_free, mask_pitch, mask_shift, may_start, place_of, state_at
 from woodshed.generation.engine_net import ask, hear, logits_of, tell
-from woodshed.generation.engine_places import count_place, lean_part_to_places, lean_shift_to_places
 from woodshed.generation.engine_tables import (
     Scene,
     Stream,
@@ -47,7 +45,6 @@ from woodshed.generation.engine_voices import (
     call_before,
     call_first,
     hear_note,
-    lean_to_hurry,
     lean_to_pace,
     pass_time,
     resumed,
@@ -166,9 +163,6 @@ def _draw_shift(weights, scene, stream, g, next_given, sampling, temperatures, i
     mask_shift(scene, stream, g, next_given, it.mask)
     _logits(weights, scene, 0, it)
     lean_to_copies(scene, stream, 0, it.expected[0], 0, it.logits)
-    lean_to_hurry(scene, stream, SIZES[0], it.logits)
-    lean_shift_to_places(scene, stream, it.last_place, it.logits)
-    lean_shift_to_chords(scene, stream, it.logits)
     steer_shift(
         scene.aims[_aim_of(scene, it.last_place[1])],
         stream.aim,
@@ -197,8 +191,6 @@ def _draw_part(weights, scene, stream, step, free, at_given, g, due_part, sampli
     _logits(weights, scene, 1, it)
     lean_to_copies(scene, stream, 1, it.expected[1], 0, it.logits)
     lean_to_pace(scene, stream, mask, it.logits)
-    lean_part_to_places(scene, stream, it.place, parts, it.logits)
-    lean_part_to_chords(scene, stream, stream.at[0], step, parts, it.logits)
     aim = scene.aims[_aim_of(scene, it.place[1])]
     steer_part(aim, stream.aim, stream.lines, scene.drums, step, it.place, it.logits, mask, parts, it.firmness)
     return call_first(scene, stream, step, mask, _draw(stream, 1, parts, sampling, temperatures, it))
@@ -317,9 +309,7 @@ def _keep(scene, stream, step, g, is_given, again, repetition, it):  # type: ign
         stream.nats[1] += 1
         if not is_given and not again:
             count_copies(scene, stream, it.expected, new, repetition)
-            count_place(scene, stream, new[1], it.place)
             count_length(scene, stream, new, step)
-            count_chord(scene, stream, new[1])
         count_note(
             scene.aims[_aim_of(scene, it.place[1])], stream.aim, stream.lines, new, scene.drums[new[1]], step, it.place
         )

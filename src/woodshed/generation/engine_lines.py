@@ -19,8 +19,8 @@ RATE = 0.12
 """Nats by which one note moves what its class, or the favourite, loses."""
 MOST = 4.0
 """Nats that are lost or gained at most."""
-OVER_A_BACKING = np.array([-0.3, 1.2, 0.0, -0.3, -1.2, -1.5, -0.8])
-"""Nats of each class, and of the favourite, at first: about where they end over most backings. Without one, 0."""
+FIRST = np.array([-0.3, 1.2, 0.0, -0.3, -1.2, -1.5, -0.8])
+"""Nats of each class, and of the favourite, at first: about where they end over most backings."""
 CLASS_OF = np.searchsorted(FIRST_OF_CLASS, np.arange(128), side="right") - 1
 """Of each interval in semitones."""
 FAVOURITE = CLASSES

@@ -15,10 +15,9 @@ from woodshed.compiled import halves
 from woodshed.generation.engine_clashes import FIRST
 from woodshed.generation.engine_levels import aims_of, new_aim
 from woodshed.generation.engine_lines import COLUMNS
-from woodshed.generation.engine_places import losses
+from woodshed.generation.engine_lines import FIRST as FIRST_OF_LINE
 from woodshed.models.note_sizes import VOTERS, WORTH_UNIT
 from woodshed.music.intervals import LATELY
-from woodshed.music.places import PLACES
 from woodshed.music.texture import LENGTHS
 
 Floats = NDArray[np.float32]
@@ -140,12 +139,6 @@ class Usual(NamedTuple):
     """(16, 7) the share of each class of intervals between the notes of a part, and of its favourite pitch"""
     centres: NDArray[np.float64]
     """(16,) the mean pitch of each part"""
-    chords: NDArray[np.float64]
-    """(16,) the share of the notes of each part that are struck with another of it"""
-    places: NDArray[np.float64]
-    """(2, 6) the share of each kind of place at which notes begin, pitched and drums; ``rare`` what each of
-    them loses from the start"""
-    rare: NDArray[np.float64]
     sounding: NDArray[np.float64]
     """(16,) the share of the time in which it is open that each part shall sound"""
     pace: NDArray[np.float64]
@@ -227,10 +220,6 @@ class Stream(NamedTuple):
     """(16, 7) what each class of intervals, and the favourite pitch, has gained in each part, see `engine_lines`."""
     tilts: NDArray[np.float64]
     """(16,) how far the pitches of each part are tilted, see `engine_centres`."""
-    chords: NDArray[np.float64]
-    """(16,) what going on with a chord has gained in each part, see `engine_chords`."""
-    places: NDArray[np.float64]
-    """(2, 6) what each kind of place has gained among pitched parts and drums, see `engine_places`."""
     lately: NDArray[np.int64]
     """(16, 16) the latest pitches of each such part, -1 where there are fewer."""
     lengths: NDArray[np.float64]
@@ -263,10 +252,8 @@ def new_stream(weights: Weights, room: int, capacity: int, seed: int = 0) -> Str
         lines=lines,
         leans=np.zeros((2, LAGS)),
         clashes=np.full(1, FIRST),
-        line=np.zeros((MAX_PARTS, COLUMNS)),
+        line=np.tile(FIRST_OF_LINE, (MAX_PARTS, 1)),
         tilts=np.zeros(MAX_PARTS),
-        chords=np.zeros(MAX_PARTS),
-        places=np.zeros((2, PLACES)),
         lately=np.full((MAX_PARTS, LATELY), -1),
         lengths=np.zeros((MAX_PARTS, LENGTHS)),
         held=np.zeros((MAX_PARTS, 128, 2), np.int64),
@@ -295,8 +282,6 @@ def usual_of(
     clashes: float = np.nan,
     line: NDArray[np.float64] | None = None,
     centres: NDArray[np.float64] | None = None,
-    chords: NDArray[np.float64] | None = None,
-    places: NDArray[np.float64] | None = None,
     sounding: NDArray[np.float64] | None = None,
     pace: NDArray[np.float64] | None = None,
     lengths: NDArray[np.float64] | None = None,
@@ -306,15 +291,11 @@ def usual_of(
     def known(table: NDArray[np.float64] | None, *shape: int) -> NDArray[np.float64]:
         return np.full(shape, np.nan) if table is None else table
 
-    places = known(places, 2, PLACES)
     return Usual(
         repeats=known(repeats, 2, LAGS),
         clashes=np.array([clashes]),
         line=known(line, MAX_PARTS, COLUMNS),
         centres=known(centres, MAX_PARTS),
-        chords=known(chords, MAX_PARTS),
-        places=places,
-        rare=losses(places),
         sounding=known(sounding, MAX_PARTS),
         pace=known(pace, MAX_PARTS),
         lengths=known(lengths, MAX_PARTS, LENGTHS),

@@ -33,7 +33,6 @@ from woodshed.generation.engine import (
     usual_of,
     weights_of,
 )
-from woodshed.generation.engine_lines import OVER_A_BACKING
 from woodshed.generation.filters import Sampling, numbers_of
 from woodshed.generation.finish import finish
 from woodshed.generation.max_copy import held, new_notes, play_within
@@ -157,8 +156,6 @@ def lay_out(weights: Weights, plan: Plan) -> Scene:
             plan.clashes,
             plan.line,
             plan.centres,
-            plan.chords,
-            plan.places,
             plan.sounding,
             plan.pace,
             plan.lengths,
@@ -180,8 +177,6 @@ def begin_stream(weights: Weights, plan: Plan, scene: Scene, room: int, rows: in
     It has room for so many new notes, and its memory for so many rows.
     """
     stream = new_stream(weights, room, rows)
-    if len(plan.given):
-        stream.line[:] = OVER_A_BACKING
     play_rows(weights, scene, stream, *numbers_of(Sampling()), ALL_ROWS, plan.begin)
     return stream
 

@@ -15,7 +15,7 @@ from woodshed.codecs.note_step import LONGEST_DURATION, MAX_PARTS, MICROTIMING, 
 from woodshed.errors import InfeasibleCanvas, LimitExceeded, OutOfRange
 from woodshed.generation.bars_again import bars_before, steps_again, steps_back
 from woodshed.generation.canvas import DURATION, PITCH, TIMING, VELOCITY, Canvas
-from woodshed.generation.casting import as_known, clashes_of, places_of, repeats_of
+from woodshed.generation.casting import as_known, clashes_of, repeats_of
 from woodshed.generation.constraints import LEANING, asked_levels, on_grid
 from woodshed.generation.engine_lines import COLUMNS
 from woodshed.generation.harmony import PITCHES, Harmony, favoured_tones, harmony_of, playable_pitches, why_silent
@@ -93,10 +93,6 @@ class Plan:
     """(16, 7) the share of each class of intervals between the notes of a slot, of its favourite pitch; nan: any."""
     centres: NDArray[np.float64]
     """(16,) the mean pitch of each slot's notes; nan: any."""
-    chords: NDArray[np.float64]
-    """(16,) the share of them that are struck with another of the slot; nan: as it comes."""
-    places: NDArray[np.float64]
-    """(2, 6) the share of each kind of place (`music.places`) at which notes begin, pitched and drums; nan: any."""
     vote_share: NDArray[np.float32]
     """(6,) of each field, what share of their worth votes have in bars that do not return."""
     sounding: NDArray[np.float64]
@@ -138,14 +134,13 @@ def make_plan(bundle: Bundle, canvas: Canvas) -> Plan:
     polyphony = np.full(MAX_PARTS, PITCHES)
     for slot, owner in enumerate(owners):
         polyphony[slot] = _polyphony(canvas, owner)
-    sounding, pace, centres, chords = np.full((4, MAX_PARTS), np.nan)
+    sounding, pace, centres = np.full((3, MAX_PARTS), np.nan)
     line, lengths = np.full((MAX_PARTS, COLUMNS), np.nan), np.full((MAX_PARTS, LENGTHS), np.nan)
     for slot, owner in enumerate(owners):
         for column, figures in (
             (sounding, canvas.sounding),
             (pace, canvas.pace),
             (centres, canvas.centres),
-            (chords, canvas.chords),
         ):
             column[slot] = figures.get(owner, np.nan)
         for table, shares in ((line, canvas.line), (lengths, canvas.lengths)):
@@ -190,8 +185,6 @@ def make_plan(bundle: Bundle, canvas: Canvas) -> Plan:
         clashes=clashes_of(bundle.style),
         line=line,
         centres=centres,
-        chords=chords,
-        places=_places(bundle, asked),
         vote_share=_vote_share(bundle, asked),
         sounding=sounding,
         pace=pace,
@@ -199,12 +192,6 @@ def make_plan(bundle: Bundle, canvas: Canvas) -> Plan:
         levels=asked_levels(constraints.levels, len(lines) - 1),
         firmness=np.array([LEANING if control in constraints.leanings else 1.0 for control in CONTROLS]),
     )
-
-
-def _places(bundle: Bundle, asked: Collection[str]) -> NDArray[np.float64]:
-    """Those of the learned songs, unless it is asked how far off the beat bars are."""
-    places = places_of(bundle.style)
-    return np.full_like(places, np.nan) if "syncopation" in asked else places
 
 
 def _vote_share(bundle: Bundle, asked: Collection[str]) -> NDArray[np.float32]:

@@ -100,7 +100,7 @@ class NoteStation:
             NEVER,
             begin,
             vote_share=plan.vote_share,
-            usual=usual_of(plan.repeats, plan.clashes, plan.line, places=plan.places),
+            usual=usual_of(plan.repeats, plan.clashes, plan.line),
         )
 
 

@@ -21,7 +21,6 @@ from woodshed.music.clashes import clashes
 from woodshed.music.intervals import favourite_share, interval_shares, lead_lines, line_of
 from woodshed.music.key_finding import find_key
 from woodshed.music.meter import bar_of
-from woodshed.music.places import place_counts
 from woodshed.music.returns import bars_again, find_returns
 from woodshed.music.texture import texture_of
 from woodshed.music.units import ticks_to_steps
@@ -128,7 +127,6 @@ def _arrangement(codec: NoteStepCodec, song: Song) -> dict[str, Any]:
         "repeats": _repeats(codec, song),
         "varied": _repeats(codec, song, again),
         "clashes": _clashes(song),
-        "places": _places(song),
     }
 
 
@@ -136,9 +134,8 @@ def _texture(song: Song) -> dict[str, list[Any]]:
     """Of each part what `texture_of` says; ``plays`` as [first, end, first, end ...] of each run of bars."""
     found = [texture_of(song, part) for part in range(len(song.parts))]
     return {
-        "lines": [_line(song, part) for part in range(len(song.parts))],
+        "voices": [one.voices for one in found],
         "centres": [_centre(song, part) for part in range(len(song.parts))],
-        "chords": [_chords(song, part) for part in range(len(song.parts))],
         "plays": [
             np.flatnonzero(np.diff(one.plays[:BARS_KEPT].astype(np.int8), prepend=0, append=0)).tolist()
             for one in found
@@ -149,27 +146,10 @@ def _texture(song: Song) -> dict[str, list[Any]]:
     }
 
 
-def _line(song: Song, part: int) -> list[float] | None:
-    """The share of each class of intervals between the notes of a part, and of its favourite pitch; None of drums and
-    where there are few notes."""
-    pitches = line_of(song, part)
-    if song.parts[part].is_drum or len(pitches) < NOTES_THAT_TELL:
-        return None
-    return [round(float(share), 4) for share in (*interval_shares(pitches), favourite_share(pitches))]
-
-
 def _centre(song: Song, part: int) -> float | None:
     """The mean pitch of a part; None of drums and where it has no notes."""
     pitches = line_of(song, part)
     return None if song.parts[part].is_drum or not len(pitches) else round(float(pitches.mean()), 2)
-
-
-def _chords(song: Song, part: int) -> float | None:
-    """The share of a part's notes that are struck with one before; None of drums and where there are few notes."""
-    onset = song.notes["onset"][song.notes["part"] == part]
-    if song.parts[part].is_drum or len(onset) < NOTES_THAT_TELL:
-        return None
-    return round(1 - len(np.unique(ticks_to_steps(onset))) / len(onset), 4)
 
 
 def _rounded(figure: float | None) -> float | None:
@@ -233,14 +213,6 @@ def _clashes(song: Song) -> float | None:
     """The share of pitched notes that begin a semitone from one that sounds."""
     found = clashes(song)
     return round(float(found.mean()), 4) if len(found) >= NOTES_THAT_TELL else None
-
-
-def _places(song: Song) -> list[list[float] | None]:
-    """The share of each kind of place at which notes begin, of pitched parts and of drums."""
-    return [
-        [round(float(share), 4) for share in row / row.sum()] if row.sum() >= NOTES_THAT_TELL else None
-        for row in place_counts(song)
-    ]
 
 
 def _density(codec: NoteStepCodec, song: Song) -> list[int]:
