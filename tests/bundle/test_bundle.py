@@ -107,8 +107,11 @@ def test_weights_of_another_size_are_refused(saved: Path) -> None:
                 {"again": [[4, 8]]},
                 {"again": [[8, 4, 1]]},
                 {"pace": [-1.0]},
-                {"length": ["long"]},
-                {"length": [1.0, 1.0]},
+                {"lengths": ["long"]},
+                {"lengths": [[0.5, 0.5]]},
+                {"centres": [200.0]},
+                {"voices": [0]},
+                {"voices": [1, 1]},
             )
         ),
         ("format", "x"),

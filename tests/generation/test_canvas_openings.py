@@ -24,6 +24,7 @@ from woodshed.generation.openings import (
 from woodshed.music import Meter, Part, Song, parse_part
 
 BAR = 1920
+EIGHTHS, QUARTERS = [0, 1, 0, 0, 0, 0], [0, 0, 1, 0, 0, 0]
 STYLE = {
     "instruments": {
         "128": {"notes": 9},
@@ -123,12 +124,13 @@ def test_accompaniment_adds_parts_beside_those_that_stay(band_song: Song) -> Non
 
 def test_what_is_added_plays_as_much_as_its_instruments_do_in_the_learned_songs(band_song: Song) -> None:
     songs = [
-        {"programs": [128, 33], "pace": [6.0, 1.0], "sounding": [None, 0.9], "length": [None, 3.0]},
-        {"programs": [33, 30], "pace": [2.0, 9.0], "sounding": [0.5, 0.4], "length": [4.0, 1.0]},
+        {"programs": [128, 33], "pace": [6.0, 1.0], "sounding": [None, 0.9], "lengths": [None, EIGHTHS]},
+        {"programs": [33, 30], "pace": [2.0, 9.0], "sounding": [0.5, 0.4], "lengths": [QUARTERS, EIGHTHS]},
     ]
     told = Bundle(None, NoteStepCodec(), style=STYLE | {"arrangements": songs})
     canvas = accompany_canvas(told, band_song, [parse_part("bass"), parse_part("drums")])
-    assert (canvas.pace, canvas.sounding, canvas.length) == ({3: 1.5, 4: 6.0}, {3: 0.7}, {3: 3.5})
+    assert (canvas.pace, canvas.sounding) == ({3: 1.5, 4: 6.0}, {3: 0.7})
+    assert canvas.lengths == {3: [0, 0.5, 0.5, 0, 0, 0]}
     assert not accompany_canvas(BUNDLE, band_song, [parse_part("bass")]).pace
 
 
@@ -335,9 +337,13 @@ def test_bars_that_a_learned_song_plays_again_are_played_again() -> None:
 def test_parts_that_are_named_take_the_form_of_their_kin() -> None:
     again = [[1, 4, 1], [5, 8, 1], []]
     parts = (Part("", 27), Part("Kit", 0, is_drum=True), Part("", 34))
-    bundle = _passages(again=again, pace=[8.0, 2.0, 1.5], length=[None, 2.5, 3.0], plays=[[0, 12], [0, 12], [0, 12]])
+    habits = {"lengths": [None, EIGHTHS, QUARTERS], "centres": [None, 36.5, 60.0], "voices": [None, 1, 4]}
+    bundle = _passages(again=again, pace=[8.0, 2.0, 1.5], plays=[[0, 12], [0, 12], [0, 12]], **habits)
     canvas = next(one for one in (blank_canvas(bundle, 12, _rng(seed), parts=parts) for seed in range(9)))
     assert [part.name for part in canvas.song.parts] == ["Kit", "", ""]
     assert list(canvas.again[0]) == [0, 1, 1, 1] + [0] * 8
     assert list(canvas.again[1]) == [0] * 5 + [1, 1, 1] + [0] * 4
-    assert (canvas.pace, canvas.length) == ({0: 8.0, 1: 2.0, 2: 1.5}, {1: 2.5, 2: 3.0})
+    assert (canvas.pace, canvas.lengths) == ({0: 8.0, 1: 2.0, 2: 1.5}, {1: EIGHTHS, 2: QUARTERS})
+    assert (canvas.centres, canvas.constraints.polyphony) == ({1: 36.5, 2: 60.0}, {1: 1, 2: 4})
+    wider = blank_canvas(bundle, 12, _rng(), parts=parts, polyphony=3)
+    assert wider.constraints.polyphony == {1: 3, 2: 3}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import SimpleNamespace
 
 import numpy as np
@@ -18,6 +18,7 @@ from woodshed.generation.engine_voices import GOING_ON, resumed
 from woodshed.generation.fill import fill
 from woodshed.generation.filters import Sampling
 from woodshed.music import Part, Song
+from woodshed.music.texture import texture_of
 
 BAR, BARS = 1920, 32
 PARTS = (Part("Drums", 0, is_drum=True), Part("Bass", 33), Part("Guitar", 30), Part("Strings", 48))
@@ -101,21 +102,33 @@ def test_each_part_plays_as_many_notes_as_is_asked(bundle: Bundle) -> None:
     assert found / sum(free) == pytest.approx(shares, abs=0.07)
 
 
-def test_a_part_plays_longer_notes_where_its_notes_were_too_short(bundle: Bundle) -> None:
+def test_a_part_plays_each_kind_of_length_as_often_as_is_asked(bundle: Bundle) -> None:
     model = copy.deepcopy(bundle.model)
     with torch.no_grad():
         model.head_out[2].bias[11] = 0.0  # quarter notes as likely as eighths
     either = dataclasses.replace(bundle, model=model)
 
-    def octaves(asked: Mapping[int, float]) -> list[float]:
-        canvas = dataclasses.replace(_canvas({}), length=asked)
-        notes = np.concatenate(
-            [song.notes for song in fill(either, canvas, Sampling(), np.random.default_rng(0), count=4)]
-        )
-        own = [notes["duration"][notes["part"] == part] for part in range(4)]
-        return [float(np.log2(one // 40).mean()) for one in own]
+    def quarters(asked: Mapping[int, Sequence[float]]) -> list[float]:
+        canvas = dataclasses.replace(_canvas({}), lengths=asked)
+        songs = fill(either, canvas, Sampling(), np.random.default_rng(0), count=4)
+        shares = [texture_of(song, part).lengths for song in songs for part in PITCHED]
+        return [0.0 if share is None else float(share[2]) for share in shares]
 
-    free = octaves({})
-    found = octaves({1: np.log2(12), 2: np.log2(6)})
-    assert found[1] > free[1] + 0.2
-    assert found[2] < free[2] - 0.1
+    def mean(found: list[float], part: int) -> float:
+        return float(np.mean(found[part - 1 :: len(PITCHED)]))
+
+    free = quarters({})
+    found = quarters({1: (0, 0.2, 0.8, 0, 0, 0), 2: (0, 0.9, 0.1, 0, 0, 0)})
+    assert mean(found, 1) > mean(free, 1) + 0.1
+    assert mean(found, 2) < mean(free, 2) - 0.1
+
+
+@pytest.mark.parametrize("centre", [45.0, 60.0, 75.0])
+def test_each_part_lies_about_as_high_as_is_asked(bundle: Bundle, centre: float) -> None:
+    def height(asked: Mapping[int, float]) -> float:
+        canvas = Canvas(Song(parts=PARTS, length=BARS * BAR), 0, (0, 1, 2, 3), centres=asked)
+        songs = fill(bundle, canvas, Sampling(), np.random.default_rng(0), count=3)
+        return float(np.mean(np.concatenate([song.notes["pitch"][song.notes["part"] == 2] for song in songs])))
+
+    assert height({2: centre}) == pytest.approx(centre, abs=5)
+    assert abs(height({1: centre}) - height({})) < 8

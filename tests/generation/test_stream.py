@@ -253,7 +253,7 @@ def test_a_stream_of_a_net_is_what_the_net_would_play_in_one_go() -> None:
 def test_a_band_plays_on_the_air_what_it_plays_on_a_canvas(tiny_bundle: Path) -> None:
     bundle = load_bundle(tiny_bundle)
     canvas = blank_canvas(bundle, 6, np.random.default_rng(3))
-    canvas = replace(canvas, again={}, pace={}, length={})  # on the air there is no end, and so no form
+    canvas = replace(canvas, again={}, pace={})  # on the air there is no end, and so no form
     whole = fill(bundle, canvas, SAFE, np.random.default_rng(0))[0].notes
     station: Any = tune_notes(bundle, canvas, last_bar(canvas.song))
     heard = []

@@ -326,7 +326,8 @@ def test_style_tells_who_plays_when_and_how_much_of_it() -> None:
     assert told["plays"] == [[3, 4], [0, 2, 3, 4], [1, 4]]
     assert told["sounding"] == [None, 0.5, 1.0]
     assert told["pace"] == [0.25, 0.25, 0.167]
-    assert told["length"] == [None, 4.585, 7.17]
+    assert told["lengths"] == [None, [0, 0, 0, 1, 0, 0], [0, 0, 0, 0, 0, 1]]
+    assert (told["centres"], told["voices"]) == ([None, 40.0, 62.0], [None, 1, 2])
     assert told["again"] == [[], [1, 2, 1, 3, 4, 2], []]
 
 

@@ -100,7 +100,7 @@ class NoteStation:
             NEVER,
             begin,
             vote_share=plan.vote_share,
-            usual=usual_of(plan.repeats, plan.clashes, plan.line),
+            usual=usual_of(plan.repeats, plan.clashes, plan.line, plan.centres, lengths=plan.lengths),
         )
 
 
