@@ -1,7 +1,7 @@
 """How well does a soprano alone tell alto, tenor and bass, each cell by itself?
 
 A net that reads the whole soprano both ways and gives every cell of the other voices without seeing any other of them,
-as a plain network would: what the published MLP's 1.735 nats and 41.7 % count. Writes `alone.csv`; some eight minutes on
+as a plain network would: what the published MLP's 1.735 nats and 41.7 % count. Writes `alone.csv`; eight minutes on
 one core.
 """
 
