@@ -13,7 +13,7 @@ import torch
 
 from woodshed.bundle import Bundle
 from woodshed.codecs.note_step import LONGEST_SHIFT, ON_THE_GRID
-from woodshed.generation.canvas import Canvas, Opening
+from woodshed.generation.canvas import Canvas, Constraints, Opening
 from woodshed.generation.engine_voices import GOING_ON, resumed
 from woodshed.generation.fill import fill
 from woodshed.generation.filters import Sampling
@@ -125,10 +125,13 @@ def test_a_part_plays_each_kind_of_length_as_often_as_is_asked(bundle: Bundle) -
 
 @pytest.mark.parametrize("centre", [45.0, 60.0, 75.0])
 def test_each_part_lies_about_as_high_as_is_asked(bundle: Bundle, centre: float) -> None:
-    def height(asked: Mapping[int, float]) -> float:
-        canvas = Canvas(Song(parts=PARTS, length=BARS * BAR), 0, (0, 1, 2, 3), centres=asked)
+    def height(asked: Mapping[int, float], ranges: Mapping[int, tuple[int, int]] | None = None) -> float:
+        within = Constraints(pitch_ranges=dict(ranges or {}))
+        canvas = Canvas(Song(parts=PARTS, length=BARS * BAR), 0, (0, 1, 2, 3), within, centres=asked)
         songs = fill(bundle, canvas, Sampling(), np.random.default_rng(0), count=3)
         return float(np.mean(np.concatenate([song.notes["pitch"][song.notes["part"] == 2] for song in songs])))
 
     assert height({2: centre}) == pytest.approx(centre, abs=5)
     assert abs(height({1: centre}) - height({})) < 8
+    elsewhere = {2: (20, 40)}
+    assert height({2: centre}, elsewhere) == height({}, elsewhere)

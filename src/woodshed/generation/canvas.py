@@ -90,7 +90,8 @@ class Canvas:
     """Part -> the share of each class of intervals between its notes, and of its favourite pitch (`music.intervals`);
     others as it comes."""
     centres: Mapping[int, float] = field(default_factory=dict)
-    """Part -> the mean pitch of its notes; others as it comes, as are all where a register is asked of bars."""
+    """Part -> the mean pitch of its notes; others as it comes, as are all where a register is asked of bars, and those
+    whose range lies elsewhere."""
     again: Mapping[int, Sequence[int]] = field(default_factory=dict)
     """Part -> for each bar, from the first on, how many bars back stands the bar that the part plays again in it; 0 for
     what is new. Only where nothing is fixed, and where both bars are asked the same of."""

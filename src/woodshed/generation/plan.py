@@ -137,12 +137,11 @@ def make_plan(bundle: Bundle, canvas: Canvas) -> Plan:
     sounding, pace, centres = np.full((3, MAX_PARTS), np.nan)
     line, lengths = np.full((MAX_PARTS, COLUMNS), np.nan), np.full((MAX_PARTS, LENGTHS), np.nan)
     for slot, owner in enumerate(owners):
-        for column, figures in (
-            (sounding, canvas.sounding),
-            (pace, canvas.pace),
-            (centres, canvas.centres),
-        ):
+        for column, figures in ((sounding, canvas.sounding), (pace, canvas.pace)):
             column[slot] = figures.get(owner, np.nan)
+        low, high = constraints.pitch_ranges.get(owner, (0, PITCHES - 1))
+        if low <= canvas.centres.get(owner, np.nan) <= high:
+            centres[slot] = canvas.centres[owner]
         for table, shares in ((line, canvas.line), (lengths, canvas.lengths)):
             table[slot] = shares.get(owner, np.nan)
     asked = constraints.levels.keys() - constraints.leanings
