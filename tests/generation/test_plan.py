@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 from typing import Any
 
@@ -34,7 +35,7 @@ from woodshed.generation.openings import (
     tap_canvas,
 )
 from woodshed.generation.plan import OPEN, Plan, make_plan
-from woodshed.music import CHORD, Key, Meter, Part, Song, parse_part
+from woodshed.music import CHORD, METER, Key, Meter, Part, Song, parse_part
 from woodshed.music.chord_sheet import parse_chords
 
 BAR, STEPS = 1920, 48
@@ -406,3 +407,18 @@ def test_a_song_that_ends_within_a_bar_is_open_up_to_its_last_tick() -> None:
 def test_a_continuation_stays_in_the_meter_of_the_last_bar(band_song: Song) -> None:
     song = band_song.replace(meters=np.array([(0, 4, 4), (4 * BAR, 3, 4)], band_song.meters.dtype), length=5 * BAR)
     assert np.diff(_plan(continuation_canvas(song, 2)).bar_lines).tolist() == [STEPS] * 6
+
+
+def test_one_long_bar_among_many_short_ones_takes_no_more_memory_than_they_do() -> None:
+    """A file may say so; were all bars laid side by side, as wide as the widest, they would not fit into a laptop."""
+    long, short = Meter(64, 1).bar_ticks, Meter(1, 16).bar_ticks
+    meters = np.array([(0, 64, 1), (long, 1, 16)], METER)
+    song = Song.make([(0, 0, 480, 40, 80)], (Part("Bass", 33),), meters=meters, length=long + 20_000 * short)
+    canvas = Canvas(song, 0, (0,))
+    tracemalloc.start()
+    try:
+        make_plan(BUNDLE, canvas)
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert most < 100 << 20

@@ -44,11 +44,13 @@ def steps_again(
     """
     bars, wishes = len(lines) - 1, canvas.constraints
     table = np.zeros((MAX_PARTS, bars), np.int64)
+    if len(canvas.song):
+        return table
     firm = {name: row for name, row in wishes.levels.items() if name not in wishes.leanings}
     levels, size = asked_levels(firm, bars), np.diff(lines)
     step = np.minimum(lines[:-1, None] + np.arange(size.max()), lines[-1] - 1)
     past_bar = np.arange(size.max()) >= size[:, None]
-    for slot, owner in enumerate(owners if not len(canvas.song) else ()):
+    for slot, owner in enumerate(owners):
         row = steps_back(again.get(owner, ()), lines)
         bar = np.flatnonzero(row)
         source = bar_of(lines[bar] - row[bar], lines)
