@@ -10,6 +10,7 @@ from woodshed.errors import BundleError, WoodshedError
 from woodshed.music import Meter
 from woodshed.music.intervals import CLASSES
 from woodshed.music.texture import LENGTHS
+from woodshed.music.units import STEPS_PER_QUARTER
 
 _FIGURES = ("notes", "songs", "lowest", "highest", "polyphony")
 
@@ -80,12 +81,15 @@ def _is_arrangement(song: Any) -> bool:
         return False
     if not _is_list(lengths, lambda shares: shares is None or _are_shares(shares, LENGTHS)):
         return False
-    centres, voices = song.get("centres", []), song.get("voices", [])
+    centres, voices, grids = song.get("centres", []), song.get("voices", []), song.get("grids", [])
+    if not _is_list(grids, lambda grid: grid is None or (_is_list(grid, _is_step) and len(grid) > 0)):
+        return False
     if not _is_list(voices, lambda most: most is None or (type(most) is int and 1 <= most <= 128)):
         return False
     if not (_is_list(centres, lambda mean: mean is None or _is_number(mean, 0, 127))):
         return False
-    if any(own and len(own) != len(programs) for own in (plays, sounding, again, pace, lengths, centres, voices)):
+    of_parts = (plays, sounding, again, pace, lengths, centres, voices, grids)
+    if any(own and len(own) != len(programs) for own in of_parts):
         return False
     return len(programs) == len(presence) > 0 and _is_tempo(song.get("bpm")) and _is_meter(song.get("meter"))
 
@@ -107,6 +111,11 @@ def _is_runs(bars: Any) -> bool:
 
 def _is_figure(value: Any) -> bool:
     return value is None or _is_number(value, 0, 1e6)
+
+
+def _is_step(value: Any) -> bool:
+    """Whether this is a step of a quarter note."""
+    return type(value) is int and 0 <= value < STEPS_PER_QUARTER
 
 
 def _is_repeats(runs: Any) -> bool:

@@ -92,6 +92,9 @@ class Canvas:
     centres: Mapping[int, float] = field(default_factory=dict)
     """Part -> the mean pitch of its notes; others as it comes, as are all where a register is asked of bars, and those
     whose range lies elsewhere."""
+    grids: Mapping[int, Sequence[int]] = field(default_factory=dict)
+    """Part -> the steps of a quarter note, 0-11 from each bar line on, on which its new notes begin; others anywhere, as
+    do all where a grid is asked for."""
     again: Mapping[int, Sequence[int]] = field(default_factory=dict)
     """Part -> for each bar, from the first on, how many bars back stands the bar that the part plays again in it; 0 for
     what is new. Only where nothing is fixed, and where both bars are asked the same of."""
@@ -210,6 +213,7 @@ def blank_canvas(
         pace=_known(learned["pace"]),
         lengths=_known(learned["lengths"]),
         centres=_known(learned["centres"]),
+        grids=_known(learned["grids"]),
         again=dict(enumerate(learned["again"].tolist())),
         openings=_openings(song.bar_lines(), learned["plays"]),
     )

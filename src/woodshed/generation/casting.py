@@ -16,7 +16,7 @@ from woodshed.errors import InfeasibleCanvas, OutOfRange, UnknownName
 from woodshed.music import Part, Song, part_name
 from woodshed.music.general_midi import family
 
-HABITS = ("pace", "lengths", "centres", "voices")
+HABITS = ("pace", "lengths", "centres", "voices", "grids")
 """What an arrangement says of each part beside how much of the time it sounds."""
 LEAST_PRESENCE = 0.25
 """The share of the bars in which a part must play to be of a line-up."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -276,11 +276,25 @@ def _open_steps(
     if grid is not None:
         steps &= on_grid(grid, lines)
         _check_room(canvas, lines, spans, steps, f"no step of the grid {grid} lies in it; choose a finer grid")
+    else:
+        for part, usual in canvas.grids.items():
+            _keep_to(steps[slot_of[part]], usual, lines, spans[spans[:, 0] == slot_of[part], 1:])
     for slot in np.unique(spans[:, 0][polyphony[spans[:, 0]] < PITCHES]):
         steps[slot] &= _sounding(canvas, slot_of, int(slot), notated, end) < polyphony[slot]
     most = "its fixed notes already sound as many at once as its polyphony allows; raise it, or open those notes"
     _check_room(canvas, lines, spans, steps, most)
     return steps
+
+
+def _keep_to(
+    steps: NDArray[np.bool_], usual: Sequence[int], lines: NDArray[np.int64], spans: NDArray[np.int64]
+) -> None:
+    """Shut, of (end,) ``steps`` of one slot, those off its ``usual`` grid, but in spans (begin, end) that are without."""
+    place = (np.arange(lines[-1]) - np.repeat(lines[:-1], np.diff(lines))) % STEPS_PER_QUARTER
+    off = ~np.isin(place, usual)
+    for begin, end in spans.tolist():
+        if not off[begin:end].all():
+            steps[begin:end][off[begin:end]] = False
 
 
 def _sounding(

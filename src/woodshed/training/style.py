@@ -135,6 +135,7 @@ def _texture(song: Song) -> dict[str, list[Any]]:
     found = [texture_of(song, part) for part in range(len(song.parts))]
     return {
         "voices": [one.voices for one in found],
+        "grids": [None if one.grid is None else list(one.grid) for one in found],
         "centres": [_centre(song, part) for part in range(len(song.parts))],
         "plays": [
             np.flatnonzero(np.diff(one.plays[:BARS_KEPT].astype(np.int8), prepend=0, append=0)).tolist()
