@@ -24,6 +24,7 @@ from woodshed.generation.filters import Sampling
 from woodshed.music import Song
 from woodshed.music.intervals import favourite_share, interval_shares, lead_lines, line_of
 from woodshed.music.texture import texture_of
+from woodshed.music.units import ticks_to_steps
 from woodshed.recipes.band_solo import play_band_solo
 from woodshed.recipes.wish import Wish
 
@@ -32,7 +33,10 @@ DATA = Path(os.environ.get("WOODSHED_DATA", HERE.parents[2] / "shared" / "data")
 FIGURES = (
     "repeated notes", "steps", "thirds", "up to a fifth", "up to an octave", "more",
     "on the favourite pitch of the latest 16", "on the commonest pitch", "notes in a quarter of its bars",
+    "notes off the sixteenths",
 )  # fmt: skip
+SIXTEENTH = 3
+"""Steps."""
 FEWEST_BARS, FEWEST_NOTES = 16, 17
 
 
@@ -94,7 +98,9 @@ def figures(song: Song, part: int) -> NDArray[np.float64]:
     line = line_of(song, part)
     commonest = np.bincount(line).max() / len(line)
     pace = texture_of(song, part).pace or 0.0
-    return np.array([*interval_shares(line), favourite_share(line), commonest, pace])
+    onset = ticks_to_steps(song.notes["onset"][song.notes["part"] == part])
+    off = float((onset % SIXTEENTH > 0).mean())
+    return np.array([*interval_shares(line), favourite_share(line), commonest, pace, off])
 
 
 def table(side: str, lines: Sequence[Line]) -> Iterator[tuple[str, str, int, int, float, float, float]]:

@@ -77,7 +77,7 @@ def test_given_notes_are_as_the_codec_writes_them(band_song: Song) -> None:
 
 
 def test_a_continuation_opens_every_step_of_the_new_bars(band_song: Song) -> None:
-    plan = _plan(continuation_canvas(band_song, 2))
+    plan = _plan(replace(continuation_canvas(band_song, 2), grids={}))
     assert (plan.begin, plan.end) == (4 * STEPS, 6 * STEPS)
     assert plan.bar_lines.tolist() == [bar * STEPS for bar in range(7)]
     assert set(plan.open_parts[: 4 * STEPS].tolist()) == {0}
@@ -110,7 +110,7 @@ def test_of_notes_that_the_codec_cannot_tell_apart_the_open_one_is_given() -> No
 
 def test_slots_are_in_the_order_of_the_codec_and_open_parts_are_among_them(band_song: Song) -> None:
     canvas = accompany_canvas(BUNDLE, band_song, [Part("Low", 33), parse_part("drums")], (2, 2))
-    plan = _plan(canvas)
+    plan = _plan(replace(canvas, grids={}))
     assert plan.owners == [0, 4, 1, 3, 2]
     assert plan.programs[:6].tolist() == [[128, 0], [128, 1], [33, 0], [33, 1], [30, 0], [129, 0]]
     assert _open(plan, 1) == _open(plan, 3) == list(range(STEPS, 2 * STEPS))

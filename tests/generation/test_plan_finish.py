@@ -177,7 +177,7 @@ def test_constraints_hold_in_every_one_of_many_notes(band_song: Song) -> None:
 
 
 def test_strict_chords_hold_in_every_note_of_a_solo(band_song: Song) -> None:
-    canvas = accompany_canvas(BUNDLE, band_song, [Part("Solo", 30)])
+    canvas = replace(accompany_canvas(BUNDLE, band_song, [Part("Solo", 30)]), grids={})
     chords = chords_over(parse_chords("Em G | Am | D7 | C B7"), band_song.bar_lines())
     tones = {0: {4, 7, 11}, 24: {7, 11, 2}, 48: {9, 0, 4}, 96: {2, 6, 9, 0}, 144: {0, 4, 7}, 168: {11, 3, 6, 9}}
     _, new = split(canvas, answer(asking(canvas, chords=chords), share=0.8))
@@ -257,7 +257,7 @@ def test_open_lengths_are_cut_by_the_next_note_of_their_pitch_and_the_songs_end(
 
 
 def test_new_notes_stay_within_their_opening_and_the_song(band_song: Song) -> None:
-    canvas = infill_canvas(band_song, (2, 2), [1])
+    canvas = replace(infill_canvas(band_song, (2, 2), [1]), grids={})
     plan = make_plan(BUNDLE, canvas)
     rows = np.array([(48, 1, 40, 383, 20, 12), (95, 1, 42, 383, 20, 20)])
     played = finish(canvas, plan, rows, plan.given)

@@ -14,6 +14,7 @@ from woodshed.errors import InfeasibleCanvas, OutOfRange
 from woodshed.generation.casting import (
     REGISTER,
     check_parts,
+    grids_within,
     known_programs,
     line_up,
     melody_program,
@@ -31,8 +32,8 @@ from woodshed.music import METER, TEMPO, Key, Meter, Part, Song, part_name
 __all__ = [
     "DURATION", "EVERYTHING", "MOST_BARS", "PITCH", "REGISTER", "TIMING", "VELOCITY", "Canvas", "Constraints",
     "Opening", "blank_canvas", "check_bars", "check_bpm", "check_parts", "continuation_canvas", "known_programs",
-    "melody_program", "nearest_program", "own_ranges", "part_of", "polyphony_of", "program_of", "slot_order", "until",
-    "usual_ranges",
+    "melody_program", "nearest_program", "own_ranges", "part_of", "polyphony_of", "program_of",
+    "slot_order", "until", "usual_ranges",
 ]  # fmt: skip
 
 MOST_BARS = 4096
@@ -93,8 +94,8 @@ class Canvas:
     """Part -> the mean pitch of its notes; others as it comes, as are all where a register is asked of bars, and those
     whose range lies elsewhere."""
     grids: Mapping[int, Sequence[int]] = field(default_factory=dict)
-    """Part -> the steps of a quarter note, 0-11 from each bar line on, on which its new notes begin; others anywhere, as
-    do all where a grid is asked for."""
+    """Part -> the steps of a quarter note, 0-11 from each bar line on, on which its new notes begin; others anywhere,
+    as do all where a grid or a syncopation is asked for."""
     again: Mapping[int, Sequence[int]] = field(default_factory=dict)
     """Part -> for each bar, from the first on, how many bars back stands the bar that the part plays again in it; 0 for
     what is new. Only where nothing is fixed, and where both bars are asked the same of."""
@@ -264,7 +265,8 @@ def _form(density: Sequence[int], first_bar: int, bars: int) -> tuple[int | None
 def continuation_canvas(song: Song, bars: int, *, key: Key | None = None, polyphony: int | None = None) -> Canvas:
     """``song`` is fixed; ``bars`` bars after the bar of its last onset are open in all of its sounding parts.
 
-    Each part keeps to its own register: the range of its notes and a fourth more on either side.
+    Each part keeps to its own register, the range of its notes and a fourth more on either side, and to the song's
+    grid.
 
     Raises:
         InfeasibleCanvas: if the song has no note.
@@ -280,7 +282,7 @@ def continuation_canvas(song: Song, bars: int, *, key: Key | None = None, polyph
     open_song = open_song.replace(meters=song.meters[song.meters["onset"] < start])
     sounding = tuple(int(part) for part in np.unique(song.notes["part"]))
     constraints = Constraints(key, own_ranges(song), polyphony_of(song, polyphony))
-    return Canvas(open_song, start, sounding, constraints)
+    return Canvas(open_song, start, sounding, constraints, grids=grids_within(song, sounding))
 
 
 def until(song: Song, length: int) -> Song:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,11 +15,15 @@ from woodshed.codecs.past import LAGS
 from woodshed.errors import InfeasibleCanvas, OutOfRange, UnknownName
 from woodshed.music import Part, Song, part_name
 from woodshed.music.general_midi import family
+from woodshed.music.texture import texture_of
 
 HABITS = ("pace", "lengths", "centres", "voices", "grids")
 """What an arrangement says of each part beside how much of the time it sounds."""
 LEAST_PRESENCE = 0.25
 """The share of the bars in which a part must play to be of a line-up."""
+NOTES_OF_A_GRID = 32
+"""A part of a song with fewer tells nothing of its grid."""
+SIXTEENTHS, TRIPLETS = frozenset((0, 3, 6, 9)), frozenset((0, 4, 8))
 PASSAGES_EVERY = 4
 """Bars: a passage of a learned song may begin at each of so many."""
 REGISTER = 5
@@ -51,6 +55,19 @@ def own_ranges(song: Song) -> dict[int, tuple[int, int]]:
         if not song.parts[index].is_drum:
             ranges[int(index)] = max(int(pitch.min()) - REGISTER, 0), min(int(pitch.max()) + REGISTER, 127)
     return ranges
+
+
+def grids_within(song: Song, parts: Iterable[int]) -> dict[int, tuple[int, ...]]:
+    """Each of ``parts`` -> the steps of a quarter note on which its new notes may begin in the song (`Canvas.grids`):
+    those of the song's own parts, and sixteenths, or triplets where all are triplets. Nothing if no part has enough
+    notes to tell.
+    """
+    enough = np.flatnonzero(np.bincount(song.notes["part"], minlength=len(song.parts)) >= NOTES_OF_A_GRID)
+    heard = {step for part in enough for step in texture_of(song, int(part)).grid or ()}
+    if not heard:
+        return {}
+    usual = TRIPLETS if heard <= TRIPLETS and len(heard) > 1 else SIXTEENTHS
+    return dict.fromkeys(parts, tuple(sorted(heard | usual)))
 
 
 def slot_order(song: Song) -> tuple[Part, ...]:

@@ -24,7 +24,7 @@ from woodshed.generation.engine_centres import count_height, lean_to_height
 from woodshed.generation.engine_clashes import clashing, count_clash, lean_from_clashes
 from woodshed.generation.engine_copying import count_copies, lean_to_copies
 from woodshed.generation.engine_draw import draw
-from woodshed.generation.engine_lengths import count_length, lean_to_lengths
+from woodshed.generation.engine_lengths import count_length, lean_from_taken, lean_to_lengths
 from woodshed.generation.engine_levels import count_note, steer_part, steer_pitch, steer_shift, steer_velocity
 from woodshed.generation.engine_lines import count_line, lean_to_line
 from woodshed.generation.engine_masks import is_free, mask_pitch, mask_shift, may_start, place_of, state_at
@@ -191,6 +191,7 @@ def _draw_part(weights, scene, stream, step, free, at_given, g, due_part, sampli
     _logits(weights, scene, 1, it)
     lean_to_copies(scene, stream, 1, it.expected[1], 0, it.logits)
     lean_to_pace(scene, stream, mask, it.logits)
+    lean_from_taken(scene, stream, mask, step, it.logits)
     aim = scene.aims[_aim_of(scene, it.place[1])]
     steer_part(aim, stream.aim, stream.lines, scene.drums, step, it.place, it.logits, mask, parts, it.firmness)
     return call_first(scene, stream, step, mask, _draw(stream, 1, parts, sampling, temperatures, it))
@@ -307,9 +308,10 @@ def _keep(scene, stream, step, g, is_given, again, repetition, it):  # type: ign
         out[6] = 1 + g if is_given else 0
         at[3] += 1
         stream.nats[1] += 1
+        if not is_given:
+            count_length(scene, stream, new, step, again)
         if not is_given and not again:
             count_copies(scene, stream, it.expected, new, repetition)
-            count_length(scene, stream, new, step)
         count_note(
             scene.aims[_aim_of(scene, it.place[1])], stream.aim, stream.lines, new, scene.drums[new[1]], step, it.place
         )

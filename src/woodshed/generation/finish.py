@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from woodshed.codecs.note_step import MICROTIMING_STEP, ON_THE_GRID, VELOCITY_STEP
 from woodshed.errors import CodecError
 from woodshed.generation.canvas import DURATION, PITCH, TIMING, VELOCITY, Canvas
-from woodshed.generation.plan import OPEN, SLOT, STEP, STEP_TICKS, Plan
+from woodshed.generation.open_steps import STEP_TICKS
+from woodshed.generation.plan import OPEN, SLOT, STEP, Plan
 from woodshed.music import NOTE, Song
 
 

@@ -26,7 +26,8 @@ from woodshed.generation.canvas import Canvas
 from woodshed.generation.copy_limit import CopyLimit
 from woodshed.generation.engine import PLAYING, Scene, Stream, Weights, copy_stream, play_rows, sow
 from woodshed.generation.filters import Sampling, numbers_of
-from woodshed.generation.plan import STEP_TICKS, Plan
+from woodshed.generation.open_steps import STEP_TICKS
+from woodshed.generation.plan import Plan
 from woodshed.music import NOTE, Song
 
 TRIES = 4

@@ -45,7 +45,7 @@ from woodshed.generation.canvas import (
     until,
     usual_ranges,
 )
-from woodshed.generation.casting import usual_texture
+from woodshed.generation.casting import grids_within, usual_texture
 from woodshed.music import Part, Song, part_name
 from woodshed.music.general_midi import DRUMS
 from woodshed.music.units import STEPS_PER_QUARTER, TICKS_PER_QUARTER, ticks_per_step, ticks_to_steps
@@ -58,7 +58,8 @@ STEP_TICKS = ticks_per_step(STEPS_PER_QUARTER)
 
 
 def infill_canvas(song: Song, bars: tuple[int, int], parts: Sequence[int] | None = None) -> Canvas:
-    """Bars of ``parts`` (all that sound) are written anew; each keeps to its own register, see `own_ranges`.
+    """Bars of ``parts`` (all that sound) are written anew; each keeps to its own register, see `own_ranges`, and to the
+    song's grid.
 
     Raises:
         OutOfRange: for bars or a part that the song has not.
@@ -68,14 +69,15 @@ def infill_canvas(song: Song, bars: tuple[int, int], parts: Sequence[int] | None
     parts = _sounding(song, parts)
     gone = _inside(song, begin, end) & np.isin(song.notes["part"], parts)
     openings = tuple(Opening(part, begin, min(end, song.length)) for part in parts)
-    return Canvas(_without(song, gone), constraints=Constraints(pitch_ranges=own_ranges(song)), openings=openings)
+    constraints, grids = Constraints(pitch_ranges=own_ranges(song)), grids_within(song, parts)
+    return Canvas(_without(song, gone), constraints=constraints, grids=grids, openings=openings)
 
 
 def accompany_canvas(
     bundle: Bundle, song: Song, new_parts: Sequence[Part], bars: tuple[int, int] | None = None
 ) -> Canvas:
     """New parts play along with ``song``, through all of it or in ``bars``, where their instruments usually play: as
-    many notes as these do in the learned songs, as long, and for as much of the time.
+    many notes as these do in the learned songs, as long, and for as much of the time, on the grid of the song's parts.
 
     Their indices follow those of the song's own parts. A song that ends within a bar is made to last to its end.
 
@@ -103,6 +105,7 @@ def accompany_canvas(
         sounding={part: share for part, share in sounding.items() if share is not None},
         pace={part: notes for part, notes in pace.items() if notes is not None},
         lengths={part: shares for part, shares in lengths.items() if shares is not None},
+        grids=grids_within(song, range(first, len(song.parts))),
         openings=openings,
     )
 
@@ -166,7 +169,7 @@ def vary_canvas(
         fields = np.where(varied, VARIED[what], 0).astype(np.uint8)
         return Canvas(song, constraints=constraints, openings=(), open_fields=fields)
     openings = _joined(cell[chosen] // len(beats), cell[chosen] % len(beats), beats, song.length)
-    return Canvas(_without(song, varied), constraints=constraints, openings=openings)
+    return Canvas(_without(song, varied), constraints=constraints, grids=grids_within(song, parts), openings=openings)
 
 
 def tap_canvas(

@@ -28,6 +28,7 @@ from woodshed.generation.filters import Sampling, numbers_of
 from woodshed.generation.plan import Plan, make_plan
 from woodshed.generation.stream import NOTHING, Drawn
 from woodshed.music import Song
+from woodshed.music.meter import bar_of
 from woodshed.music.units import STEPS_PER_QUARTER, ticks_per_step, ticks_to_steps
 
 STEP_TICKS = ticks_per_step(STEPS_PER_QUARTER)
@@ -80,8 +81,10 @@ class NoteStation:
         return int(ticks_to_steps(tick, STEPS_PER_QUARTER))
 
     def _scene(self, begin: int, end: int) -> Scene:
-        """The bar, and what a note may reach past it; the first open step of the plan holds for all."""
+        """The bar, and what a note may reach past it; the bar of the first open step of the plan holds for all."""
         plan, size = self.plan, end - begin + REACH + 1
+        first = int(bar_of(np.array([plan.begin]), plan.bar_lines)[0])
+        bar = plan.open_parts[plan.bar_lines[first] : plan.bar_lines[first + 1]]
         return scene_of(
             self.weights,
             plan.programs,
@@ -92,7 +95,7 @@ class NoteStation:
             plan.first_bar,
             len(plan.owners),
             plan.given,
-            np.full(size, plan.open_parts[plan.begin], np.uint16),
+            np.resize(bar, size),
             np.full(size, plan.harmony[plan.begin], np.int16),
             plan.playable,
             plan.favoured,

@@ -38,7 +38,8 @@ class Texture(NamedTuple):
     voices: int | None
     """How many of them sound at once at most, but for the fullest chords; None as for ``sounding``."""
     grid: tuple[int, ...] | None
-    """The steps of a quarter note, 0-11 from each bar line on, on which they begin, but for strays; None without any."""
+    """The steps of a quarter note, 0-11 from each bar line on, on which they begin, but for strays; None if there are
+    none."""
 
 
 def texture_of(song: Song, part: int) -> Texture:
