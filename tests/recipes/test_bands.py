@@ -176,6 +176,27 @@ def test_an_accompaniment_adds_parts_and_changes_none(bundle: Bundle, band_song:
         assert ((steps >= 48) & (steps <= 144)).all()
 
 
+def test_a_second_rhythm_section_is_told(bundle: Bundle, band_song: Song) -> None:
+    def remark(parts: str) -> str:
+        return canvases.accompany(bundle, band_song, parse_wish(8, parts=parts), WILD, candidates=1)[0].remark
+
+    assert "already" not in remark("guitar")
+    assert "the music had bass already, and has two now" in remark("bass")
+    assert "the music had drums already" in remark("drums, bass")
+
+
+def test_a_part_for_which_no_note_came_is_told(bundle: Bundle, band_song: Song) -> None:
+    tune = band_song.replace(notes=band_song.notes[band_song.notes["part"] == 2][:1])
+    told = []
+    for seed in range(12):
+        wish = parse_wish(1, parts="guitar")
+        (clip,) = canvases.add_voices(bundle, tune, wish, WILD, bars=(1, 1), seed=seed, candidates=1)
+        silent = not (clip.song.notes["part"] == 3).any()
+        assert silent == ("no note came for Guitar; try another --seed" in clip.remark)
+        told.append(silent)
+    assert set(told) == {True, False}
+
+
 def test_voices_move_with_the_notes_that_are_given(bundle: Bundle, band_song: Song) -> None:
     tune = band_song.replace(notes=band_song.notes[band_song.notes["part"] == 2])
     clip = canvases.add_voices(bundle, tune, parse_wish(8, parts="guitar"), WILD, seed=1, candidates=5)[0]

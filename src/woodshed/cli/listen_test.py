@@ -81,8 +81,10 @@ def make(
     key = made.key
     each = ", ".join(f"{_clips_of(made, name)} of {name}" for name in key.sources)
     trials = counted(len(key.trials), "pair" if question == "pairs" else "clip")
+    again = f" ({made.again} of them twice)" if made.again else ""
     talk.say(
-        f"wrote {made.page}: {trials} to judge, {each}; {key.seconds:.1f} s each, {_minutes(made.minutes)} a reader"
+        f"wrote {made.page}: {trials} to judge{again}, {each}; {key.seconds:.1f} s each, "
+        f"{_minutes(made.minutes)} a reader"
     )
     talk.say(f"wrote {made.key_path}: says whose the clips are; give readers the page alone")
 
@@ -100,6 +102,7 @@ def _facts(made: MadeTest) -> dict[str, object]:
     return {
         "page": str(made.page), "key": str(made.key_path), "test": key.test, "question": key.question, "real": key.real,
         "clips": {name: _clips_of(made, name) for name in key.sources}, "trials": len(key.trials),
+        "asked_again": made.again,
         "seconds": key.seconds, "lufs": key.lufs, "minutes": made.minutes, "seed": key.seed, "notes": made.notes,
     }  # fmt: skip
 

@@ -90,7 +90,8 @@ Repetition = Annotated[
     typer.Option("--repetition", metavar="R", help="How much it repeats itself: 0 never, 1 as learned, 2 loops; 0-10."),
 ]
 Polyphony = Annotated[
-    int | None, typer.Option("--polyphony", metavar="N", help="At most N notes at once in each pitched part.")
+    int | None,
+    typer.Option("--polyphony", metavar="N", help="At most N notes at once in each pitched part; usually as learned."),
 ]
 Attribute = Annotated[
     list[str] | None,
@@ -117,7 +118,12 @@ ChordsSoft = Annotated[
 ]
 Grid = Annotated[
     str | None,
-    typer.Option("--grid", metavar="VALUE", help="New notes start on it: 1/8, 1/16, 1/8T (triplets), '1/16+1/8T', ..."),
+    typer.Option(
+        "--grid",
+        metavar="VALUE",
+        help="New notes start on it: 1/8, 1/16, 1/8T (triplets), '1/16+1/8T', ...; 1/32T is anywhere. If not given, "
+        "that of each part in the songs that were learned, or that of the song that they join.",
+    ),
 ]
 Pitches = Annotated[
     list[str] | None,

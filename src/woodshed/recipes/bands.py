@@ -22,7 +22,7 @@ from woodshed.recipes.clip import LARGEST_SEED, MOST_CANDIDATES, Clip, settings_
 from woodshed.recipes.files import MOST_CLIPS, Told, check_range
 from woodshed.recipes.window import window_of
 from woodshed.recipes.wish import Wish
-from woodshed.words import counted
+from woodshed.words import counted, listed
 
 SET = 32
 """So many clips at most are chosen together, so that they differ; more are several sets."""
@@ -89,9 +89,10 @@ def play_canvas(
         for number, index in zip(numbers, best, strict=False):
             kept = pool[index]
             settings = settings_of(verb, bundle, wish, sampling, seed, number, candidates)
+            song = kept.song if finish is None else finish(kept.song, kept.canvas)
             clips.append(
                 Clip(
-                    song=kept.song if finish is None else finish(kept.song, kept.canvas),
+                    song=song,
                     seed=seed,
                     number=number,
                     settings={**settings, "count": count, **told.settings},
@@ -101,7 +102,7 @@ def play_canvas(
                         **_held(kept),
                         **told.findings,
                     },
-                    remark="; ".join(filter(None, [*told.remarks, _told_limit(kept)])),
+                    remark="; ".join(filter(None, [*told.remarks, _told_limit(kept), _told_silent(kept)])),
                 )
             )
     return clips
@@ -173,6 +174,13 @@ def _held(drawn: _Drawn) -> dict[str, Any]:
     answer = drawn.answer
     done = {"redrawn": answer.redrawn, "removed": answer.removed, "changed": bool(answer.redrawn or answer.removed)}
     return {"max_copy": {"limit": limit.text, **done, "beats": answer.copied[0], "notes": answer.copied[1]}}
+
+
+def _told_silent(drawn: _Drawn) -> str:
+    """Who had bars to play in and no note came; empty if all play."""
+    heard = np.bincount(drawn.song.notes["part"], minlength=len(drawn.song.parts))
+    silent = sorted({opening.part for opening in drawn.canvas.spans if not heard[opening.part]})
+    return f"no note came for {listed(names_of(drawn.song, silent))}; try another --seed" if silent else ""
 
 
 def _told_limit(drawn: _Drawn) -> str:

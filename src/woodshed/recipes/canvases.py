@@ -29,6 +29,7 @@ from woodshed.generation.openings import (
     vary_canvas,
 )
 from woodshed.music import Part, Song
+from woodshed.music.general_midi import family
 from woodshed.music.segments import pitched_notes
 from woodshed.music.units import ticks_to_steps
 from woodshed.recipes.asked import parts_called, span_of, with_wish
@@ -121,7 +122,7 @@ def accompany(
         raise UsageError("no new part is named; name some with --parts, such as --parts 'bass, drums'")
     span = span_of(song, bars)
     canvas = accompany_canvas(bundle, song, wish.parts, span)
-    return _fill("accompany", bundle, song, wish, sampling, canvas, {}, span, draw)
+    return _fill("accompany", bundle, song, wish, sampling, canvas, {}, span, draw, _there_already(song, wish.parts))
 
 
 def play_taps(
@@ -255,8 +256,9 @@ def _fill(
     settings: dict[str, object],
     bars: tuple[int, int] | None,
     draw: Draw,
+    more: Sequence[str] = (),
 ) -> list[Clip]:
-    """Play one canvas, or one for each set of candidates."""
+    """Play one canvas, or one for each set of candidates; ``more`` is what else is told of it."""
     wish = replace(wish, bars=song.bars if bars is None else bars[1] - bars[0] + 1)
     fixed = with_wish(canvas, wish) if isinstance(canvas, Canvas) else None
     build: Build = (lambda _: fixed) if fixed is not None else canvas  # type: ignore[assignment]
@@ -272,13 +274,20 @@ def _fill(
     remarks = [f"new: {listed(open_parts)}{where}"] if open_parts else []
     telling = Telling(
         settings={"of": song.title or None, **{name: value for name, value in told.items() if value is not None}},
-        remarks=(*remarks, *heard_as(song)),
+        remarks=(*remarks, *more, *heard_as(song)),
     )
     return play_canvas(
         verb, bundle, wish, sampling, build,
         seed=draw.get("seed", 0), count=draw.get("count", 1), candidates=draw.get("candidates", CANDIDATES),
         on_step=draw.get("on_step"), told=telling,
     )  # fmt: skip
+
+
+def _there_already(song: Song, new: Sequence[Part]) -> list[str]:
+    """A line each for drums and a bass that join others: two of these at once are seldom meant."""
+    sounding = [song.parts[part] for part in np.unique(song.notes["part"])]
+    old, joining = ({"drums" if part.is_drum else family(part.program) for part in parts} for parts in (sounding, new))
+    return [f"the music had {name} already, and has two now" for name in ("drums", "bass") if name in old & joining]
 
 
 def _voices_canvas(bundle: Bundle, song: Song, parts: Sequence[Part], bars: tuple[int, int] | None) -> Canvas:

@@ -65,6 +65,8 @@ class MadeTest:
     key: Key
     minutes: float
     """That a reader needs."""
+    again: int = 0
+    """So many trials are asked a second time."""
     notes: list[str] = field(default_factory=list)
     """What the maker should know."""
 
@@ -210,7 +212,8 @@ def _write(
     folder.mkdir(parents=True, exist_ok=True)
     write_key(folder / KEY_NAME, key)
     write_page(folder / PAGE_NAME, design, data)
-    return MadeTest(folder / PAGE_NAME, folder / KEY_NAME, key, minutes_of(design, seconds))
+    again = len(design.sheets[0]) - len(design.trials)
+    return MadeTest(folder / PAGE_NAME, folder / KEY_NAME, key, minutes_of(design, seconds), again)
 
 
 def _design(
