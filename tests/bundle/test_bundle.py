@@ -112,6 +112,8 @@ def test_weights_of_another_size_are_refused(saved: Path) -> None:
                 {"centres": [200.0]},
                 {"voices": [0]},
                 {"voices": [1, 1]},
+                {"reaches": [65]},
+                {"reaches": [0, 0]},
                 {"grids": [[12]]},
                 {"grids": [[]]},
                 {"grids": [[0], [0]]},

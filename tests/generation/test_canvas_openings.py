@@ -338,7 +338,7 @@ def test_parts_that_are_named_take_the_form_of_their_kin() -> None:
     again = [[1, 4, 1], [5, 8, 1], []]
     parts = (Part("", 27), Part("Kit", 0, is_drum=True), Part("", 34))
     habits = {"lengths": [None, EIGHTHS, QUARTERS], "centres": [None, 36.5, 60.0], "voices": [None, 1, 4]}
-    habits |= {"grids": [[0, 4, 8], None, [3, 9]]}
+    habits |= {"grids": [[0, 4, 8], None, [3, 9]], "reaches": [20, 0, None]}
     bundle = _passages(again=again, pace=[8.0, 2.0, 1.5], plays=[[0, 12], [0, 12], [0, 12]], **habits)
     canvas = next(one for one in (blank_canvas(bundle, 12, _rng(seed), parts=parts) for seed in range(9)))
     assert [part.name for part in canvas.song.parts] == ["Kit", "", ""]
@@ -346,6 +346,6 @@ def test_parts_that_are_named_take_the_form_of_their_kin() -> None:
     assert list(canvas.again[1]) == [0] * 5 + [1, 1, 1] + [0] * 4
     assert (canvas.pace, canvas.lengths) == ({0: 8.0, 1: 2.0, 2: 1.5}, {1: EIGHTHS, 2: QUARTERS})
     assert (canvas.centres, canvas.constraints.polyphony) == ({1: 36.5, 2: 60.0}, {1: 1, 2: 4})
-    assert canvas.grids == {0: [0, 4, 8], 2: [3, 9]}
+    assert (canvas.grids, canvas.reaches) == ({0: [0, 4, 8], 2: [3, 9]}, {0: 20, 1: 0})
     wider = blank_canvas(bundle, 12, _rng(), parts=parts, polyphony=3)
     assert wider.constraints.polyphony == {1: 3, 2: 3}

@@ -18,7 +18,7 @@ from woodshed.generation.canvas import Canvas, Opening, blank_canvas, continuati
 from woodshed.generation.fill import fill
 from woodshed.generation.filters import Sampling
 from woodshed.generation.openings import accompany_canvas, infill_canvas, vary_canvas
-from woodshed.generation.plan import make_plan
+from woodshed.generation.plan import SLIGHT, make_plan
 from woodshed.generation.stream_notes import tune_notes
 from woodshed.music import METER, NOTE, Part, Song
 from woodshed.music.units import ticks_to_steps
@@ -102,6 +102,29 @@ def test_what_is_written_into_a_song_keeps_to_the_grid_of_its_parts() -> None:
     assert continuation_canvas(both, 2).grids == {0: (0, 3, 6, 8, 9)}
     assert continuation_canvas(song.with_notes(rows_of(range(0, 384, 12))), 2).grids == {0: STRAIGHT}
     assert continuation_canvas(few, 2).grids == accompany_canvas(STYLED, few, [PARTS[2]]).grids == {}
+
+
+def test_no_note_lies_farther_off_its_step_than_its_part_does(unlearned: Callable[..., Bundle]) -> None:
+    loose = unlearned({3: 0.0}, {2: 5})
+
+    def off(reaches: dict[int, int], part: int) -> int:
+        songs = fill(loose, _canvas({}, reaches=reaches), Sampling(), np.random.default_rng(0), count=4)
+        onsets = np.concatenate([song.notes["onset"][song.notes["part"] == part] for song in songs])
+        return int(np.abs((onsets + 60) % 120 - 60).max())
+
+    assert off({}, 1) > 50
+    assert 20 < off({1: 28, 2: 0}, 1) <= 28
+    assert 0 < off({1: 28, 2: 0}, 2) <= SLIGHT
+    assert off({1: 28, 2: 0}, 0) > 50
+
+
+def test_what_is_written_into_a_song_is_as_much_in_time_as_that() -> None:
+    song = _swung()
+    assert continuation_canvas(song, 2).reaches == infill_canvas(song, (2, 3)).reaches == {0: 0}
+    late = song.notes.copy()
+    late["onset"][::3] += 12
+    assert accompany_canvas(STYLED, song.with_notes(late), [PARTS[2]]).reaches == {1: 12}
+    assert continuation_canvas(_swung(12), 2).reaches == {}
 
 
 def test_a_part_off_the_beat_plays_on_the_air_too(bundle: Bundle) -> None:

@@ -328,7 +328,7 @@ def test_style_tells_who_plays_when_and_how_much_of_it() -> None:
     assert told["pace"] == [0.25, 0.25, 0.167]
     assert told["lengths"] == [None, [0, 0, 0, 1, 0, 0], [0, 0, 0, 0, 0, 1]]
     assert (told["centres"], told["voices"]) == ([None, 40.0, 62.0], [None, 1, 2])
-    assert told["grids"] == [[0], [0], [0]]
+    assert (told["grids"], told["reaches"]) == ([[0], [0], [0]], [0, 0, 0])
     assert told["again"] == [[], [1, 2, 1, 3, 4, 2], []]
 
 

@@ -31,7 +31,7 @@ DRUMS = len(DRUM_CLASSES)
 LAGS = (1, 2, BAR_STEPS, 2 * BAR_STEPS, 4 * BAR_STEPS, 8 * BAR_STEPS)
 """Steps back that the recurrent net is shown; its heads are shown the bars before once more, and the steps after those."""
 HEARD_AGAIN = (BAR_STEPS, 2 * BAR_STEPS, 4 * BAR_STEPS, BAR_STEPS - 1, BAR_STEPS - 2)
-RIGHT = (1.0, 0.95, 0.9)
+RIGHT = (1.0, 0.95, 0.9, 0.8, 0.7, 0.6)
 RATE, BATCH, AVERAGING, CLIP, DECAY = 3e-3, 16, 0.99, 1.0, 0.02
 
 

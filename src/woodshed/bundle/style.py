@@ -12,6 +12,8 @@ from woodshed.music.intervals import CLASSES
 from woodshed.music.texture import LENGTHS
 from woodshed.music.units import STEPS_PER_QUARTER
 
+MOST_OFF = 64
+"""Ticks by which a note may lie off its step."""
 _FIGURES = ("notes", "songs", "lowest", "highest", "polyphony")
 
 
@@ -88,7 +90,10 @@ def _is_arrangement(song: Any) -> bool:
         return False
     if not (_is_list(centres, lambda mean: mean is None or _is_number(mean, 0, 127))):
         return False
-    of_parts = (plays, sounding, again, pace, lengths, centres, voices, grids)
+    reaches = song.get("reaches", [])
+    if not _is_list(reaches, lambda ticks: ticks is None or (type(ticks) is int and 0 <= ticks <= MOST_OFF)):
+        return False
+    of_parts = (plays, sounding, again, pace, lengths, centres, voices, grids, reaches)
     if any(own and len(own) != len(programs) for own in of_parts):
         return False
     return len(programs) == len(presence) > 0 and _is_tempo(song.get("bpm")) and _is_meter(song.get("meter"))

@@ -22,6 +22,7 @@ from woodshed.generation.casting import (
     own_ranges,
     part_of,
     program_of,
+    reaches_within,
     slot_order,
     usual_ranges,
     usual_texture,
@@ -96,6 +97,9 @@ class Canvas:
     grids: Mapping[int, Sequence[int]] = field(default_factory=dict)
     """Part -> the steps of a quarter note, 0-11 from each bar line on, on which its new notes begin; others anywhere,
     as do all where a grid or a syncopation is asked for."""
+    reaches: Mapping[int, int] = field(default_factory=dict)
+    """Part -> how many ticks before or after their steps its new notes lie at most, if more than a little; others as it
+    comes."""
     again: Mapping[int, Sequence[int]] = field(default_factory=dict)
     """Part -> for each bar, from the first on, how many bars back stands the bar that the part plays again in it; 0 for
     what is new. Only where nothing is fixed, and where both bars are asked the same of."""
@@ -215,6 +219,7 @@ def blank_canvas(
         lengths=_known(learned["lengths"]),
         centres=_known(learned["centres"]),
         grids=_known(learned["grids"]),
+        reaches=_known(learned["reaches"]),
         again=dict(enumerate(learned["again"].tolist())),
         openings=_openings(song.bar_lines(), learned["plays"]),
     )
@@ -282,7 +287,8 @@ def continuation_canvas(song: Song, bars: int, *, key: Key | None = None, polyph
     open_song = open_song.replace(meters=song.meters[song.meters["onset"] < start])
     sounding = tuple(int(part) for part in np.unique(song.notes["part"]))
     constraints = Constraints(key, own_ranges(song), polyphony_of(song, polyphony))
-    return Canvas(open_song, start, sounding, constraints, grids=grids_within(song, sounding))
+    grids, reaches = grids_within(song, sounding), reaches_within(song, sounding)
+    return Canvas(open_song, start, sounding, constraints, grids=grids, reaches=reaches)
 
 
 def until(song: Song, length: int) -> Song:

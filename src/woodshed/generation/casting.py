@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from woodshed.bundle import Bundle
 from woodshed.bundle.blended_style import song_shares
+from woodshed.codecs.grids import grids, reaches
 from woodshed.codecs.note_step import DRUM_PROGRAM, MAX_PARTS, program_name
 from woodshed.codecs.past import LAGS
 from woodshed.errors import InfeasibleCanvas, OutOfRange, UnknownName
 from woodshed.music import Part, Song, part_name
 from woodshed.music.general_midi import family
-from woodshed.music.texture import texture_of
 
-HABITS = ("pace", "lengths", "centres", "voices", "grids")
+HABITS = ("pace", "lengths", "centres", "voices", "grids", "reaches")
 """What an arrangement says of each part beside how much of the time it sounds."""
 LEAST_PRESENCE = 0.25
 """The share of the bars in which a part must play to be of a line-up."""
@@ -62,12 +62,18 @@ def grids_within(song: Song, parts: Iterable[int]) -> dict[int, tuple[int, ...]]
     those of the song's own parts, and sixteenths, or triplets where all are triplets. Nothing if no part has enough
     notes to tell.
     """
-    enough = np.flatnonzero(np.bincount(song.notes["part"], minlength=len(song.parts)) >= NOTES_OF_A_GRID)
-    heard = {step for part in enough for step in texture_of(song, int(part)).grid or ()}
+    heard = {step for grid in grids(song, NOTES_OF_A_GRID).values() for step in grid}
     if not heard:
         return {}
     usual = TRIPLETS if heard <= TRIPLETS and len(heard) > 1 else SIXTEENTHS
     return dict.fromkeys(parts, tuple(sorted(heard | usual)))
+
+
+def reaches_within(song: Song, parts: Iterable[int]) -> dict[int, int]:
+    """Each of ``parts`` -> how many ticks off their steps its new notes may lie in the song (`Canvas.reaches`): as many
+    as those of the part that is freest. Nothing if no part has enough notes to tell."""
+    heard = reaches(song, NOTES_OF_A_GRID).values()
+    return dict.fromkeys(parts, max(heard)) if heard else {}
 
 
 def slot_order(song: Song) -> tuple[Part, ...]:

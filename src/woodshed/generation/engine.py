@@ -27,7 +27,15 @@ from woodshed.generation.engine_draw import draw
 from woodshed.generation.engine_lengths import count_length, lean_from_taken, lean_to_lengths
 from woodshed.generation.engine_levels import count_note, steer_part, steer_pitch, steer_shift, steer_velocity
 from woodshed.generation.engine_lines import count_line, lean_to_line
-from woodshed.generation.engine_masks import is_free, mask_pitch, mask_shift, may_start, place_of, state_at
+from woodshed.generation.engine_masks import (
+    is_free,
+    mask_microtiming,
+    mask_pitch,
+    mask_shift,
+    may_start,
+    place_of,
+    state_at,
+)
 from woodshed.generation.engine_net import ask, hear, logits_of, tell
 from woodshed.generation.engine_tables import (
     Scene,
@@ -275,6 +283,8 @@ def _draw_note(weights, scene, stream, step, free, g, next_given, called, due, s
             new[field] = given[g, field]
         else:
             it.mask[: SIZES[field]] = True
+            if field == 5:
+                mask_microtiming(scene, part, it.mask)
             _logits(weights, scene, field, it)
             if field == 3:
                 lean_to_lengths(scene, stream, part, rings_on(stream, part, step), it.logits)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from woodshed.codecs.note_step import LONGEST_SHIFT, SIZES, WAIT
+from woodshed.codecs.note_step import LONGEST_SHIFT, MICROTIMING, ON_THE_GRID, SIZES, WAIT
 from woodshed.compiled import compiled
 
 
@@ -155,6 +155,16 @@ def mask_pitch(scene, stream, step, g, to_given, it):  # type: ignore[no-untyped
         mask[pitch] = scene.playable[state_of, part, pitch] and pitch >= lowest
         if to_given and pitch >= known:
             mask[pitch] = pitch == known
+
+
+@compiled
+def mask_microtiming(scene, part, mask):  # type: ignore[no-untyped-def]
+    """Shut what lies farther off the step than the part's notes do."""
+    reach = scene.usual.reach[part]
+    if np.isnan(reach):
+        return
+    for i in range(SIZES[MICROTIMING]):
+        mask[i] = abs(i - ON_THE_GRID) <= reach
 
 
 @compiled

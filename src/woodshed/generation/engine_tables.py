@@ -145,6 +145,8 @@ class Usual(NamedTuple):
     """(16,) how many notes of each part shall begin in a quarter note in which it is open"""
     lengths: NDArray[np.float64]
     """(16, 6) the share of each kind of length among them"""
+    reach: NDArray[np.float64]
+    """(16,) how far off their steps the notes of each part lie at most, in units of microtiming"""
 
 
 class Scene(NamedTuple):
@@ -285,6 +287,7 @@ def usual_of(
     sounding: NDArray[np.float64] | None = None,
     pace: NDArray[np.float64] | None = None,
     lengths: NDArray[np.float64] | None = None,
+    reach: NDArray[np.float64] | None = None,
 ) -> Usual:
     """What is known; nan for the rest."""
 
@@ -299,6 +302,7 @@ def usual_of(
         sounding=known(sounding, MAX_PARTS),
         pace=known(pace, MAX_PARTS),
         lengths=known(lengths, MAX_PARTS, LENGTHS),
+        reach=known(reach, MAX_PARTS),
     )
 
 

@@ -159,6 +159,7 @@ def lay_out(weights: Weights, plan: Plan) -> Scene:
             plan.sounding,
             plan.pace,
             plan.lengths,
+            plan.reach,
         ),
     )
 

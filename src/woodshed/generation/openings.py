@@ -19,17 +19,16 @@ builder             what is open
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from woodshed.bundle import Bundle
-from woodshed.codecs import NoteStepCodec
-from woodshed.codecs.note_step import MAX_PARTS
+from woodshed.codecs.grids import notated_steps
 from woodshed.errors import InfeasibleCanvas, OutOfRange
 from woodshed.generation.canvas import (
     DURATION,
@@ -45,7 +44,7 @@ from woodshed.generation.canvas import (
     until,
     usual_ranges,
 )
-from woodshed.generation.casting import grids_within, usual_texture
+from woodshed.generation.casting import grids_within, reaches_within, usual_texture
 from woodshed.music import Part, Song, part_name
 from woodshed.music.general_midi import DRUMS
 from woodshed.music.units import STEPS_PER_QUARTER, TICKS_PER_QUARTER, ticks_per_step, ticks_to_steps
@@ -69,8 +68,8 @@ def infill_canvas(song: Song, bars: tuple[int, int], parts: Sequence[int] | None
     parts = _sounding(song, parts)
     gone = _inside(song, begin, end) & np.isin(song.notes["part"], parts)
     openings = tuple(Opening(part, begin, min(end, song.length)) for part in parts)
-    constraints, grids = Constraints(pitch_ranges=own_ranges(song)), grids_within(song, parts)
-    return Canvas(_without(song, gone), constraints=constraints, grids=grids, openings=openings)
+    constraints = Constraints(pitch_ranges=own_ranges(song))
+    return Canvas(_without(song, gone), constraints=constraints, openings=openings, **_in_time(song, parts))
 
 
 def accompany_canvas(
@@ -105,9 +104,14 @@ def accompany_canvas(
         sounding={part: share for part, share in sounding.items() if share is not None},
         pace={part: notes for part, notes in pace.items() if notes is not None},
         lengths={part: shares for part, shares in lengths.items() if shares is not None},
-        grids=grids_within(song, range(first, len(song.parts))),
         openings=openings,
+        **_in_time(song, range(first, len(song.parts))),
     )
+
+
+def _in_time(song: Song, parts: Iterable[int]) -> dict[str, Any]:
+    """New notes of these parts lie on the grid of the song, and no farther off it than its own."""
+    return {"grids": grids_within(song, parts), "reaches": reaches_within(song, parts)}
 
 
 def pitches_canvas(song: Song, bars: tuple[int, int] | None = None, parts: Sequence[int] | None = None) -> Canvas:
@@ -154,7 +158,7 @@ def vary_canvas(
     parts = _sounding(song, parts)
     beats = _beats(song)
     mine = np.flatnonzero(np.isin(song.notes["part"], parts))
-    beat = np.searchsorted(ticks_to_steps(beats), _steps(song)[mine], side="right") - 1
+    beat = np.searchsorted(ticks_to_steps(beats), notated_steps(song)[mine], side="right") - 1
     cell, of_cell = np.unique(song.notes["part"][mine].astype(np.int64) * len(beats) + beat, return_inverse=True)
     order = rng.permutation(len(cell))
     opened = np.cumsum(np.bincount(of_cell)[order])
@@ -169,7 +173,7 @@ def vary_canvas(
         fields = np.where(varied, VARIED[what], 0).astype(np.uint8)
         return Canvas(song, constraints=constraints, openings=(), open_fields=fields)
     openings = _joined(cell[chosen] // len(beats), cell[chosen] % len(beats), beats, song.length)
-    return Canvas(_without(song, varied), constraints=constraints, grids=grids_within(song, parts), openings=openings)
+    return Canvas(_without(song, varied), constraints=constraints, openings=openings, **_in_time(song, parts))
 
 
 def tap_canvas(
@@ -188,7 +192,7 @@ def tap_canvas(
     tapped = song.notes["part"] == taps
     if not tapped.any():
         raise InfeasibleCanvas(f"{part_name(song.parts[taps])} has no notes to take the rhythm from; name another part")
-    steps = _steps(song)
+    steps = notated_steps(song)
     _, first = np.unique(np.where(tapped, steps, -1), return_index=True)
     kept = ~tapped
     kept[first] = True
@@ -199,7 +203,7 @@ def tap_canvas(
     if others == "anywhere":
         openings = (Opening(taps, 0, song.length),)
     elif others == "together":
-        begins = np.unique(_steps(song)[tapped]) * STEP_TICKS
+        begins = np.unique(notated_steps(song)[tapped]) * STEP_TICKS
         openings = tuple(
             Opening(taps, begin, min(begin + STEP_TICKS, song.length))
             for begin in begins[begins < song.length].tolist()
@@ -258,22 +262,9 @@ def _sounding(song: Song, parts: Sequence[int] | None) -> list[int]:
     return sorted(set(parts))
 
 
-def _steps(song: Song) -> NDArray[np.int64]:
-    """(notes,) the step at which each note is notated, as a model reads it: what is played early is not of the bar
-    before."""
-    codec, drums = NoteStepCodec(), np.zeros(MAX_PARTS, bool)
-    slot_of = np.zeros(max(len(song.parts), 1), np.int64)
-    for slot, group in enumerate(codec.slots(song)):
-        slot_of[group] = slot
-        drums[slot] = song.parts[group[0]].is_drum
-    notes = song.notes.copy()
-    notes["part"] = slot_of[notes["part"]]
-    return codec.steps(notes, drums, codec.bar_lines(song))[0]
-
-
 def _inside(song: Song, begin: int, end: int) -> NDArray[np.bool_]:
     """Whether each note's step is one of the steps of these ticks."""
-    steps = np.minimum(_steps(song), ticks_to_steps(song.bar_lines()[-1]) - 1)
+    steps = np.minimum(notated_steps(song), ticks_to_steps(song.bar_lines()[-1]) - 1)
     inside: NDArray[np.bool_] = (steps >= ticks_to_steps(begin)) & (steps < ticks_to_steps(end))
     return inside
 

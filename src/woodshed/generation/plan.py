@@ -36,6 +36,8 @@ STEP, SLOT = 0, 1
 PLAYED = np.array([1.25, 0.5, 0.5, 0.6, 1, 1], np.float32)
 """Of what votes are worth by real music a player, whose votes are its own, goes by so much in each field. With all
 of it who plays what and for how long runs into loops and drones; the touch needs all of it, the beat some more."""
+SLIGHT = 8
+"""Ticks by which new notes may always lie off their steps, also where those of a part never do: what no ear minds."""
 OFF_BEAT = 0.7
 """Of the time shift, where it is asked how far off the beat bars are."""
 
@@ -97,6 +99,8 @@ class Plan:
     """(16,) the share of the time in which a slot is open that it shall sound; nan: as it comes."""
     pace: NDArray[np.float64]
     """(16,) how many notes of a slot shall begin in a quarter note in which it is open; nan: as it comes."""
+    reach: NDArray[np.float64]
+    """(16,) how far off their steps new notes of a slot may lie, in units of microtiming; nan: as far as any."""
     lengths: NDArray[np.float64]
     """(16, 6) the share of each kind of length among them (`music.texture`); nan: as it comes."""
     levels: NDArray[np.int8]
@@ -132,11 +136,13 @@ def make_plan(bundle: Bundle, canvas: Canvas) -> Plan:
     polyphony = np.full(MAX_PARTS, PITCHES)
     for slot, owner in enumerate(owners):
         polyphony[slot] = _polyphony(canvas, owner)
-    sounding, pace, centres = np.full((3, MAX_PARTS), np.nan)
+    sounding, pace, centres, reach = np.full((4, MAX_PARTS), np.nan)
     line, lengths = np.full((MAX_PARTS, COLUMNS), np.nan), np.full((MAX_PARTS, LENGTHS), np.nan)
     for slot, owner in enumerate(owners):
         for column, figures in ((sounding, canvas.sounding), (pace, canvas.pace)):
             column[slot] = figures.get(owner, np.nan)
+        if owner in canvas.reaches:
+            reach[slot] = max(canvas.reaches[owner], SLIGHT) // MICROTIMING_STEP
         low, high = constraints.pitch_ranges.get(owner, (0, PITCHES - 1))
         if low <= canvas.centres.get(owner, np.nan) <= high:
             centres[slot] = canvas.centres[owner]
@@ -185,6 +191,7 @@ def make_plan(bundle: Bundle, canvas: Canvas) -> Plan:
         vote_share=_vote_share(bundle, asked),
         sounding=sounding,
         pace=pace,
+        reach=reach,
         lengths=lengths,
         levels=asked_levels(constraints.levels, len(lines) - 1),
         firmness=np.array([LEANING if control in constraints.leanings else 1.0 for control in CONTROLS]),

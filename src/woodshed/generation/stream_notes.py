@@ -103,7 +103,7 @@ class NoteStation:
             NEVER,
             begin,
             vote_share=plan.vote_share,
-            usual=usual_of(plan.repeats, plan.clashes, plan.line, plan.centres, lengths=plan.lengths),
+            usual=usual_of(plan.repeats, plan.clashes, plan.line, plan.centres, None, None, plan.lengths, plan.reach),
         )
 
 

@@ -1,4 +1,4 @@
-"""For how much of the time each part of a song sounds, how many notes it plays, how long they are, and on what grid."""
+"""For how much of the time each part of a song sounds, how many notes it plays, and how long they are."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from woodshed.music.meter import bar_of
 from woodshed.music.song import Song
-from woodshed.music.units import STEPS_PER_QUARTER, TICKS_PER_QUARTER, ticks_per_step, ticks_to_steps
+from woodshed.music.units import TICKS_PER_QUARTER, ticks_per_step, ticks_to_steps
 
 LENGTHS = 6
 """Kinds of lengths: nearest to a sixteenth or shorter, an eighth, a quarter note, a half, a whole one, longer."""
@@ -20,8 +20,6 @@ LEAST_OF_A_BAR = 0.1
 
 MOST_NOTES = 0.95
 """`Texture.voices` are enough for so many of its notes."""
-LEAST_ON_A_STEP = 0.01
-"""The share of a part's notes that begin on a step of its grid."""
 
 
 class Texture(NamedTuple):
@@ -37,9 +35,6 @@ class Texture(NamedTuple):
     """(6,) the share of each kind of length among them; None as for ``sounding``."""
     voices: int | None
     """How many of them sound at once at most, but for the fullest chords; None as for ``sounding``."""
-    grid: tuple[int, ...] | None
-    """The steps of a quarter note, 0-11 from each bar line on, on which they begin, but for strays; None if there are
-    none."""
 
 
 def texture_of(song: Song, part: int) -> Texture:
@@ -55,18 +50,16 @@ def texture_of(song: Song, part: int) -> Texture:
     begun = np.bincount(bar, minlength=len(heard)) > 0
     here = begun if is_drum else heard >= LEAST_OF_A_BAR
     if not here.any():
-        return Texture(here, None, None, None, None, None)
+        return Texture(here, None, None, None, None)
     within = here[np.minimum(bar, len(here) - 1)]
     quarters = np.diff(lines)[here[: len(heard)]].sum() / TICKS_PER_QUARTER
     pace = float(within.sum() / quarters)
-    step = ticks_to_steps(onset) - ticks_to_steps(lines)[np.minimum(bar, len(lines) - 1)]
-    on_step = np.bincount(step % STEPS_PER_QUARTER, minlength=STEPS_PER_QUARTER)
-    grid = tuple(np.flatnonzero(on_step >= LEAST_ON_A_STEP * len(own)).tolist())
     if is_drum:
-        return Texture(here, None, pace, None, None, grid)
+        return Texture(here, None, pace, None, None)
     counts = np.bincount(length_kinds(ticks_to_steps(own["duration"])), minlength=LENGTHS)
-    voices = _voices(onset, onset + own["duration"])
-    return Texture(here, float(heard[here].mean()), pace, counts / counts.sum(), voices, grid)
+    return Texture(
+        here, float(heard[here].mean()), pace, counts / counts.sum(), _voices(onset, onset + own["duration"])
+    )
 
 
 def _voices(onset: NDArray[np.int64], end: NDArray[np.int64]) -> int:

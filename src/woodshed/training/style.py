@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from woodshed.codecs import NoteStepCodec
+from woodshed.codecs.grids import grids, reaches
 from woodshed.codecs.levels import CONTROLS, levels
 from woodshed.codecs.note_step import DRUM_PROGRAM, DURATION, LONGEST_SHIFT, PART, TIME_SHIFT, VELOCITY_STEP
 from woodshed.codecs.past import LAGS
@@ -133,9 +134,11 @@ def _arrangement(codec: NoteStepCodec, song: Song) -> dict[str, Any]:
 def _texture(song: Song) -> dict[str, list[Any]]:
     """Of each part what `texture_of` says; ``plays`` as [first, end, first, end ...] of each run of bars."""
     found = [texture_of(song, part) for part in range(len(song.parts))]
+    on, off = grids(song), reaches(song)
     return {
         "voices": [one.voices for one in found],
-        "grids": [None if one.grid is None else list(one.grid) for one in found],
+        "grids": [list(on[part]) if part in on else None for part in range(len(song.parts))],
+        "reaches": [off.get(part) for part in range(len(song.parts))],
         "centres": [_centre(song, part) for part in range(len(song.parts))],
         "plays": [
             np.flatnonzero(np.diff(one.plays[:BARS_KEPT].astype(np.int8), prepend=0, append=0)).tolist()
