@@ -69,6 +69,8 @@ def test_a_grid_or_syncopation_that_is_asked_for_comes_before_the_usual_one() ->
     assert _open(asked, 1)[:4] == [0, 6, 12, 18]
     asked = replace(usual, constraints=replace(usual.constraints, levels={"syncopation": (9,)}))
     assert _open(asked, 1)[:4] == [0, 1, 2, 3]
+    dense = replace(usual, constraints=replace(usual.constraints, levels={"density": (9,)}))
+    assert _open(dense, 1)[:6] == [0, 3, 6, 8, 9, 12]
     leaning = replace(asked, constraints=replace(asked.constraints, leanings=frozenset({"syncopation"})))
     assert _open(leaning, 1)[:4] == [0, 8, 12, 20]
 

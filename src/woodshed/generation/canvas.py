@@ -96,7 +96,7 @@ class Canvas:
     whose range lies elsewhere."""
     grids: Mapping[int, Sequence[int]] = field(default_factory=dict)
     """Part -> the steps of a quarter note, 0-11 from each bar line on, on which its new notes begin; others anywhere,
-    as do all where a grid or a syncopation is asked for."""
+    as do all where a grid or a syncopation is asked for. Where a density is, on sixteenths too."""
     reaches: Mapping[int, int] = field(default_factory=dict)
     """Part -> how many ticks before or after their steps its new notes lie at most, if more than a little; others as it
     comes."""

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from woodshed.codecs.note_step import MAX_PARTS
 from woodshed.errors import InfeasibleCanvas
 from woodshed.generation.canvas import DURATION, Canvas
+from woodshed.generation.casting import SIXTEENTHS
 from woodshed.generation.constraints import on_grid
 from woodshed.generation.harmony import PITCHES
 from woodshed.music import Song, part_name
@@ -49,10 +50,13 @@ def open_steps(
         steps[slot] &= _sounding(canvas, slot_of, int(slot), notated, end) < polyphony[slot]
     most = "its fixed notes already sound as many at once as its polyphony allows; raise it, or open those notes"
     _check_room(canvas, lines, spans, steps, most)
-    if grid is None and "syncopation" not in canvas.constraints.levels.keys() - canvas.constraints.leanings:
+    asked = canvas.constraints.levels.keys() - canvas.constraints.leanings
+    if grid is None and "syncopation" not in asked:
         place = (np.arange(end) - np.repeat(lines[:-1], np.diff(lines))) % STEPS_PER_QUARTER
+        more = SIXTEENTHS if "density" in asked else frozenset[int]()
         for opening, (slot, begin, last) in zip(canvas.spans, spans.tolist(), strict=True):
-            usual = steps[slot, begin:last] & np.isin(place[begin:last], canvas.grids.get(opening.part, ()))
+            own = canvas.grids.get(opening.part)
+            usual = steps[slot, begin:last] & np.isin(place[begin:last], () if own is None else (*own, *more))
             if usual.any():
                 steps[slot, begin:last] = usual
     return steps
