@@ -346,6 +346,6 @@ def test_parts_that_are_named_take_the_form_of_their_kin() -> None:
     assert list(canvas.again[1]) == [0] * 5 + [1, 1, 1] + [0] * 4
     assert (canvas.pace, canvas.lengths) == ({0: 8.0, 1: 2.0, 2: 1.5}, {1: EIGHTHS, 2: QUARTERS})
     assert (canvas.centres, canvas.constraints.polyphony) == ({1: 36.5, 2: 60.0}, {1: 1, 2: 4})
-    assert (canvas.grids, canvas.reaches) == ({0: [0, 4, 8], 2: [3, 9]}, {0: 20, 1: 0})
+    assert (canvas.grids, canvas.reaches) == ({0: [0, 4, 8], 2: [0, 3, 9]}, {0: 20, 1: 0})
     wider = blank_canvas(bundle, 12, _rng(), parts=parts, polyphony=3)
     assert wider.constraints.polyphony == {1: 3, 2: 3}

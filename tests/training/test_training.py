@@ -328,8 +328,21 @@ def test_style_tells_who_plays_when_and_how_much_of_it() -> None:
     assert told["pace"] == [0.25, 0.25, 0.167]
     assert told["lengths"] == [None, [0, 0, 0, 1, 0, 0], [0, 0, 0, 0, 0, 1]]
     assert (told["centres"], told["voices"]) == ([None, 40.0, 62.0], [None, 1, 2])
-    assert (told["grids"], told["reaches"]) == ([[0], [0], [0]], [0, 0, 0])
+    assert (told["grids"], told["reaches"]) == ([None] * 3, [None] * 3)
     assert told["again"] == [[], [1, 2, 1, 3, 4, 2], []]
+
+
+def test_style_tells_the_grids_of_parts_and_for_those_with_few_notes_that_of_the_others() -> None:
+    drums = [(0, bar * 1920 + eighth * 240 + 8 * (eighth % 2), 100, 42, 80) for bar in range(4) for eighth in range(8)]
+    bass = [(1, beat * 480, 400, 40, 80) for beat in range(32)]
+    bell = [(2, 5 * 40 + 20, 100, 84, 80)]
+    song = Song.make(
+        np.array([*drums, *bass, *bell], NOTE), (Part("Drums", 0, True), Part("Bass", 33), Part("Bell", 14))
+    )
+    (told,) = describe_style(CODEC, [song])["arrangements"]
+    assert told["programs"] == [128, 33, 14]
+    assert told["grids"] == [[0, 6], [0], [0, 6]]
+    assert told["reaches"] == [8, 0, 8]
 
 
 def test_style_tells_tempo_instruments_and_line_up(band_song: Song) -> None:

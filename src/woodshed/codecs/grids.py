@@ -11,6 +11,8 @@ from woodshed.music.units import STEPS_PER_QUARTER, ticks_per_step
 
 LEAST_ON_A_STEP = 0.01
 """The share of a part's notes that begin on a step of its grid."""
+NOTES_OF_A_GRID = 32
+"""A part with fewer tells nothing of its grid."""
 MOST_IN_REACH = 0.95
 """`reaches` hold so many of its notes."""
 

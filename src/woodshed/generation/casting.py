@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from woodshed.bundle import Bundle
 from woodshed.bundle.blended_style import song_shares
-from woodshed.codecs.grids import grids, reaches
+from woodshed.codecs.grids import NOTES_OF_A_GRID, grids, reaches
 from woodshed.codecs.note_step import DRUM_PROGRAM, MAX_PARTS, program_name
 from woodshed.codecs.past import LAGS
 from woodshed.errors import InfeasibleCanvas, OutOfRange, UnknownName
@@ -21,8 +21,6 @@ HABITS = ("pace", "lengths", "centres", "voices", "grids", "reaches")
 """What an arrangement says of each part beside how much of the time it sounds."""
 LEAST_PRESENCE = 0.25
 """The share of the bars in which a part must play to be of a line-up."""
-NOTES_OF_A_GRID = 32
-"""A part of a song with fewer tells nothing of its grid."""
 SIXTEENTHS, TRIPLETS = frozenset((0, 3, 6, 9)), frozenset((0, 4, 8))
 PASSAGES_EVERY = 4
 """Bars: a passage of a learned song may begin at each of so many."""
@@ -223,6 +221,7 @@ def _like_asked(
     rows[known] = again[of_known]
     whole = np.ones((len(asked), bars))
     form = {name: _chosen(song.get(name), slots) for name in HABITS}
+    form["grids"] = [None if grid is None else sorted({0, *grid}) for grid in form["grids"]]  # an echo's kin is no echo
     return form | {"parts": list(asked), "first_bar": first_bar, "plays": whole, "again": rows, **_form(song, rows)}
 
 

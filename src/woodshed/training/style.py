@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from woodshed.codecs import NoteStepCodec
-from woodshed.codecs.grids import grids, reaches
+from woodshed.codecs.grids import NOTES_OF_A_GRID, grids, reaches
 from woodshed.codecs.levels import CONTROLS, levels
 from woodshed.codecs.note_step import DRUM_PROGRAM, DURATION, LONGEST_SHIFT, PART, TIME_SHIFT, VELOCITY_STEP
 from woodshed.codecs.past import LAGS
@@ -134,11 +134,12 @@ def _arrangement(codec: NoteStepCodec, song: Song) -> dict[str, Any]:
 def _texture(song: Song) -> dict[str, list[Any]]:
     """Of each part what `texture_of` says; ``plays`` as [first, end, first, end ...] of each run of bars."""
     found = [texture_of(song, part) for part in range(len(song.parts))]
-    on, off = grids(song), reaches(song)
+    on, off = grids(song, NOTES_OF_A_GRID), reaches(song, NOTES_OF_A_GRID)
+    of_all = sorted({step for grid in on.values() for step in grid})
     return {
         "voices": [one.voices for one in found],
-        "grids": [list(on[part]) if part in on else None for part in range(len(song.parts))],
-        "reaches": [off.get(part) for part in range(len(song.parts))],
+        "grids": [list(on.get(part, of_all)) or None for part in range(len(song.parts))],
+        "reaches": [off.get(part, max(off.values(), default=None)) for part in range(len(song.parts))],
         "centres": [_centre(song, part) for part in range(len(song.parts))],
         "plays": [
             np.flatnonzero(np.diff(one.plays[:BARS_KEPT].astype(np.int8), prepend=0, append=0)).tolist()
