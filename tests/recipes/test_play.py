@@ -99,12 +99,12 @@ def test_names_of_numbered_outputs() -> None:
 
 
 def test_a_summary_reads_like_a_sentence(bundle: Bundle) -> None:
-    wish = parse_wish(1, parts="drums", tempo=140)
+    wish = parse_wish(4, parts="drums", tempo=140)
     clips = play.generate(bundle, wish, seed=7, count=8, candidates=1)
     for clip in clips:
         notes = f"{len(clip.song)} note{'' if len(clip.song) == 1 else 's'}"
         silent = "" if len(clip.song) else "; no note came for Drums; try another --seed"
-        assert clip.summary() == f"1 bar, 1 part, {notes}, 140 BPM, seed 7{silent}"
+        assert clip.summary() == f"4 bars, 1 part, {notes}, 140 BPM, seed 7{silent}"
     assert any(len(clip.song) for clip in clips)
 
 
