@@ -41,6 +41,17 @@ def test_a_silent_part_is_worse_than_anything_dull() -> None:
     assert best_of([play(bass=False), play(pitches=(40,))], canvas(), STYLE) == 1
 
 
+def test_a_part_that_is_hardly_heard_is_as_good_as_silent() -> None:
+    faint = play()
+    notes = faint.notes.copy()
+    notes["velocity"][notes["part"] == 1] = 12
+    faint = faint.with_notes(notes)
+    assert faults(faint, canvas(), STYLE).silent == 0.5
+    softly = replace(canvas(), constraints=Constraints(levels={"velocity": (0,)}))
+    assert faults(faint, softly, STYLE).silent == 0
+    assert best_of([faint, play(pitches=(40,))], canvas(), STYLE) == 1
+
+
 def test_empty_bars_are_counted() -> None:
     assert faults(play(bars=1), canvas(), STYLE).empty == 0.75
     nothing = faults(Song(parts=tuple(PARTS), length=BARS * 1920), canvas(), STYLE)

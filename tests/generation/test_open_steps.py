@@ -17,8 +17,15 @@ from woodshed.codecs.note_step import ON_THE_GRID
 from woodshed.generation.canvas import Canvas, Opening, blank_canvas, continuation_canvas
 from woodshed.generation.fill import fill
 from woodshed.generation.filters import Sampling
-from woodshed.generation.openings import accompany_canvas, infill_canvas, vary_canvas
-from woodshed.generation.plan import SLIGHT, make_plan
+from woodshed.generation.openings import (
+    TIGHT,
+    accompany_canvas,
+    humanise_canvas,
+    infill_canvas,
+    vary_canvas,
+    whole_bars,
+)
+from woodshed.generation.plan import PLAYED, SLIGHT, TOUCH, make_plan
 from woodshed.generation.stream_notes import tune_notes
 from woodshed.music import METER, NOTE, Part, Song
 from woodshed.music.units import ticks_to_steps
@@ -127,6 +134,35 @@ def test_what_is_written_into_a_song_is_as_much_in_time_as_that() -> None:
     late["onset"][::3] += 12
     assert accompany_canvas(STYLED, song.with_notes(late), [PARTS[2]]).reaches == {1: 12}
     assert continuation_canvas(_swung(12), 2).reaches == {}
+
+
+def test_a_song_whose_end_spills_over_its_last_bar_line_is_not_a_bar_longer() -> None:
+    song = _swung()
+    assert whole_bars(song) == whole_bars(song.replace(length=8 * BAR + 1)) == 8
+    assert whole_bars(song.replace(length=8 * BAR + 240)) == 9
+    spilt = song.replace(length=8 * BAR + 1)
+    canvas = accompany_canvas(STYLED, spilt, [PARTS[2]])
+    assert (canvas.song.length, canvas.spans[0].end) == (8 * BAR + 1, 8 * BAR)
+
+
+def test_an_accompaniment_has_as_many_voices_as_its_instrument_has_in_the_learned_songs() -> None:
+    song = {"programs": [33, 30], "bpm": 100.0, "meter": "4/4", "presence": [1.0, 1.0], "voices": [1, 3]}
+    style = {"instruments": {"33": {}, "30": {}}, "arrangements": [song, song | {"voices": [1, 4]}]}
+    canvas = accompany_canvas(Bundle(None, NoteStepCodec(), style=style), _swung(), [PARTS[1], PARTS[2]])
+    assert canvas.constraints.polyphony == {1: 1, 2: 4}
+
+
+def test_where_only_the_touch_is_open_votes_for_it_count_less() -> None:
+    style = {"arrangements": [{"programs": [33], "bpm": 100.0, "meter": "4/4", "presence": [1.0]}]}
+    learned = Bundle(None, NoteStepCodec(), style=style)
+    shares = [
+        make_plan(learned, canvas).vote_share
+        for canvas in (humanise_canvas(_swung()), continuation_canvas(_swung(), 2))
+    ]
+    assert shares[0][-2:] == pytest.approx(TOUCH)
+    assert shares[1].tolist() == PLAYED.tolist()
+    assert shares[0][:-2].tolist() == PLAYED[:-2].tolist()
+    assert humanise_canvas(_swung()).reaches == {0: TIGHT}
 
 
 def test_a_part_off_the_beat_plays_on_the_air_too(bundle: Bundle) -> None:

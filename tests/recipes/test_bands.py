@@ -70,6 +70,7 @@ def test_key_grid_range_and_polyphony_hold_over_many_draws(bundle: Bundle) -> No
         song = clip.song
         steps = ticks_to_steps(song.notes["onset"])
         assert not (steps % 6).any()
+        assert not (song.notes["onset"] % 240).any()
         for part, player in enumerate(song.parts):
             notes = song.notes[song.notes["part"] == part]
             heard += len(notes)

@@ -7,7 +7,7 @@ training songs but for how many notes a bar has, and how often a backbeat.
 ========== ====== ==========================================================================
 fault      weight counted as
 ========== ====== ==========================================================================
-silent     4      share of the open parts without a note
+silent     4      share of the open parts without a note, or whose notes are mostly too quiet to be heard
 empty      4      share of the open bars in which no note sounds
 drone      2      share of the pitched notes that lie in runs of one pitch longer than 32
 stuck      1      by how much more than 3/4 of the bars repeat the bar before to the note, drums aside, x 4
@@ -60,6 +60,8 @@ DENSITY_OCTAVES = 0.5
 USUAL_ABSENCE, USUAL_CLASH = 0.25, 0.1
 BASSES = 4
 """The family of programs, eight to each."""
+QUIET = 30
+"""A velocity below which a note is hardly heard among others."""
 FEWEST_BARS = 8
 """In fewer bars the bottom may stay where it is."""
 
@@ -164,8 +166,9 @@ def faults(song: Song, canvas: Canvas, style: Mapping[str, Any]) -> Faults:
     lines = lines[max(int(np.searchsorted(lines, canvas.open_from, side="right")) - 1, 0) :]
     last = max((span.end for span in canvas.spans), default=song.length)
     lines = lines[: max(int(np.searchsorted(lines, last)), 1) + 1]
-    silent = len(set(canvas.open_parts) - set(notes["part"].tolist())) / max(len(canvas.open_parts), 1)
     asked = canvas.constraints.levels
+    silent = len(set(canvas.open_parts) - set(notes["part"].tolist())) / max(len(canvas.open_parts), 1)
+    silent += 0.0 if "velocity" in asked or not canvas.spans else _faint(notes)
     unasked = _unasked(song, canvas) if asked else 0.0
     if not len(notes) or len(lines) < 2:
         return Faults(silent=silent, empty=1.0, unasked=unasked)
@@ -187,6 +190,14 @@ def faults(song: Song, canvas: Canvas, style: Mapping[str, Any]) -> Faults:
         else _density(len(notes) / _open_bars(canvas, lines), _expected_density(song, canvas, style)),
         unasked=unasked,
     )
+
+
+def _faint(notes: NDArray[Any]) -> float:
+    """Share of the parts that play whose notes are mostly too quiet to be heard in a band."""
+    if not len(notes):
+        return 0.0
+    parts = np.unique(notes["part"])
+    return float(np.mean([np.median(notes["velocity"][notes["part"] == part]) < QUIET for part in parts]))
 
 
 def open_levels(song: Song, canvas: Canvas) -> NDArray[np.int8]:

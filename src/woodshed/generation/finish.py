@@ -110,10 +110,13 @@ def _new_notes(canvas: Canvas, plan: Plan, rows: NDArray[np.int64]) -> NDArray[A
 def _lateness(canvas: Canvas, microtiming: NDArray[np.int64]) -> NDArray[np.int64]:
     """Ticks after their steps at which notes start.
 
-    Where a grid or chords are asked for, notes stay nearest to their steps: whoever rounds finds what was asked for.
+    Where a grid is asked for, none; where chords are, notes stay nearest to their steps: whoever rounds finds what was
+    asked for.
     """
     late = (microtiming - ON_THE_GRID) * MICROTIMING_STEP
-    if canvas.constraints.grid is not None or len(canvas.constraints.chords):
+    if canvas.constraints.grid is not None:
+        late = np.zeros_like(late)
+    elif len(canvas.constraints.chords):
         late = np.clip(late, -(STEP_TICKS // 2), STEP_TICKS // 2 - 1)
     return late
 

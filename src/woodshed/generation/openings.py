@@ -53,6 +53,8 @@ CLOSED_HATS = (42, 44)
 """Closed and pedal hi-hat."""
 VARIED = {"pitches": PITCH, "durations": DURATION, "velocities": VELOCITY, "timing": TIMING, "everything": EVERYTHING}
 """What of notes `vary_canvas` can open in place of the notes themselves -> the bits of `Canvas.open_fields`."""
+TIGHT = 24
+"""Ticks off its step at most that `humanise_canvas` moves a pitched note: drummers roam, and a band holds on."""
 STEP_TICKS = ticks_per_step(STEPS_PER_QUARTER)
 
 
@@ -76,7 +78,8 @@ def accompany_canvas(
     bundle: Bundle, song: Song, new_parts: Sequence[Part], bars: tuple[int, int] | None = None
 ) -> Canvas:
     """New parts play along with ``song``, through all of it or in ``bars``, where their instruments usually play: as
-    many notes as these do in the learned songs, as long, and for as much of the time, on the grid of the song's parts.
+    many notes as these do in the learned songs, as long, in as many voices and for as much of the time, on the grid
+    of the song's parts.
 
     Their indices follow those of the song's own parts. A song that ends within a bar is made to last to its end.
 
@@ -88,19 +91,22 @@ def accompany_canvas(
     if not new_parts:
         raise InfeasibleCanvas("no new part is named; name some with --parts")
     check_parts(bundle, new_parts)
-    song = until(song, max(int(song.bar_lines()[-1]), song.length))
-    begin, end = bar_span(song, bars or (1, song.bars))
+    last = whole_bars(song)
+    if last == song.bars:
+        song = until(song, max(int(song.bar_lines()[-1]), song.length))
+    begin, end = bar_span(song, bars or (1, last))
     first = len(song.parts)
     song = song.replace(parts=(*song.parts, *new_parts))
     ranges = {first + index: span for index, span in usual_ranges(bundle, new_parts).items()}
     openings = tuple(Opening(first + index, begin, end) for index in range(len(new_parts)))
-    sounding, pace, lengths = (
+    sounding, pace, lengths, voices = (
         dict(enumerate(usual_texture(bundle.style, new_parts, figure), first))
-        for figure in ("sounding", "pace", "lengths")
+        for figure in ("sounding", "pace", "lengths", "voices")
     )
+    most = {part: max(round(count), 1) for part, count in voices.items() if count is not None}
     return Canvas(
         song,
-        constraints=Constraints(pitch_ranges=ranges),
+        constraints=Constraints(pitch_ranges=ranges, polyphony=most),
         sounding={part: share for part, share in sounding.items() if share is not None},
         pace={part: notes for part, notes in pace.items() if notes is not None},
         lengths={part: shares for part, shares in lengths.items() if shares is not None},
@@ -136,7 +142,8 @@ def humanise_canvas(
         OutOfRange: for bars or a part that the song has not.
         InfeasibleCanvas: if no note is there.
     """
-    return _fields_canvas(song, what, bars, _sounding(song, parts), "velocities")
+    canvas = _fields_canvas(song, what, bars, _sounding(song, parts), "velocities")
+    return replace(canvas, reaches={part: TIGHT for part in canvas.open_parts if not song.parts[part].is_drum})
 
 
 def vary_canvas(
@@ -226,6 +233,13 @@ def layer_canvas(
     begin, end = bar_span(song, bars or (1, song.bars))
     constraints = Constraints(pitches={part: tuple(pitches)})
     return Canvas(song, constraints=constraints, openings=(Opening(part, begin, min(end, song.length)),))
+
+
+def whole_bars(song: Song) -> int:
+    """The bars of a song without a last one that is nothing but its end, less than a step past the bar line."""
+    lines = song.bar_lines()
+    spills = song.bars > 1 and song.length - lines[-2] < STEP_TICKS
+    return song.bars - int(spills and song.notes["onset"].max(initial=0) < lines[-2])
 
 
 def bar_span(song: Song, bars: tuple[int, int]) -> tuple[int, int]:

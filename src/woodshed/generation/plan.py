@@ -36,6 +36,9 @@ STEP, SLOT = 0, 1
 PLAYED = np.array([1.25, 0.5, 0.5, 0.6, 1, 1], np.float32)
 """Of what votes are worth by real music a player, whose votes are its own, goes by so much in each field. With all
 of it who plays what and for how long runs into loops and drones; the touch needs all of it, the beat some more."""
+TOUCH = 0.6, 0.1
+"""Of velocity and microtiming, where only these are open: with all of it a few equal notes at first made all equal, and
+programmed music stayed as stiff as it was; with none each part went its own way."""
 SLIGHT = 8
 """Ticks by which new notes may always lie off their steps, also where those of a part never do: what no ear minds."""
 OFF_BEAT = 0.7
@@ -188,7 +191,7 @@ def make_plan(bundle: Bundle, canvas: Canvas) -> Plan:
         clashes=clashes_of(bundle.style),
         line=line,
         centres=centres,
-        vote_share=_vote_share(bundle, asked),
+        vote_share=_vote_share(bundle, asked, touch_alone=not canvas.spans),
         sounding=sounding,
         pace=pace,
         reach=reach,
@@ -198,12 +201,15 @@ def make_plan(bundle: Bundle, canvas: Canvas) -> Plan:
     )
 
 
-def _vote_share(bundle: Bundle, asked: Collection[str]) -> NDArray[np.float32]:
+def _vote_share(bundle: Bundle, asked: Collection[str], touch_alone: bool) -> NDArray[np.float32]:
     """All of it where a bundle tells nothing of songs; less of the time shift's where it is asked how far off the beat
-    bars are, as these votes hold to what was."""
+    bars are, as these votes hold to what was, and of the touch's where nothing else is open."""
     if not bundle.style.get("arrangements"):
         return np.ones_like(PLAYED)
-    return np.where((np.arange(len(PLAYED)) == 0) & ("syncopation" in asked), OFF_BEAT, PLAYED).astype(np.float32)
+    shares = np.where((np.arange(len(PLAYED)) == 0) & ("syncopation" in asked), OFF_BEAT, PLAYED).astype(np.float32)
+    if touch_alone:
+        shares[-2:] = TOUCH
+    return shares
 
 
 def _given(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from woodshed.bundle import Bundle
 from woodshed.codecs.chord_roll import with_chords
-from woodshed.codecs.note_step import DRUM_PROGRAM
+from woodshed.codecs.note_step import DRUM_PROGRAM, program_name
 from woodshed.errors import CodecError, InfeasibleCanvas, UsageError
 from woodshed.generation.canvas import (
     Canvas,
@@ -39,6 +39,8 @@ from woodshed.words import counted
 
 LEAD, BASS = (52, 88), (28, 60)
 """Lowest and highest pitch of a solo that no range is asked for: E3 to E6 of a guitar, E1 to C4 of a bass."""
+NO_LEADS = (44, 45, 46, 47)
+"""Of the strings: tremolo and pizzicato, harp, timpani."""
 LEADING = ("guitar", "synth lead", "reed", "pipe", "brass", "strings", "organ", "piano", "ethnic")
 """Families of General MIDI whose instruments play solos."""
 PHRASE_BARS = 4
@@ -128,7 +130,9 @@ def play_band_solo(
         "chords_heard": chord_text(ground.chords, lines[bars[0] - 1 : bars[1] + 1]), "form": form,
     }  # fmt: skip
     where = f"bar {bars[0]}" if bars[0] == bars[1] else f"bars {bars[0]}-{bars[1]}"
-    telling = Telling(told, told, (f"solo in {where} in {ground.key} ({how}), form {form}", *heard_as(backing)))
+    chosen = () if wish.parts else (f"played by {program_name(part.program)}",)
+    line = f"solo in {where} in {ground.key} ({how}), form {form}"
+    telling = Telling(told, told, (line, *chosen, *heard_as(backing)))
     clips = play_canvas(
         "solo", bundle, replace(wish, bars=bars[1] - bars[0] + 1), sampling, build,
         seed=seed, count=count, candidates=candidates, on_step=on_step, told=telling, finish=marked, judge=monotony,
@@ -156,6 +160,7 @@ def lead_program(bundle: Bundle, backing: Song) -> int:
     learned = bundle.style.get("instruments", {})
     here = {part.program for part in backing.parts if not part.is_drum}
     able = [program for program in known_programs(bundle) if program < DRUM_PROGRAM and family(program) in LEADING]
+    able = [program for program in able if program not in NO_LEADS]
 
     def suits(program: int) -> tuple[bool, int, int]:
         facts = learned[str(program)]

@@ -27,6 +27,7 @@ from woodshed.generation.openings import (
     pitches_canvas,
     tap_canvas,
     vary_canvas,
+    whole_bars,
 )
 from woodshed.music import Part, Song
 from woodshed.music.general_midi import family
@@ -293,7 +294,7 @@ def _there_already(song: Song, new: Sequence[Part]) -> list[str]:
 def _voices_canvas(bundle: Bundle, song: Song, parts: Sequence[Part], bars: tuple[int, int] | None) -> Canvas:
     """New parts that may start a note only where a pitched note of the song starts."""
     canvas = accompany_canvas(bundle, song, parts, bars)
-    begin, end = bar_span(canvas.song, bars or (1, canvas.song.bars))
+    begin, end = bar_span(canvas.song, bars or (1, whole_bars(canvas.song)))
     steps = np.unique(ticks_to_steps(pitched_notes(song.notes, song.parts)["onset"]))
     ticks = steps * STEP_TICKS
     ticks = ticks[(ticks >= begin) & (ticks < end)].tolist()
