@@ -18,7 +18,7 @@ from woodshed.formats import read_midi, write_midi
 from woodshed.music import Part, Song
 from woodshed.recipes import learned
 from woodshed.recipes.judge import judge, judge_two, songs_to_ask
-from woodshed.recipes.learned import LIST, origins_of
+from woodshed.recipes.learned import LIST, heard_before, origins_of
 from woodshed.recipes.recipe import load_recipe
 from woodshed.recipes.runs import train_recipe
 
@@ -63,6 +63,23 @@ def here(shipped: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     learned._lists.cache_clear()
     yield shipped
     learned._lists.cache_clear()
+
+
+def test_held_out_songs_that_the_base_had_learned_are_told(here: Path, fine: Path) -> None:
+    assert heard_before(load_bundle(fine)) == []
+    entries = Corpus.open(fine / "training" / "corpus").entries
+    held_out = [entry.song_id for entry in entries if entry.split == "held_out"]
+    assert len(held_out) == 1
+    listed = here / "base" / LIST
+    before = listed.read_text("ascii")
+    try:
+        listed.write_text(before + held_out[0] + "\n", "ascii")
+        learned._lists.cache_clear()
+        assert heard_before(load_bundle(fine)) == [
+            "base had learned 1 of 1 song held out, and reads it better than new music"
+        ]
+    finally:
+        listed.write_text(before, "ascii")
 
 
 def test_songs_of_the_base_are_left_out_and_said_to_be(here: Path, fine: Path, music_folder: Path) -> None:

@@ -195,6 +195,9 @@ def _losses(event: Event, held_out: str) -> str:
 
 
 def _report(talk: Talk, outcome: Outcome, output: Path, again: str) -> None:
+    from woodshed.bundle import load_bundle
+    from woodshed.recipes.learned import heard_before
+
     training = outcome.bundle.training
     loss = training.get("held_out_nats_per_note")
     talk.facts(
@@ -209,6 +212,8 @@ def _report(talk: Talk, outcome: Outcome, output: Path, again: str) -> None:
     measured = "no held-out songs" if loss is None else f"{loss:.3f} nats per held-out note"
     learned = f"{counted(training['songs'], training['called'])}, {counted(training['notes'], 'note')}"
     talk.say(f"wrote {output}: {learned}, {_lasted(outcome.progress.seconds)}, {measured}")
+    for line in heard_before(load_bundle(output)):
+        talk.note(f"note: {line}")
     if outcome.reason == "early stop":
         talk.note(f"stopped early: nothing was better than what it knew after {_lasted(outcome.progress.best_seconds)}")
     if outcome.reason == "interrupted" and again:

@@ -91,6 +91,22 @@ def origins_of(bundle: Bundle) -> tuple[Origin, ...]:
     return tuple(found)
 
 
+def heard_before(bundle: Bundle) -> list[str]:
+    """A line for each bundle from which this one began that had learned songs which were then held out: they are no
+    longer new music."""
+    corpus = bundle.folder / "training" / "corpus" if bundle.folder is not None else None
+    if corpus is None or not is_corpus(corpus):
+        return []
+    held_out = {entry.song_id for entry in Corpus.open(corpus).entries if entry.split == "held_out"}
+    known = [(origin.name, origin.among(held_out) or 0) for origin in origins_of(bundle)[1:]]
+    songs = counted(len(held_out), "song")
+    return [
+        f"{name} had learned {found} of {songs} held out, and reads it better than new music"
+        for name, found in known
+        if found
+    ]
+
+
 def _parents(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """What a record says of the bundles from which it comes: the one it began from, or those of a blend."""
     blend = record.get("blend")
