@@ -14,11 +14,14 @@ import torch
 from woodshed.bundle import Bundle
 from woodshed.codecs.note_step import LONGEST_SHIFT, ON_THE_GRID
 from woodshed.generation.canvas import Canvas, Constraints, Opening
+from woodshed.generation.engine import new_stream
+from woodshed.generation.engine_lengths import count_length, voices_taken
 from woodshed.generation.engine_voices import GOING_ON, resumed
-from woodshed.generation.fill import fill
+from woodshed.generation.fill import fill, lay_out, player_weights
 from woodshed.generation.filters import Sampling
+from woodshed.generation.plan import make_plan
 from woodshed.music import Part, Song
-from woodshed.music.texture import texture_of
+from woodshed.music.texture import LENGTHS, texture_of
 
 BAR, BARS = 1920, 32
 PARTS = (Part("Drums", 0, is_drum=True), Part("Bass", 33), Part("Guitar", 30), Part("Strings", 48))
@@ -121,6 +124,29 @@ def test_a_part_plays_each_kind_of_length_as_often_as_is_asked(bundle: Bundle) -
     found = quarters({1: (0, 0.2, 0.8, 0, 0, 0), 2: (0, 0.9, 0.1, 0, 0, 0)})
     assert mean(found, 1) > mean(free, 1) + 0.1
     assert mean(found, 2) < mean(free, 2) - 0.1
+
+
+def test_a_note_that_is_cut_for_want_of_voices_counts_as_what_it_has_become(bundle: Bundle) -> None:
+    """Of a part with two voices: a half note and a quarter sound, and an eighth later a third note cuts the older."""
+    canvas = dataclasses.replace(_canvas({}), lengths={1: (1 / LENGTHS,) * LENGTHS})
+    canvas = dataclasses.replace(canvas, constraints=Constraints(polyphony={1: 2}))
+    weights = player_weights(bundle)
+    scene, stream = lay_out(weights, make_plan(bundle, canvas)), new_stream(weights, 8, 8)
+
+    def play(pitch: int, steps: int, at: int) -> None:
+        count_length(scene, stream, np.array([0, 1, pitch, steps - 1, 20, 16]), at, False)
+
+    play(60, 24, 0)
+    assert not voices_taken(scene, stream, 1, 3)
+    play(64, 12, 3)
+    assert voices_taken(scene, stream, 1, 6)
+    assert not voices_taken(scene, stream, 1, 15)
+    before = stream.lengths[1].copy()
+    play(67, 12, 6)
+    assert stream.held[1, 60].tolist() == [0, 6]
+    assert stream.lengths[1, 3] > before[3]  # no half note after all
+    assert stream.lengths[1, 1] < before[1]  # but an eighth
+    assert not voices_taken(scene, stream, 2, 8)
 
 
 @pytest.mark.parametrize("centre", [45.0, 60.0, 75.0])
