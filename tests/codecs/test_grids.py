@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from woodshed.bundle.style import MOST_OFF
 from woodshed.codecs.grids import grids, notated_steps, reaches
 from woodshed.music import METER, NOTE, Part, Song
 from woodshed.music.units import ticks_to_steps
@@ -47,3 +48,12 @@ def test_what_is_played_by_hand_is_on_the_grid_that_was_meant() -> None:
     assert (notated_steps(song) % 3 == 0).mean() > 0.97
     assert 24 <= reaches(song)[0] <= 28
     assert reaches(_song([0, 3, 6])) == {0: 0}
+
+
+def test_no_reach_is_longer_than_a_bundle_may_say() -> None:
+    """Two strokes of one drum within a step are one to the codec, and the second then lies far off its step."""
+    chance = np.random.default_rng(1)
+    beats = np.arange(64) * 12 * STEP + 40 + chance.integers(0, 24, 64)
+    onsets = np.sort(np.concatenate((beats, beats + 30)))
+    notes = np.array([(0, onset, 10, 36, 80) for onset in onsets], NOTE)
+    assert reaches(Song.make(notes, (Part("Drums", 0, is_drum=True),)))[0] <= MOST_OFF

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from woodshed.codecs.notation import EARLIEST
 from woodshed.codecs.note_step import MAX_PARTS, NoteStepCodec
 from woodshed.music import Song
 from woodshed.music.units import STEPS_PER_QUARTER, ticks_per_step
@@ -47,7 +48,8 @@ def reaches(song: Song, fewest: int = 1) -> dict[int, int]:
     least so many notes."""
     off = np.abs(song.notes["onset"].astype(np.int64) - notated_steps(song) * ticks_per_step(STEPS_PER_QUARTER))
     of_part = {part: off[song.notes["part"] == part] for part in _parts(song, fewest)}
-    return {part: int(np.quantile(own, MOST_IN_REACH, method="higher")) for part, own in of_part.items()}
+    most = {part: int(np.quantile(own, MOST_IN_REACH, method="higher")) for part, own in of_part.items()}
+    return {part: min(ticks, -EARLIEST) for part, ticks in most.items()}  # a doubled note may lie beyond
 
 
 def _parts(song: Song, fewest: int) -> list[int]:

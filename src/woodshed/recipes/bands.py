@@ -89,10 +89,9 @@ def play_canvas(
         for number, index in zip(numbers, best, strict=False):
             kept = pool[index]
             settings = settings_of(verb, bundle, wish, sampling, seed, number, candidates)
-            song = kept.song if finish is None else finish(kept.song, kept.canvas)
             clips.append(
                 Clip(
-                    song=song,
+                    song=kept.song if finish is None else finish(kept.song, kept.canvas),
                     seed=seed,
                     number=number,
                     settings={**settings, "count": count, **told.settings},
