@@ -180,7 +180,7 @@ def test_strict_chords_hold_in_every_note_of_a_solo(band_song: Song) -> None:
     canvas = replace(accompany_canvas(BUNDLE, band_song, [Part("Solo", 30)]), grids={})
     chords = chords_over(parse_chords("Em G | Am | D7 | C B7"), band_song.bar_lines())
     tones = {0: {4, 7, 11}, 24: {7, 11, 2}, 48: {9, 0, 4}, 96: {2, 6, 9, 0}, 144: {0, 4, 7}, 168: {11, 3, 6, 9}}
-    _, new = split(canvas, answer(asking(canvas, chords=chords), share=0.8))
+    _, new = split(canvas, answer(asking(canvas, chords=chords, strict_chords=True), share=0.8))
     assert len(new) > 100
     for note in new:
         step = int(ticks_to_steps(note["onset"]))

@@ -345,6 +345,20 @@ def test_style_tells_the_grids_of_parts_and_for_those_with_few_notes_that_of_the
     assert told["reaches"] == [8, 0, 8]
 
 
+def test_style_tells_the_chords_of_a_song_and_which_of_their_tones_each_part_plays() -> None:
+    tones = ((57, 60, 64), (53, 57, 60))
+    keys = [(0, half * 960, 900, pitch, 80) for half in range(48) for pitch in tones[half // 2 % 2]]
+    bass = [(1, eighth * 240, 200, (33, 29)[eighth // 8 % 2], 80) for eighth in range(192)]
+    bell = [(2, 0, 900, 81, 80)]
+    song = Song.make(np.array([*keys, *bass, *bell], NOTE), (Part("Keys", 4), Part("Bass", 33), Part("Bell", 14)))
+    (told,) = describe_style(CODEC, [song])["arrangements"]
+    assert told["programs"] == [33, 4, 14]
+    assert told["chords"].split(" | ")[:3] == ["Am", "F", "Am"]
+    assert told["chord"] == [[1, 0, 0, 0], [0.333, 0.333, 0.333, 0], None]
+    drums = Song.make(np.array([(0, 0, 100, 36, 80)], NOTE), (Part("Drums", 0, True),))
+    assert describe_style(CODEC, [drums])["arrangements"][0]["chords"] is None
+
+
 def test_style_tells_tempo_instruments_and_line_up(band_song: Song) -> None:
     style = describe_style(CODEC, [band_song])
     assert style["bpm"] == 140

@@ -8,6 +8,8 @@ from typing import Any
 
 from woodshed.errors import BundleError, WoodshedError
 from woodshed.music import Meter
+from woodshed.music.chord_places import PLACES
+from woodshed.music.chord_sheet import parse_chords
 from woodshed.music.intervals import CLASSES
 from woodshed.music.texture import LENGTHS
 from woodshed.music.units import STEPS_PER_QUARTER
@@ -83,6 +85,11 @@ def _is_arrangement(song: Any) -> bool:
         return False
     if not _is_list(lengths, lambda shares: shares is None or _are_shares(shares, LENGTHS)):
         return False
+    chord, chords = song.get("chord", []), song.get("chords")
+    if not _is_list(chord, lambda shares: shares is None or _are_shares(shares, len(PLACES))):
+        return False
+    if chords is not None and not _are_chords(chords):
+        return False
     centres, voices, grids = song.get("centres", []), song.get("voices", []), song.get("grids", [])
     if not _is_list(grids, lambda grid: grid is None or (_is_list(grid, _is_step) and len(grid) > 0)):
         return False
@@ -93,7 +100,7 @@ def _is_arrangement(song: Any) -> bool:
     reaches = song.get("reaches", [])
     if not _is_list(reaches, lambda ticks: ticks is None or (type(ticks) is int and 0 <= ticks <= MOST_OFF)):
         return False
-    of_parts = (plays, sounding, again, pace, lengths, centres, voices, grids, reaches)
+    of_parts = (plays, sounding, again, pace, lengths, chord, centres, voices, grids, reaches)
     if any(own and len(own) != len(programs) for own in of_parts):
         return False
     return len(programs) == len(presence) > 0 and _is_tempo(song.get("bpm")) and _is_meter(song.get("meter"))
@@ -150,6 +157,15 @@ def _is_pitch(value: Any) -> bool:
 
 def _is_tempo(value: Any) -> bool:
     return _is_number(value, 1e-3, 1e8)
+
+
+def _are_chords(value: Any) -> bool:
+    """Whether this is text that `parse_chords` reads."""
+    try:
+        parse_chords(value)
+    except (WoodshedError, AttributeError, TypeError):
+        return False
+    return True
 
 
 def _is_meter(value: Any) -> bool:

@@ -40,7 +40,7 @@ def steps_again(
     """(16, bars) steps back from each bar that is ``again`` another, as `Canvas` says it.
 
     0 where what is asked of a bar is not what is asked of the one that it plays again: other steps that are open,
-    another harmony, another level; and everywhere where there are notes already.
+    another chord that is asked for (drums play on), another level; and everywhere where there are notes already.
     """
     bars, wishes = len(lines) - 1, canvas.constraints
     table = np.zeros((MAX_PARTS, bars), np.int64)
@@ -55,7 +55,9 @@ def steps_again(
         bar = np.flatnonzero(row)
         source = bar_of(lines[bar] - row[bar], lines)
         here, there = step[bar], step[source]
-        same = (steps[slot, here] == steps[slot, there]) & (harmony.state[here] == harmony.state[there])
+        same = steps[slot, here] == steps[slot, there]
+        if wishes.asks_chords and not canvas.song.parts[owner].is_drum:
+            same &= harmony.state[here] == harmony.state[there]
         alike = (same | past_bar[bar]).all(1) & (levels[bar] == levels[source]).all(1)
         table[slot, bar[alike]] = row[bar[alike]]
     return table

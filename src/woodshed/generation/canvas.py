@@ -28,7 +28,8 @@ from woodshed.generation.casting import (
     usual_texture,
 )
 from woodshed.generation.constraints import KEY_PULL, Constraints
-from woodshed.music import METER, TEMPO, Key, Meter, Part, Song, part_name
+from woodshed.generation.progressions import progression
+from woodshed.music import CHORD, METER, TEMPO, Key, Meter, Part, Song, part_name
 
 __all__ = [
     "DURATION", "EVERYTHING", "MOST_BARS", "PITCH", "REGISTER", "TIMING", "VELOCITY", "Canvas", "Constraints",
@@ -41,6 +42,8 @@ MOST_BARS = 4096
 CHANCE_KEY_PULL = 1.0
 """Log-odds by which tones of a key that nobody asked for are favoured: as much of a clip shall lie in one key as of a
 learned song (`benchmarks/quality`)."""
+PLANNED_KEY_PULL = 0.4
+"""The same where they lean towards chords, which are of the key already."""
 PITCH, DURATION, VELOCITY, TIMING = 1, 2, 4, 8
 """Bits of `Canvas.open_fields`. TIMING is how far a note is off its step of the grid; the step itself stays."""
 EVERYTHING = PITCH | DURATION | VELOCITY | TIMING
@@ -165,6 +168,7 @@ def blank_canvas(
     bpm: float | None = None,
     meter: Meter | Sequence[Meter] | None = None,
     polyphony: int | None = None,
+    harmony: bool = True,
 ) -> Canvas:
     """Everything open: ``bars`` bars for ``parts``, by default the line-up, tempo and meter of a song that was learned.
 
@@ -173,6 +177,7 @@ def blank_canvas(
     How full the bars are, and for how much of them each part sounds, is a leaning, not a rule. What returns, and when,
     is taken from the song as well. Parts that are named play throughout, and sound for as much of it as their
     instruments usually do of the bars in which they play. ``without`` forbids instruments to the line-up.
+    With ``harmony`` parts lean towards the chords of a `progression`, in the key or that of the learned song.
     Several meters take turns, one for each bar: (7/8, 7/8, 4/4).
 
     Raises:
@@ -197,15 +202,22 @@ def blank_canvas(
         {} if asked is not None or not learned["density"] else {"density": _form(learned["density"], first_bar, bars)}
     )
     kit = tuple(learned["kit"]) or _some_kit(bundle, rng)
+    home, songs = Key.parse(learned["key"]) if learned["key"] else None, bundle.style.get("arrangements", [])
+    chords = np.empty(0, CHORD)
+    if harmony:
+        chords = progression(songs, learned["chords"], home, key, first_bar, song.bar_lines(), rng)
     constraints = Constraints(
-        key or (Key.parse(learned["key"]) if learned["key"] else None),
+        key or home,
         usual_ranges(bundle, song.parts),
         _known(learned["voices"]) if polyphony is None else polyphony_of(song, polyphony),
         pitches={index: kit for index, part in enumerate(song.parts) if part.is_drum} if kit else {},
         levels=levels,
         leanings=frozenset(levels),
         strict_key=key is not None,
-        key_pull=KEY_PULL if key is not None else CHANCE_KEY_PULL,
+        key_pull=KEY_PULL if key is not None else PLANNED_KEY_PULL if len(chords) else CHANCE_KEY_PULL,
+        chords=chords,
+        strict_chords=False,
+        chord_pull=0.0,
     )
     sounding = usual_texture(bundle.style, song.parts, "sounding") if asked is not None else learned["sounding"]
     return Canvas(

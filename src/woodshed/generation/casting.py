@@ -159,7 +159,8 @@ def line_up(
     sounds, None where that is not known, as for its `HABITS` (see `Canvas`).
     ``again`` (parts, bars) is how many bars back stands the bar that a part plays again, 0 for what is new. Beside that
     the song's ``bpm``, ``meter``, ``key`` (or None) and ``kit`` of drums, the level of ``density`` of each of its bars,
-    how many bars back stands what ``returns`` in each, and how much of what is new ``repeats`` (2, 3) all the same.
+    how many bars back stands what ``returns`` in each, its ``chords`` (or None) as text, and how much of what is new
+    ``repeats`` (2, 3) all the same.
 
     Where parts are ``asked``, the song is one of those in which most of them have kin, the bars are those in which
     these play most, and each row of ``plays``, ``sounding`` and ``again`` is that of the kin (or of a part that is not
@@ -201,7 +202,7 @@ def line_up(
 def _form(song: Mapping[str, Any], again: NDArray[np.int64]) -> dict[str, Any]:
     """What `line_up` says of a learned song as a whole; how much repeats, of what is not played ``again``."""
     repeats = _shares(song.get("varied") if again.any() else song.get("repeats"))
-    form = {name: song.get(name, []) for name in ("density", "returns", "kit")}
+    form = {name: song.get(name, []) for name in ("density", "returns", "kit")} | {"chords": song.get("chords")}
     return {"bpm": float(song["bpm"]), "meter": song["meter"], "key": song.get("key"), "repeats": repeats, **form}
 
 

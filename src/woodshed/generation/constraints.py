@@ -20,9 +20,9 @@ GRIDS = {
 }  # fmt: skip
 """Name of a rhythm grid (T: triplet) -> steps, 12 to the quarter note."""
 CHORD_PULL, KEY_PULL = 2.0, 2.3
+"""Log-odds; tones outside a key that is not strict are ten times less likely."""
 LEANING = 0.6
 """How firmly bars are held to levels that nobody asked for, as those of a learned song; 1 is to what is asked."""
-"""Log-odds; tones outside a key that is not strict are ten times less likely."""
 
 
 def _no_chords() -> NDArray[Any]:
@@ -53,7 +53,7 @@ class Constraints:
     strict_chords: bool = True
     """Whether pitched parts play only tones of the chord in force when a note starts (a written bass is one)."""
     chord_pull: float = CHORD_PULL
-    """What chord tones gain in log-odds where chords are not strict."""
+    """What chord tones gain in log-odds where chords are not strict; 0 for chords that nobody asked for."""
     levels: dict[str, tuple[int | None, ...]] = field(default_factory=dict)
     """One of `CONTROLS` -> the level that is asked of each bar of the song, 0-11, None as it comes; one for all."""
     leanings: frozenset[str] = frozenset()
@@ -64,6 +64,11 @@ class Constraints:
     """Log-odds."""
     copying: CopyLimit | None = None
     """How long a passage of new notes may be that also stands in the songs of an index."""
+
+    @property
+    def asks_chords(self) -> bool:
+        """Whether somebody asked for the chords; else they only tell parts where the harmony goes."""
+        return bool(len(self.chords)) and (self.strict_chords or self.chord_pull > 0)
 
 
 def grid_units(text: str) -> tuple[int, ...]:

@@ -21,6 +21,7 @@ from woodshed.generation.engine_again import NOTHING_DUE, next_again
 from woodshed.generation.engine_again import PART as PART_PLACES
 from woodshed.generation.engine_again import STEP as STEP_PLACES
 from woodshed.generation.engine_centres import count_height, lean_to_height
+from woodshed.generation.engine_chords import count_chord, lean_to_chord
 from woodshed.generation.engine_clashes import clashing, count_clash, lean_from_clashes
 from woodshed.generation.engine_copying import count_copies, lean_to_copies
 from woodshed.generation.engine_draw import draw
@@ -213,13 +214,14 @@ def _draw_pitch(weights, scene, stream, step, g, to_given, sampling, temperature
     _centre_tallies(scene.drums[part], it)
     _logits(weights, scene, 2, it)
     lean_to_copies(scene, stream, 2, it.expected[2], part, it.logits)
+    state_of = state_at(scene, step)
     if not scene.drums[part]:
-        state_of = state_at(scene, step)
         for pitch in range(128):
             it.logits[pitch] += scene.favoured[state_of, pitch % 12]
         clashing(stream.past.state[0], step, it.clashing)
         lean_from_clashes(scene, stream, it.clashing, it.logits)
         lean_to_line(scene, stream, part, it.logits)
+        lean_to_chord(scene, stream, part, state_of, it.logits)
         lean_to_height(scene, stream, part, it.logits)
     steer_pitch(
         scene.aims[_aim_of(scene, it.place[1])],
@@ -238,6 +240,7 @@ def _draw_pitch(weights, scene, stream, step, g, to_given, sampling, temperature
     if not scene.drums[part]:
         count_clash(scene, stream, it.clashing[pitch % 12])
         count_line(scene, stream, part, pitch)
+        count_chord(scene, stream, part, state_of, pitch, it.mask)
         count_height(scene, stream, part, pitch)
     return pitch
 

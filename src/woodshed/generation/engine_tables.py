@@ -17,6 +17,7 @@ from woodshed.generation.engine_levels import aims_of, new_aim
 from woodshed.generation.engine_lines import COLUMNS
 from woodshed.generation.engine_lines import FIRST as FIRST_OF_LINE
 from woodshed.models.note_sizes import VOTERS, WORTH_UNIT
+from woodshed.music.chord_places import PLACES
 from woodshed.music.intervals import LATELY
 from woodshed.music.texture import LENGTHS
 
@@ -137,6 +138,8 @@ class Usual(NamedTuple):
     """(1,) the share of pitched notes that may begin a semitone from one that sounds"""
     line: NDArray[np.float64]
     """(16, 7) the share of each class of intervals between the notes of a part, and of its favourite pitch"""
+    chord: NDArray[np.float64]
+    """(16, 4) the share of each place in the chord that sounds among the notes of a part"""
     centres: NDArray[np.float64]
     """(16,) the mean pitch of each part"""
     sounding: NDArray[np.float64]
@@ -177,6 +180,8 @@ class Scene(NamedTuple):
     harmony: NDArray[np.int16]
     playable: NDArray[np.bool_]
     favoured: Floats
+    places: NDArray[np.int8]
+    """(S, 16, 12) the place of each pitch class in the chord of each state (`music.chord_places`); -1 for none"""
     polyphony: NDArray[np.int64]
     back: NDArray[np.int64]
     """(bars,) steps back to where the music of a bar that returns once stood; 0 for new music, and past the end."""
@@ -220,6 +225,8 @@ class Stream(NamedTuple):
     """(1,) what pitches that clash lose, see `engine_clashes`."""
     line: NDArray[np.float64]
     """(16, 7) what each class of intervals, and the favourite pitch, has gained in each part, see `engine_lines`."""
+    chord: NDArray[np.float64]
+    """(16, 4) what each place in the chord has gained in each part, see `engine_chords`."""
     tilts: NDArray[np.float64]
     """(16,) how far the pitches of each part are tilted, see `engine_centres`."""
     lately: NDArray[np.int64]
@@ -255,6 +262,7 @@ def new_stream(weights: Weights, room: int, capacity: int, seed: int = 0) -> Str
         leans=np.zeros((2, LAGS)),
         clashes=np.full(1, FIRST),
         line=np.tile(FIRST_OF_LINE, (MAX_PARTS, 1)),
+        chord=np.zeros((MAX_PARTS, len(PLACES))),
         tilts=np.zeros(MAX_PARTS),
         lately=np.full((MAX_PARTS, LATELY), -1),
         lengths=np.zeros((MAX_PARTS, LENGTHS)),
@@ -288,6 +296,7 @@ def usual_of(
     pace: NDArray[np.float64] | None = None,
     lengths: NDArray[np.float64] | None = None,
     reach: NDArray[np.float64] | None = None,
+    chord: NDArray[np.float64] | None = None,
 ) -> Usual:
     """What is known; nan for the rest."""
 
@@ -298,6 +307,7 @@ def usual_of(
         repeats=known(repeats, 2, LAGS),
         clashes=np.array([clashes]),
         line=known(line, MAX_PARTS, COLUMNS),
+        chord=known(chord, MAX_PARTS, len(PLACES)),
         centres=known(centres, MAX_PARTS),
         sounding=known(sounding, MAX_PARTS),
         pace=known(pace, MAX_PARTS),
@@ -320,6 +330,7 @@ def scene_of(
     harmony: NDArray[np.int16],
     playable: NDArray[np.bool_],
     favoured: Floats,
+    places: NDArray[np.int8],
     polyphony: NDArray[np.int64],
     end: int,
     first_step: int = 0,
@@ -367,6 +378,7 @@ def scene_of(
         harmony,
         playable,
         favoured.astype(np.float32),
+        places,
         polyphony.astype(np.int64),
         np.zeros(0, np.int64) if back is None else back.astype(np.int64),
         usual or usual_of(),

@@ -33,6 +33,7 @@ from woodshed.generation.engine import (
     usual_of,
     weights_of,
 )
+from woodshed.generation.engine_chords import first_of_chord
 from woodshed.generation.filters import Sampling, numbers_of
 from woodshed.generation.finish import finish
 from woodshed.generation.max_copy import held, new_notes, play_within
@@ -146,6 +147,7 @@ def lay_out(weights: Weights, plan: Plan) -> Scene:
         plan.harmony,
         plan.playable,
         plan.favoured,
+        plan.places,
         plan.polyphony,
         plan.end,
         back=plan.back,
@@ -160,6 +162,7 @@ def lay_out(weights: Weights, plan: Plan) -> Scene:
             plan.pace,
             plan.lengths,
             plan.reach,
+            plan.chord,
         ),
     )
 
@@ -178,6 +181,7 @@ def begin_stream(weights: Weights, plan: Plan, scene: Scene, room: int, rows: in
     It has room for so many new notes, and its memory for so many rows.
     """
     stream = new_stream(weights, room, rows)
+    stream.chord[:] = first_of_chord(plan.chord)
     play_rows(weights, scene, stream, *numbers_of(Sampling()), ALL_ROWS, plan.begin)
     return stream
 

@@ -116,7 +116,7 @@ def _lateness(canvas: Canvas, microtiming: NDArray[np.int64]) -> NDArray[np.int6
     late = (microtiming - ON_THE_GRID) * MICROTIMING_STEP
     if canvas.constraints.grid is not None:
         late = np.zeros_like(late)
-    elif len(canvas.constraints.chords):
+    elif canvas.constraints.asks_chords:
         late = np.clip(late, -(STEP_TICKS // 2), STEP_TICKS // 2 - 1)
     return late
 

@@ -5,6 +5,7 @@ A harmony state is a chord (or none) that is in force somewhere in the song; the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ from woodshed.codecs.note_step import MAX_PARTS
 from woodshed.errors import InfeasibleCanvas, OutOfRange
 from woodshed.generation.constraints import Constraints
 from woodshed.music import NO_CHORD, Part, part_name
+from woodshed.music.chord_places import chord_places, plays_bass
 from woodshed.music.chord_sheet import chord_tones, chords_at, name_of
 from woodshed.music.units import ticks_to_steps
 
@@ -29,6 +31,9 @@ class Harmony:
     """(end,) the state in force at each step; 0 is no chord."""
     tones: NDArray[np.bool_]
     """(S, 12) the pitch classes of each state's chord; all of them where there is none."""
+    places: NDArray[np.int8]
+    """(2, S, 12) the place of each pitch class in each state's chord (`music.chord_places`), for parts that do not play
+    the bass and for those that do; -1 where there is none."""
     names: tuple[str, ...]
     """(S,) what each chord is called; "" for none."""
 
@@ -42,7 +47,7 @@ def harmony_of(chords: NDArray[Any], end: int) -> Harmony:
     rows = np.zeros(len(kinds), chords.dtype)
     for name in ("root", "quality", "bass"):
         rows[name] = kinds[name]
-    tones = chord_tones(rows)
+    tones, silent = chord_tones(rows), np.full((1, 12), -1, np.int8)
     with_bass = np.flatnonzero(rows["bass"] != NO_CHORD)
     tones[with_bass, rows["bass"][with_bass]] = True
     placed = chords.copy()
@@ -50,6 +55,7 @@ def harmony_of(chords: NDArray[Any], end: int) -> Harmony:
     return Harmony(
         of_row[chords_at(placed, np.arange(end))],
         np.concatenate((np.ones((1, 12), bool), tones)),
+        np.stack([np.concatenate((silent, chord_places(rows, bass))) for bass in (False, True)]),
         ("", *(name_of(row) for row in rows)),
     )
 
@@ -79,6 +85,14 @@ def playable_pitches(
         if part.is_drum and drum_pitches:
             mask &= np.isin(pitches, drum_pitches)
         table[:, slot] = mask if part.is_drum else mask & tonal
+    return table
+
+
+def places_of(harmony: Harmony, parts: Sequence[Part]) -> NDArray[np.int8]:
+    """(S, 16, 12) the place of each pitch class in each state's chord for each of ``parts``; -1 for other slots."""
+    table = np.full((len(harmony.tones), MAX_PARTS, 12), -1, np.int8)
+    for slot, part in enumerate(parts):
+        table[:, slot] = harmony.places[int(plays_bass(part))]
     return table
 
 

@@ -37,7 +37,6 @@ from woodshed.generation.canvas import (
     TIMING,
     VELOCITY,
     Canvas,
-    Constraints,
     Opening,
     check_parts,
     own_ranges,
@@ -45,6 +44,8 @@ from woodshed.generation.canvas import (
     usual_ranges,
 )
 from woodshed.generation.casting import grids_within, reaches_within, usual_texture
+from woodshed.generation.constraints import Constraints
+from woodshed.generation.progressions import chords_of
 from woodshed.music import Part, Song, part_name
 from woodshed.music.general_midi import DRUMS
 from woodshed.music.units import STEPS_PER_QUARTER, TICKS_PER_QUARTER, ticks_per_step, ticks_to_steps
@@ -79,7 +80,7 @@ def accompany_canvas(
 ) -> Canvas:
     """New parts play along with ``song``, through all of it or in ``bars``, where their instruments usually play: as
     many notes as these do in the learned songs, as long, in as many voices and for as much of the time, on the grid
-    of the song's parts.
+    of the song's parts, leaning towards its chords.
 
     Their indices follow those of the song's own parts. A song that ends within a bar is made to last to its end.
 
@@ -106,7 +107,9 @@ def accompany_canvas(
     most = {part: max(round(count), 1) for part, count in voices.items() if count is not None}
     return Canvas(
         song,
-        constraints=Constraints(pitch_ranges=ranges, polyphony=most),
+        constraints=Constraints(
+            pitch_ranges=ranges, polyphony=most, chords=chords_of(song), strict_chords=False, chord_pull=0.0
+        ),
         sounding={part: share for part, share in sounding.items() if share is not None},
         pace={part: notes for part, notes in pace.items() if notes is not None},
         lengths={part: shares for part, shares in lengths.items() if shares is not None},

@@ -15,13 +15,22 @@ from woodshed.codecs.note_step import LONGEST_DURATION, MAX_PARTS, MICROTIMING, 
 from woodshed.errors import InfeasibleCanvas, LimitExceeded, OutOfRange
 from woodshed.generation.bars_again import bars_before, steps_again, steps_back
 from woodshed.generation.canvas import DURATION, PITCH, TIMING, VELOCITY, Canvas
-from woodshed.generation.casting import as_known, clashes_of, repeats_of
+from woodshed.generation.casting import as_known, clashes_of, repeats_of, usual_texture
 from woodshed.generation.constraints import LEANING, asked_levels
 from woodshed.generation.engine_lines import COLUMNS
-from woodshed.generation.harmony import PITCHES, Harmony, favoured_tones, harmony_of, playable_pitches, why_silent
+from woodshed.generation.harmony import (
+    PITCHES,
+    Harmony,
+    favoured_tones,
+    harmony_of,
+    places_of,
+    playable_pitches,
+    why_silent,
+)
 from woodshed.generation.open_steps import STEP_TICKS, bars_text, open_steps
 from woodshed.generation.slots import slots_of
 from woodshed.music import Song, part_name
+from woodshed.music.chord_places import PLACES
 from woodshed.music.texture import LENGTHS
 from woodshed.music.units import STEPS_PER_QUARTER, ticks_to_steps
 from woodshed.words import counted
@@ -80,6 +89,8 @@ class Plan:
     """(S, 16, 128) which pitches new and pitch-open notes of a slot may take in each harmony state."""
     favoured: NDArray[np.float32]
     """(S, 12) log-odds added to the pitch classes of pitched slots."""
+    places: NDArray[np.int8]
+    """(S, 16, 12) the place of each pitch class in the chord of each state (`music.chord_places`); -1 for none."""
     polyphony: NDArray[np.int64]
     """(16,) most notes of a slot that may sound at once; 128 is free."""
     back: NDArray[np.int64]
@@ -94,6 +105,8 @@ class Plan:
     """The share of pitched notes that may begin a semitone from one that sounds; nan: any."""
     line: NDArray[np.float64]
     """(16, 7) the share of each class of intervals between the notes of a slot, of its favourite pitch; nan: any."""
+    chord: NDArray[np.float64]
+    """(16, 4) the share of each place in the chord that sounds among the notes of a slot; nan: any."""
     centres: NDArray[np.float64]
     """(16,) the mean pitch of each slot's notes; nan: any."""
     vote_share: NDArray[np.float32]
@@ -140,7 +153,7 @@ def make_plan(bundle: Bundle, canvas: Canvas) -> Plan:
     for slot, owner in enumerate(owners):
         polyphony[slot] = _polyphony(canvas, owner)
     sounding, pace, centres, reach = np.full((4, MAX_PARTS), np.nan)
-    line, lengths = np.full((MAX_PARTS, COLUMNS), np.nan), np.full((MAX_PARTS, LENGTHS), np.nan)
+    line, lengths, chord = (np.full((MAX_PARTS, size), np.nan) for size in (COLUMNS, LENGTHS, len(PLACES)))
     for slot, owner in enumerate(owners):
         for column, figures in ((sounding, canvas.sounding), (pace, canvas.pace)):
             column[slot] = figures.get(owner, np.nan)
@@ -151,6 +164,10 @@ def make_plan(bundle: Bundle, canvas: Canvas) -> Plan:
             centres[slot] = canvas.centres[owner]
         for table, shares in ((line, canvas.line), (lengths, canvas.lengths)):
             table[slot] = shares.get(owner, np.nan)
+    usual_places = usual_texture(bundle.style, [song.parts[owner] for owner in owners], "chord")
+    for slot, (owner, shares) in enumerate(zip(owners, usual_places, strict=True)):
+        if shares is not None and owner not in canvas.line:
+            chord[slot] = shares
     asked = constraints.levels.keys() - constraints.leanings
     if "density" in asked:
         pace[:] = np.nan
@@ -183,6 +200,7 @@ def make_plan(bundle: Bundle, canvas: Canvas) -> Plan:
         harmony=harmony.state,
         playable=playable,
         favoured=favoured_tones(harmony, constraints),
+        places=places_of(harmony, [song.parts[owner] for owner in owners]),
         polyphony=polyphony,
         back=steps_back(canvas.returns, lines),
         again=steps_again(canvas, canvas.again, owners, lines, steps, harmony),
@@ -190,6 +208,7 @@ def make_plan(bundle: Bundle, canvas: Canvas) -> Plan:
         repeats=repeats_of(bundle.style) if canvas.repeats is None else canvas.repeats,
         clashes=clashes_of(bundle.style),
         line=line,
+        chord=chord,
         centres=centres,
         vote_share=_vote_share(bundle, asked, touch_alone=not canvas.spans),
         sounding=sounding,

@@ -99,11 +99,14 @@ class NoteStation:
             np.full(size, plan.harmony[plan.begin], np.int16),
             plan.playable,
             plan.favoured,
+            plan.places,
             plan.polyphony,
             NEVER,
             begin,
             vote_share=plan.vote_share,
-            usual=usual_of(plan.repeats, plan.clashes, plan.line, plan.centres, None, None, plan.lengths, plan.reach),
+            usual=usual_of(
+                plan.repeats, plan.clashes, plan.line, plan.centres, None, None, plan.lengths, plan.reach, plan.chord
+            ),
         )
 
 

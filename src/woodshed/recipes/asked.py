@@ -13,7 +13,7 @@ from woodshed.codecs.chord_roll import with_chords
 from woodshed.codecs.part_choice import is_called
 from woodshed.errors import InfeasibleCanvas, OutOfRange, UnknownName
 from woodshed.generation.canvas import Canvas, polyphony_of, program_of
-from woodshed.generation.constraints import chords_over
+from woodshed.generation.constraints import CHORD_PULL, chords_over
 from woodshed.generation.openings import bar_span
 from woodshed.music import Meter, Song, parse_part, part_name
 from woodshed.music.meter import bar_of
@@ -50,6 +50,7 @@ def with_wish(canvas: Canvas, wish: Wish) -> Canvas:
         grid=rules.grid or kept.grid,
         chords=kept.chords if chords is None else chords,
         strict_chords=kept.strict_chords if chords is None else not rules.soft_chords,
+        chord_pull=kept.chord_pull if chords is None else kept.chord_pull or CHORD_PULL,
         levels=kept.levels | levels,
         leanings=kept.leanings - levels.keys(),
         copying=rules.copying or kept.copying,

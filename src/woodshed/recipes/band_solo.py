@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from woodshed.bundle import Bundle
-from woodshed.codecs.chord_roll import with_chords
 from woodshed.codecs.note_step import DRUM_PROGRAM, program_name
-from woodshed.errors import CodecError, InfeasibleCanvas, UsageError
+from woodshed.errors import InfeasibleCanvas, UsageError
 from woodshed.generation.canvas import (
     Canvas,
     Constraints,
@@ -24,6 +23,7 @@ from woodshed.generation.canvas import (
 from woodshed.generation.choose import open_notes
 from woodshed.generation.filters import Sampling
 from woodshed.generation.openings import STEP_TICKS, accompany_canvas, bar_span
+from woodshed.generation.progressions import chords_of
 from woodshed.music import Key, Marker, Part, Song
 from woodshed.music.chord_sheet import chord_text
 from woodshed.music.form import Section, find_form
@@ -149,7 +149,7 @@ def ground_of(backing: Song, name: str, key: Key | None) -> Ground:
     drums = np.array([part.is_drum for part in backing.parts], bool)
     if key is None and drums[backing.notes["part"]].all():
         raise UsageError(f"{name} has only drums, so no key is found in it; name one, such as --key 'F minor'")
-    return Ground(key or find_key(backing).key, key is not None, _chords_of(backing), find_form(backing))
+    return Ground(key or find_key(backing).key, key is not None, chords_of(backing), find_form(backing))
 
 
 def lead_program(bundle: Bundle, backing: Song) -> int:
@@ -230,15 +230,6 @@ def _breathing(notes: NDArray[Any], solo: int, canvas: Canvas, end: int) -> NDAr
     at = np.clip(np.searchsorted(begins, onset, side="right") - 1, 0, len(spans) - 1)
     latest = stops[at] + ((nexts[at] - stops[at]) * RINGING).astype(np.int64)
     return np.where(notes["part"] == solo, np.clip(latest - onset, 1, duration), duration)
-
-
-def _chords_of(backing: Song) -> NDArray[Any]:
-    """Those that are written, else those that are found; none where nothing tells any."""
-    try:
-        chords: NDArray[Any] = with_chords(backing).chords
-    except CodecError:  # drums, or one melody: nothing tells any
-        chords = backing.chords[:0]
-    return chords
 
 
 def _counted(clip: Clip, solo: int) -> Clip:

@@ -97,7 +97,15 @@ def _band(bundle: Bundle, wish: Wish, _: Sampling, rng: np.random.Generator, pri
         canvas = continuation_canvas(primer, 1, key=wish.key, polyphony=wish.polyphony)
     else:
         canvas = blank_canvas(
-            bundle, 1, rng, parts=wish.parts, key=wish.key, bpm=wish.bpm, meter=wish.meter, polyphony=wish.polyphony
+            bundle,
+            1,
+            rng,
+            parts=wish.parts,
+            key=wish.key,
+            bpm=wish.bpm,
+            meter=wish.meter,
+            polyphony=wish.polyphony,
+            harmony=False,
         )
     canvas = with_ranges(canvas, wish.ranges)
     from woodshed.recipes.clip import with_key

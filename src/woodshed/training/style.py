@@ -18,6 +18,9 @@ from woodshed.codecs.past import LAGS
 from woodshed.codecs.study import song_inputs
 from woodshed.music import Song, part_name
 from woodshed.music.backbeat import backbeats
+from woodshed.music.chord_finding import find_chords
+from woodshed.music.chord_places import place_shares
+from woodshed.music.chord_sheet import chord_text
 from woodshed.music.clashes import clashes
 from woodshed.music.intervals import favourite_share, interval_shares, lead_lines, line_of
 from woodshed.music.key_finding import find_key
@@ -121,6 +124,7 @@ def _arrangement(codec: NoteStepCodec, song: Song) -> dict[str, Any]:
         "key": str(find_key(song).key),
         "presence": [round(float(share), 3) for share in plays.mean(1)],
         **_texture(song),
+        **_harmony(song),
         "density": _density(codec, song),
         "kit": _kit(song),
         "returns": find_returns(song)[:BARS_KEPT].tolist(),
@@ -148,6 +152,17 @@ def _texture(song: Song) -> dict[str, list[Any]]:
         "sounding": [_rounded(one.sounding) for one in found],
         "pace": [_rounded(one.pace) for one in found],
         "lengths": [None if one.lengths is None else one.lengths.round(3).tolist() for one in found],
+    }
+
+
+def _harmony(song: Song) -> dict[str, Any]:
+    """The chords that are found in the first bars, as they would be typed, and of each part the shares of the places in
+    them that its notes take."""
+    chords = find_chords(song)
+    shares = [place_shares(song, part, chords, NOTES_THAT_TELL) for part in range(len(song.parts))]
+    return {
+        "chords": chord_text(chords, song.bar_lines()[: BARS_KEPT + 1]) if len(chords) else None,
+        "chord": [None if one is None else one.round(3).tolist() for one in shares],
     }
 
 
