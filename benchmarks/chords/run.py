@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-import woodshed as ws
 from woodshed.bundle import Bundle, load_bundle
 from woodshed.evaluation.bootstrap import mean_interval
 from woodshed.evaluation.muspy_figures import pitch_class_entropy
@@ -29,6 +28,7 @@ from woodshed.music.chord_finding import find_chords, half_bars
 from woodshed.music.chord_places import OTHER, ROOT, place_shares, plays_bass
 from woodshed.music.chord_sheet import chord_rows, chords_at, parse_chords
 from woodshed.music.meter import bar_of
+from woodshed.recipes.play import generate
 from woodshed.recipes.rules import Rules
 from woodshed.recipes.wish import Wish
 
@@ -108,7 +108,7 @@ def played(
         bars = None if sheet is None else parse_chords(sheet)
         for seed in range(options.clips * (len(SHEETS) if sheet is None else 1)):
             wish = Wish(bars=BARS, chords=bars, rules=Rules(soft_chords=soft))
-            (clip,) = ws.generate(bundle, wish, seed=options.seed + seed)
+            (clip,) = generate(bundle, wish, seed=options.seed + seed)
             song = clip.song
             bar_ticks = int(np.diff(song.bar_lines())[0])
             yield song, None if bars is None else chord_rows(bars, BARS, bar_ticks)
@@ -162,7 +162,7 @@ def line(name: str, rows: Sequence[dict[str, float]]) -> dict[str, str]:
             cells |= {column: "", f"{column}_low": "", f"{column}_high": ""}
             continue
         interval = mean_interval(known, None, np.random.default_rng(0))
-        figures = (interval.value, interval.low, interval.high)
+        figures = (interval.mean, interval.low, interval.high)
         cells |= {f"{column}{end}": f"{one:.3f}" for end, one in zip(("", "_low", "_high"), figures, strict=True)}
     return cells
 

@@ -206,3 +206,22 @@ def test_no_verb_of_a_band_waits_for_torch(
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert said.stdout.splitlines()[-1] == "False"
+
+
+@pytest.mark.parametrize(
+    ("verb", "words"),
+    [("continue", ("--bars", "1")), ("generate", ("--bars", "1", "--primer", "cut.mid"))],
+)
+def test_music_of_which_a_part_is_missing_is_played_on_and_told(
+    woodshed: Run, tiny_bundle: Path, given: Path, tmp_path: Path, verb: str, words: tuple[str, ...]
+) -> None:
+    cut = tmp_path / "cut.mid"
+    cut.write_bytes(given.read_bytes()[:-200])
+    music = (str(cut),) if verb == "continue" else ()
+    words = tuple(str(cut) if word == "cut.mid" else word for word in words)
+    said = woodshed(verb, str(tiny_bundle), *music, "-o", str(tmp_path / "on.mid"), *words, *QUICK)
+    assert said.code == 0, said.err
+    assert "note: cut.mid is damaged (" in said.err
+    assert "woodshed doctor cut.mid" in said.err
+    whole = woodshed("continue", str(tiny_bundle), str(given), "-o", str(tmp_path / "whole.mid"), "--bars", "1", *QUICK)
+    assert "damaged" not in whole.err

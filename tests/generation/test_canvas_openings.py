@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from woodshed.bundle import Bundle
 from woodshed.codecs import NoteStepCodec
 from woodshed.errors import InfeasibleCanvas, OutOfRange, UnknownName
 from woodshed.formats import read_midi
-from woodshed.generation.canvas import DURATION, PITCH, TIMING, VELOCITY, Canvas, Opening, blank_canvas
+from woodshed.generation.canvas import DURATION, PITCH, TIMING, VELOCITY, Canvas, Opening, blank_canvas, usual_ranges
 from woodshed.generation.openings import (
     accompany_canvas,
     humanise_canvas,
@@ -349,3 +350,16 @@ def test_parts_that_are_named_take_the_form_of_their_kin() -> None:
     assert (canvas.grids, canvas.reaches) == ({0: [0, 4, 8], 2: [0, 3, 9]}, {0: 20, 1: 0})
     wider = blank_canvas(bundle, 12, _rng(), parts=parts, polyphony=3)
     assert wider.constraints.polyphony == {1: 3, 2: 3}
+
+
+def test_an_instrument_that_was_not_heard_plays_where_it_can_and_not_where_its_nearest_kin_did() -> None:
+    heard = {"43": {"usual_range": [31, 57]}, "73": {"usual_range": [62, 90]}, "48": {"usual_range": [40, 80]}}
+    bundle = replace(_passages(), style={"instruments": heard})
+    parts = [Part("", program) for program in (43, 40, 42, 72, 49, 88)]
+    found = usual_ranges(bundle, parts)
+    assert found[0] == (31, 57)
+    assert found[1] == (67, 93)  # a violin: three octaves up
+    assert found[2] == (43, 69)  # a cello: one
+    assert found[3] == (74, 102)  # a piccolo
+    assert found[4] == (40, 80)  # strings of another kind
+    assert found[5] == (62, 90)  # of a pad nobody says where it plays

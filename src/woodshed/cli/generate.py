@@ -109,7 +109,7 @@ def command(
         if over is not None:
             from woodshed.recipes.over import Over, play_over
 
-            place = Over(files.read_song(over), over.name, 1 if at_bar is None else at_bar, bars)
+            place = Over(files.read_song(over, talk.note), over.name, 1 if at_bar is None else at_bar, bars)
             heard = None if primer is None else playing.read_music(primer)[0]
             return play_over(loaded, place, wish, sampling, heard, **draw, on_step=tell)
         if like is not None:
@@ -117,7 +117,7 @@ def command(
             return likes.play_like(loaded, heard, wish, sampling, **draw, on_step=tell)
         if primer is not None or primer_melody is not None:
             song, rest = (
-                (files.read_song(primer), wish)
+                (files.read_song(primer, talk.note), wish)
                 if primer is not None
                 else play.melody_primer(loaded, primer_melody or "", wish)
             )

@@ -319,7 +319,7 @@ def read_music(path: Path) -> tuple[Song, str]:
     """A song called by its file, so that messages name it, and its own title."""
     from woodshed.recipes import files
 
-    song = files.read_song(path)
+    song = files.read_song(path, Talk(as_json=False).note)
     return song.replace(title=path.name), song.title
 
 

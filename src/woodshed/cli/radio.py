@@ -87,7 +87,7 @@ def command(
     sampling = clip.default_sampling(loaded, **warmth, top_p=top_p, top_k=top_k, min_p=min_p, repetition=repetition)
     song = None
     if primer is not None:
-        song = files.read_song(primer)
+        song = files.read_song(primer, talk.note)
     elif primer_melody is not None:
         song, wish = play.melody_primer(loaded, primer_melody, wish)
     else:

@@ -15,7 +15,7 @@ from woodshed.codecs.note_step import DRUM_PROGRAM, MAX_PARTS, program_name
 from woodshed.codecs.past import LAGS
 from woodshed.errors import InfeasibleCanvas, OutOfRange, UnknownName
 from woodshed.music import Part, Song, part_name
-from woodshed.music.general_midi import family
+from woodshed.music.general_midi import COMPASS, family
 
 HABITS = ("pace", "lengths", "centres", "voices", "grids", "reaches")
 """What an arrangement says of each part beside how much of the time it sounds."""
@@ -31,7 +31,8 @@ REGISTER = 5
 def usual_ranges(bundle: Bundle, parts: Sequence[Part]) -> dict[int, tuple[int, int]]:
     """Part index -> where the bundle usually heard its instrument, or the nearest to it; drums are free.
 
-    A range of less than an octave is widened, so that it has room in any key.
+    A range of less than an octave is widened, so that it has room in any key. That of the nearest to an instrument that
+    was not heard is moved by octaves to where this one plays: a bundle that knows a contrabass has no violin so low.
     """
     instruments = bundle.style.get("instruments", {})
     known = known_programs(bundle)
@@ -41,8 +42,20 @@ def usual_ranges(bundle: Bundle, parts: Sequence[Part]) -> dict[int, tuple[int, 
         if not part.is_drum and "usual_range" in instruments.get(program, {}):
             low, high = instruments[program]["usual_range"]
             room = REGISTER if high - low < 12 else 0
-            ranges[index] = max(int(low) - room, 0), min(int(high) + room, 127)
+            usual = max(int(low) - room, 0), min(int(high) + room, 127)
+            ranges[index] = usual if part.program in known else _within_compass(usual, part.program)
     return ranges
+
+
+def _within_compass(usual: tuple[int, int], program: int) -> tuple[int, int]:
+    """A range moved by octaves to the middle of an instrument's compass, and cut to it; all of this, if less than
+    an octave is left."""
+    if program not in COMPASS:
+        return usual
+    lowest, highest = COMPASS[program]
+    up = 12 * round((lowest + highest - sum(usual)) / 24)
+    low, high = max(usual[0] + up, lowest), min(usual[1] + up, highest)
+    return (low, high) if high - low >= 12 else (lowest, highest)
 
 
 def own_ranges(song: Song) -> dict[int, tuple[int, int]]:

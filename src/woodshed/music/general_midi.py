@@ -54,14 +54,28 @@ INSTRUMENTS: dict[str, int] = {
     "piano": 0, "electric piano": 4, "harpsichord": 6, "celesta": 8, "glockenspiel": 9, "vibraphone": 11,
     "marimba": 12, "xylophone": 13, "organ": 16, "rock organ": 18, "church organ": 19, "accordion": 21,
     "harmonica": 22, "acoustic guitar": 25, "nylon guitar": 24, "clean guitar": 27, "guitar": 29, "rhythm guitar": 29,
-    "lead guitar": 30, "distortion guitar": 30, "overdriven guitar": 29, "muted guitar": 28, "bass": 33,
-    "acoustic bass": 32, "slap bass": 36, "synth bass": 38, "violin": 40, "viola": 41, "cello": 42, "contrabass": 43,
+    "lead guitar": 30, "electric guitar": 27, "distortion guitar": 30, "overdriven guitar": 29, "muted guitar": 28,
+    "bass": 33, "electric bass": 33, "bass guitar": 33, "acoustic bass": 32,
+    "slap bass": 36, "synth bass": 38, "violin": 40, "viola": 41, "cello": 42, "contrabass": 43,
     "harp": 46, "timpani": 47, "strings": 48, "choir": 52, "soprano": 52, "alto": 52, "tenor": 52, "voice": 53,
     "trumpet": 56, "trombone": 57, "tuba": 58, "horn": 60, "brass": 61, "soprano sax": 64, "alto sax": 65,
     "sax": 66, "tenor sax": 66, "oboe": 68, "bassoon": 70, "clarinet": 71, "flute": 73, "recorder": 74, "lead": 81,
     "synth lead": 81, "pad": 89, "synth pad": 89, "banjo": 105, "fiddle": 110,
 }  # fmt: skip
 """What a musician types after ``--parts`` -> program; "drums" is apart, see `parse_part`."""
+
+COMPASS: dict[int, tuple[int, int]] = {
+    8: (60, 103), 9: (72, 108), 10: (60, 96), 11: (53, 89), 12: (45, 96), 13: (65, 105), 14: (60, 77), 15: (55, 86),
+    **dict.fromkeys(range(24, 32), (40, 84)), **dict.fromkeys(range(32, 40), (28, 60)),
+    40: (55, 96), 41: (48, 84), 42: (36, 76), 43: (28, 60), 44: (36, 96), 45: (36, 96), 46: (28, 96), 47: (40, 57),
+    **dict.fromkeys(range(48, 52), (36, 96)), **dict.fromkeys(range(52, 55), (43, 81)),
+    56: (54, 84), 57: (40, 70), 58: (28, 56), 59: (54, 84), 60: (41, 77), **dict.fromkeys(range(61, 64), (40, 84)),
+    64: (56, 87), 65: (49, 80), 66: (44, 75), 67: (36, 68), 68: (58, 89), 69: (52, 81), 70: (34, 70), 71: (50, 89),
+    72: (74, 102), 73: (60, 94), 74: (60, 88), 75: (60, 90), 76: (60, 90), 77: (55, 86), 78: (74, 100), 79: (60, 86),
+    104: (48, 77), 105: (48, 84), 106: (50, 79), 107: (55, 84), 108: (60, 84), 110: (55, 96),
+}  # fmt: skip
+"""Program -> lowest and highest sounding pitch that a player of the instrument commonly has, as orchestration books
+give them; of a few it is said by nobody."""
 
 
 def family(program: int) -> str:

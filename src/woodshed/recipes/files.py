@@ -19,6 +19,8 @@ MIDI_ENDINGS = (".mid", ".midi")
 AUDIO_FORMATS = ("wav", "flac", "ogg", "mp3")
 PICTURE_FORMATS = ("png", "svg", "pdf")
 PICTURE_STYLES = ("roll", "track")
+CUT_SHORT = ("truncated-event", "track-count", "chunk-length")
+"""Repairs of MIDI files which say that something is missing."""
 """What a picture shows: a piano roll of all parts in bars, or one part in seconds with its distributions."""
 
 Told = Callable[[float], None]
@@ -169,14 +171,24 @@ def render_song(
             temporary.write_text(rendering.piano_roll_text(song, colour=False), encoding="utf-8")
 
 
-def read_song(path: Path) -> Song:
-    """A song from a MIDI or MusicXML file, by its ending.
+def read_song(path: Path, tell: Callable[[str], None] | None = None) -> Song:
+    """A song from a MIDI or MusicXML file, by its ending. Whoever is to ``tell`` hears if a part of it is missing.
 
     Raises:
         FileError: if it cannot be read.
         FormatError: if it is no music.
     """
     from woodshed.corpus.scan import MUSICXML_ENDINGS
-    from woodshed.formats import read_midi, read_musicxml
+    from woodshed.formats import Repair, read_midi, read_musicxml
 
-    return read_musicxml(path) if path.suffix.lower() in MUSICXML_ENDINGS else read_midi(path)
+    if path.suffix.lower() in MUSICXML_ENDINGS:
+        return read_musicxml(path)
+    repairs: list[Repair] = []
+    song = read_midi(path, repairs=repairs)
+    missing = [repair.detail.split(";")[0] for repair in repairs if repair.kind in CUT_SHORT]
+    if missing and tell is not None:
+        tell(
+            f"note: {path.name} is damaged ({'; '.join(missing)}), so what could be read is all that is heard; "
+            f"`woodshed doctor {path.name}` tells more"
+        )
+    return song
