@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from woodshed.bundle import Bundle
-from woodshed.generation.canvas import CHANCE_KEY_PULL, PLANNED_KEY_PULL, blank_canvas
+from woodshed.generation.canvas import CHANCE_KEY_PULL, PLANNED_KEY_PULL, blank_canvas, continuation_canvas
 from woodshed.generation.openings import accompany_canvas
 from woodshed.generation.plan import make_plan
-from woodshed.generation.progressions import chords_of, progression
+from woodshed.generation.progressions import chords_of, going_on, progression
 from woodshed.music import Key, Meter, Part, Song
 from woodshed.music.chord_sheet import chord_rows, chord_text, parse_chords
 
@@ -98,3 +98,35 @@ def test_who_joins_a_song_leans_towards_its_chords(bundle: Bundle) -> None:
     written = song.replace(chords=chord_rows(parse_chords("C | G"), 4, BAR))
     assert chord_text(chords_of(written), song.bar_lines()) == "C | G | C | G"
     assert not len(chords_of(song.with_notes(song.notes[:0])))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("C | C | C | C | C", "C | % | % | %"),
+        ("C | G | C | G | C | G", "C | G | C | G"),
+        ("Am | F | C | G | Am | F", "C | G | Am | F"),
+        ("Am F | C | G | E | Am F | C | G | E7 | Am F", "C | G | E7 | Am F"),
+    ],
+)
+def test_who_goes_on_with_a_song_goes_around_its_chords(before: str, after: str) -> None:
+    bars = parse_chords(before)
+    song = Song.make([(0, 0, 100, 60, 80)], (Part("Keys", 4),), length=len(bars) * BAR)
+    song = song.replace(chords=chord_rows(bars, len(bars), BAR))
+    lines = song.length + np.arange(5) * BAR
+    assert chord_text(going_on(song, len(bars), lines), lines) == after
+
+
+def test_a_continuation_leans_towards_them_and_drums_alone_have_none(bundle: Bundle) -> None:
+    notes = [(0, bar * BAR, 1800, pitch, 80) for bar in range(4) for pitch in ((57, 60, 64), (53, 57, 60))[bar % 2]]
+    song = Song.make(notes, (Part("Keys", 4),))
+    canvas = continuation_canvas(song, 4)
+    lines = canvas.song.bar_lines()
+    assert chord_text(canvas.constraints.chords, lines[4:]) == "Am | F | Am | F"
+    assert not canvas.constraints.asks_chords
+    rising = chord_rows(parse_chords("C | D | E | F | G | A | B"), 7, BAR)
+    through = Song.make([(0, 0, 100, 60, 80)], (Part("Keys", 4),), length=7 * BAR).replace(chords=rising)
+    assert not len(going_on(through, 7, lines))
+    assert not len(continuation_canvas(song, 4, harmony=False).constraints.chords)
+    drums = Song.make([(0, 0, 100, 36, 80)], (Part("Drums", 0, is_drum=True),))
+    assert not len(continuation_canvas(drums, 2).constraints.chords)

@@ -28,7 +28,7 @@ from woodshed.generation.casting import (
     usual_texture,
 )
 from woodshed.generation.constraints import KEY_PULL, Constraints
-from woodshed.generation.progressions import progression
+from woodshed.generation.progressions import going_on, progression
 from woodshed.music import CHORD, METER, TEMPO, Key, Meter, Part, Song, part_name
 
 __all__ = [
@@ -279,11 +279,13 @@ def _form(density: Sequence[int], first_bar: int, bars: int) -> tuple[int | None
     return tuple(learned[bar % len(learned)] for bar in range(bars))
 
 
-def continuation_canvas(song: Song, bars: int, *, key: Key | None = None, polyphony: int | None = None) -> Canvas:
+def continuation_canvas(
+    song: Song, bars: int, *, key: Key | None = None, polyphony: int | None = None, harmony: bool = True
+) -> Canvas:
     """``song`` is fixed; ``bars`` bars after the bar of its last onset are open in all of its sounding parts.
 
     Each part keeps to its own register, the range of its notes and a fourth more on either side, and to the song's
-    grid.
+    grid. With ``harmony`` they lean towards its chords, as these went around before.
 
     Raises:
         InfeasibleCanvas: if the song has no note.
@@ -298,7 +300,15 @@ def continuation_canvas(song: Song, bars: int, *, key: Key | None = None, polyph
     open_song = until(song, start + bars * size)
     open_song = open_song.replace(meters=song.meters[song.meters["onset"] < start])
     sounding = tuple(int(part) for part in np.unique(song.notes["part"]))
-    constraints = Constraints(key, own_ranges(song), polyphony_of(song, polyphony))
+    chords = going_on(song, last_bar, start + size * np.arange(bars + 1)) if harmony else np.empty(0, CHORD)
+    constraints = Constraints(
+        key,
+        own_ranges(song),
+        polyphony_of(song, polyphony),
+        chords=chords,
+        strict_chords=False,
+        chord_pull=0.0,
+    )
     grids, reaches = grids_within(song, sounding), reaches_within(song, sounding)
     return Canvas(open_song, start, sounding, constraints, grids=grids, reaches=reaches)
 

@@ -8,7 +8,7 @@ before it has notes, and its parts lean towards them as parts of the learned son
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,12 +18,16 @@ from woodshed.bundle.blended_style import song_shares
 from woodshed.codecs.chord_roll import with_chords
 from woodshed.errors import CodecError
 from woodshed.generation.constraints import chords_over
-from woodshed.music import CHORD, Key, Song
+from woodshed.music import CHORD, NO_CHORD, Key, Song
 from woodshed.music.chord import Chord
-from woodshed.music.chord_sheet import parse_chords
+from woodshed.music.chord_sheet import chord_text, parse_chords
 from woodshed.music.units import STEPS_PER_QUARTER, ticks_per_step
 
 Bar = tuple[Chord | None, ...]
+PERIODS = 1, 2, 4, 8
+"""Bars after which chords come around."""
+GOES_AROUND = 0.3
+"""The share of bars that must have the chords of so many bars before."""
 PASSAGES_EVERY = 4
 """Bars: a progression may begin at each of so many of the song that it is from."""
 
@@ -77,8 +81,33 @@ def chords_of(song: Song) -> NDArray[Any]:
     return chords
 
 
+def going_on(song: Song, first: int, lines: NDArray[np.int64]) -> NDArray[Any]:
+    """Rows for `Constraints.chords` over bars between ``lines`` (bars + 1,) ticks, as if the chords of a song went on
+    from bar ``first`` as they went around before it: after 1, 2, 4 or 8 bars, whichever explains most of the last 16
+    (of equals the fewest). None if it has none, or these did not go around.
+    """
+    chords = chords_of(song)
+    if not (chords["root"] != NO_CHORD).any():
+        return np.empty(0, CHORD)
+    before = parse_chords(chord_text(chords, song.bar_lines()[: first + 1]))
+    lately = before[-2 * max(PERIODS) :]
+    same = [_share(a == b for a, b in zip(lately[back:], lately, strict=False)) for back in PERIODS]
+    if max(same) < GOES_AROUND:
+        return np.empty(0, CHORD)
+    period = PERIODS[int(np.argmax(same))]
+    last = before[-period:]
+    bars = tuple(last[bar % len(last)] for bar in range(len(lines) - 1))
+    return chords_over(_shared_evenly(bars, lines), lines)
+
+
 def _alike(one: Key, other: Key) -> bool:
     return one.is_minor == other.is_minor
+
+
+def _share(found: Iterable[bool]) -> float:
+    """Of those that are true, one more taken to be false: of few it says little."""
+    each = list(found)
+    return sum(each) / (len(each) + 1)
 
 
 def _changes(bars: Sequence[Bar]) -> tuple[Bar, ...]:

@@ -57,7 +57,7 @@ def play_like(
         raise UsageError("music like other music keeps its meter; leave --meter out")
     heard, move = _moved(_latest(model), wish.key)
     heard, players = _cast(bundle, heard, wish.parts, wish.rules.without)
-    start = int(continuation_canvas(heard, wish.bars).open_from)
+    start = int(continuation_canvas(heard, wish.bars, harmony=False).open_from)
 
     def build(_: np.random.Generator) -> Canvas:
         whole = continuation_canvas(heard, wish.bars)

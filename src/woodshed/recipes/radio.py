@@ -94,7 +94,7 @@ def _band(bundle: Bundle, wish: Wish, _: Sampling, rng: np.random.Generator, pri
     from woodshed.recipes.asked import with_ranges
 
     if primer is not None:
-        canvas = continuation_canvas(primer, 1, key=wish.key, polyphony=wish.polyphony)
+        canvas = continuation_canvas(primer, 1, key=wish.key, polyphony=wish.polyphony, harmony=False)
     else:
         canvas = blank_canvas(
             bundle,
