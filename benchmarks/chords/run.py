@@ -23,11 +23,14 @@ from woodshed.bundle import Bundle, load_bundle
 from woodshed.evaluation.bootstrap import mean_interval
 from woodshed.evaluation.muspy_figures import pitch_class_entropy
 from woodshed.formats import read_midi
+from woodshed.generation.canvas import continuation_canvas
+from woodshed.generation.fill import fill
 from woodshed.music import NO_CHORD, Song
 from woodshed.music.chord_finding import find_chords, half_bars
 from woodshed.music.chord_places import OTHER, ROOT, place_shares, plays_bass
 from woodshed.music.chord_sheet import chord_rows, chords_at, parse_chords
 from woodshed.music.meter import bar_of
+from woodshed.recipes.clip import default_sampling
 from woodshed.recipes.play import generate
 from woodshed.recipes.rules import Rules
 from woodshed.recipes.wish import Wish
@@ -38,6 +41,8 @@ STYLE15 = HERE.parent / "style15" / "songs.toml"
 SHIPPED = HERE.parents[1] / "src" / "woodshed" / "weights" / "base"
 SHEETS = ("Am F C G", "Em C G D", "Dm7 G7 Cmaj7 A7", "E5 G5 A5 C5")
 BARS = 16
+BARS_ON = 8
+"""How far songs are continued."""
 ONE_TONE = 0.8
 """A bar of which one pitch class has this share of the notes is on one tone."""
 COLUMNS = {
@@ -58,6 +63,16 @@ def main() -> None:
             clips = list(played(one, sheets, soft, options))
             figures[name + how] = [found(song, sheet) for song, sheet in clips]
             print(f"played {len(clips)}: {name}{how}", flush=True)
+    real, without_chords, with_chords = [], [], []
+    for song, cut, bars in cuts(options.data):
+        sheet = find_chords(song)
+        real.append(found(song, sheet))
+        for harmony, into in ((False, without_chords), (True, with_chords)):
+            canvas = continuation_canvas(cut, BARS_ON, harmony=harmony)
+            clips = fill(bundle, canvas, default_sampling(bundle), np.random.default_rng(options.seed + bars), count=2)
+            into += [found(clip.slice(cut.length, cut.length + song.length), sheet) for clip in clips]
+    names = ("real: as songs go on", "continued, chords unknown", "continued")
+    figures |= dict(zip(names, (real, without_chords, with_chords), strict=True))
     lines = [line(name, rows) for name, rows in figures.items()]
     with options.out.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(lines[0]), lineterminator="\n")
@@ -98,6 +113,17 @@ def band(data: Path) -> Iterator[Song]:
         lines = song.bar_lines()
         for first in range(0, song.bars - BARS + 1, BARS):
             yield song.slice(int(lines[first]), int(lines[first + BARS]))
+
+
+def cuts(data: Path) -> Iterator[tuple[Song, Song, int]]:
+    """The held-out songs of style15 from every eighth bar on, for eight bars, what comes before, and its bars."""
+    listed = tomllib.loads(STYLE15.read_text(encoding="utf-8"))
+    for one in listed["held_out"]:
+        song = read_midi(data / listed["folder"] / one["file"])
+        lines = song.bar_lines()
+        for bars in range(2 * BARS_ON, song.bars - BARS_ON + 1, BARS_ON):
+            at, end = int(lines[bars]), int(lines[bars + BARS_ON])
+            yield song.slice(at, end), song.slice(0, at), bars
 
 
 def played(

@@ -45,7 +45,7 @@ BUNDLE = Bundle(None, CODEC, style=STYLE)
 
 
 def _asking(canvas: Canvas, **wishes: Any) -> Canvas:
-    return replace(canvas, constraints=replace(canvas.constraints, **wishes))
+    return replace(canvas, constraints=replace(canvas.constraints, **({"strict_chords": "chords" in wishes} | wishes)))
 
 
 def _plan(canvas: Canvas, **wishes: Any) -> Plan:

@@ -104,7 +104,7 @@ def most_at_once(notes: np.ndarray) -> int:
 
 
 def asking(canvas: Canvas, **wishes: Any) -> Canvas:
-    return replace(canvas, constraints=replace(canvas.constraints, **wishes))
+    return replace(canvas, constraints=replace(canvas.constraints, **({"strict_chords": "chords" in wishes} | wishes)))
 
 
 def performed(song: Song, seed: int = 0) -> Song:

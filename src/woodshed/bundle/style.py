@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Any
 
+from woodshed.codecs.usual_values import OCCASIONS
 from woodshed.errors import BundleError, WoodshedError
 from woodshed.music import Meter
 from woodshed.music.chord_places import PLACES
@@ -16,6 +17,8 @@ from woodshed.music.units import STEPS_PER_QUARTER
 
 MOST_OFF = 64
 """Ticks by which a note may lie off its step."""
+LONGEST, LOUDEST = 384, 31
+"""Steps of the longest note value, and the highest velocity, of a note row."""
 _FIGURES = ("notes", "songs", "lowest", "highest", "polyphony")
 
 
@@ -97,10 +100,15 @@ def _is_arrangement(song: Any) -> bool:
         return False
     if not (_is_list(centres, lambda mean: mean is None or _is_number(mean, 0, 127))):
         return False
+    long, loud = song.get("note_values", []), song.get("velocities", [])
+    if not _is_list(long, lambda own: own is None or _is_choice(own, 1, LONGEST)):
+        return False
+    if not _is_list(loud, lambda own: own is None or _are_occasions(own)):
+        return False
     reaches = song.get("reaches", [])
     if not _is_list(reaches, lambda ticks: ticks is None or (type(ticks) is int and 0 <= ticks <= MOST_OFF)):
         return False
-    of_parts = (plays, sounding, again, pace, lengths, chord, centres, voices, grids, reaches)
+    of_parts = (plays, sounding, again, pace, lengths, chord, centres, voices, grids, reaches, long, loud)
     if any(own and len(own) != len(programs) for own in of_parts):
         return False
     return len(programs) == len(presence) > 0 and _is_tempo(song.get("bpm")) and _is_meter(song.get("meter"))
@@ -128,6 +136,24 @@ def _is_figure(value: Any) -> bool:
 def _is_step(value: Any) -> bool:
     """Whether this is a step of a quarter note."""
     return type(value) is int and 0 <= value < STEPS_PER_QUARTER
+
+
+def _are_occasions(own: Any) -> bool:
+    """Whether these are the velocities of each occasion, with their shares."""
+    return _is_list(own, lambda pairs: _are_shares_of(pairs, LOUDEST)) and len(own) == OCCASIONS
+
+
+def _are_shares_of(pairs: Any, high: int) -> bool:
+    """Whether these are whole numbers up to ``high``, each followed by its share, which are 1 in all."""
+    if not isinstance(pairs, list) or not pairs or len(pairs) % 2:
+        return False
+    shares = _is_list(pairs[1::2], lambda share: _is_number(share, 0, 1)) and abs(sum(pairs[1::2]) - 1) < 0.05
+    return shares and _is_list(pairs[::2], lambda one: type(one) is int and 0 <= one <= high)
+
+
+def _is_choice(values: Any, low: int, high: int) -> bool:
+    """Whether these are some whole numbers in a range."""
+    return _is_list(values, lambda one: type(one) is int and low <= one <= high) and len(values) > 0
 
 
 def _is_repeats(runs: Any) -> bool:

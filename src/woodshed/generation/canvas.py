@@ -26,6 +26,8 @@ from woodshed.generation.casting import (
     slot_order,
     usual_ranges,
     usual_texture,
+    values_within,
+    velocities_within,
 )
 from woodshed.generation.constraints import KEY_PULL, Constraints
 from woodshed.generation.progressions import going_on, progression
@@ -103,6 +105,11 @@ class Canvas:
     reaches: Mapping[int, int] = field(default_factory=dict)
     """Part -> how many ticks before or after their steps its new notes lie at most, if more than a little; others as it
     comes."""
+    note_values: Mapping[int, Sequence[int]] = field(default_factory=dict)
+    """Part -> the note values, 1-384 steps, that its new notes have; others any."""
+    velocities: Mapping[int, Sequence[Mapping[int, float]]] = field(default_factory=dict)
+    """Part -> for each of the `OCCASIONS` of its new notes the velocities, 0-31 as a note row has them, that they have,
+    and what share of them has each; others any, as do all where a loudness is asked of bars."""
     again: Mapping[int, Sequence[int]] = field(default_factory=dict)
     """Part -> for each bar, from the first on, how many bars back stands the bar that the part plays again in it; 0 for
     what is new. Only where nothing is fixed, and where both bars are asked the same of."""
@@ -232,6 +239,8 @@ def blank_canvas(
         centres=_known(learned["centres"]),
         grids=_known(learned["grids"]),
         reaches=_known(learned["reaches"]),
+        note_values=_known(learned["note_values"]),
+        velocities={part: _shares(own) for part, own in _known(learned["velocities"]).items()},
         again=dict(enumerate(learned["again"].tolist())),
         openings=_openings(song.bar_lines(), learned["plays"]),
     )
@@ -240,6 +249,11 @@ def blank_canvas(
 def _known(figures: Sequence[Any]) -> dict[int, Any]:
     """Of each part the figure that is known."""
     return {part: figure for part, figure in enumerate(figures) if figure is not None}
+
+
+def _shares(occasions: Sequence[Sequence[float]]) -> list[dict[int, float]]:
+    """Values and their shares, of each occasion, from [value, share, value, share ...]."""
+    return [{int(value): share for value, share in zip(own[::2], own[1::2], strict=True)} for own in occasions]
 
 
 def _openings(lines: NDArray[np.int64], plays: NDArray[np.float64]) -> tuple[Opening, ...]:
@@ -309,8 +323,16 @@ def continuation_canvas(
         strict_chords=False,
         chord_pull=0.0,
     )
-    grids, reaches = grids_within(song, sounding), reaches_within(song, sounding)
-    return Canvas(open_song, start, sounding, constraints, grids=grids, reaches=reaches)
+    return Canvas(
+        open_song,
+        start,
+        sounding,
+        constraints,
+        grids=grids_within(song, sounding),
+        reaches=reaches_within(song, sounding),
+        note_values=values_within(song, sounding),
+        velocities=velocities_within(song, sounding),
+    )
 
 
 def until(song: Song, length: int) -> Song:

@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from woodshed.bundle import Bundle
 from woodshed.bundle.blended_style import song_shares
 from woodshed.codecs.grids import NOTES_OF_A_GRID, grids, reaches
-from woodshed.codecs.note_step import DRUM_PROGRAM, MAX_PARTS, program_name
+from woodshed.codecs.note_step import DRUM_PROGRAM, LONGEST_DURATION, MAX_PARTS, program_name
 from woodshed.codecs.past import LAGS
+from woodshed.codecs.usual_values import note_values, velocities
 from woodshed.errors import InfeasibleCanvas, OutOfRange, UnknownName
 from woodshed.music import Part, Song, part_name
 from woodshed.music.general_midi import COMPASS, family
 
-HABITS = ("pace", "lengths", "centres", "voices", "grids", "reaches")
+HABITS = ("pace", "lengths", "centres", "voices", "grids", "reaches", "note_values", "velocities")
 """What an arrangement says of each part beside how much of the time it sounds."""
 LEAST_PRESENCE = 0.25
 """The share of the bars in which a part must play to be of a line-up."""
@@ -85,6 +86,24 @@ def reaches_within(song: Song, parts: Iterable[int]) -> dict[int, int]:
     as those of the part that is freest. Nothing if no part has enough notes to tell."""
     heard = reaches(song, NOTES_OF_A_GRID).values()
     return dict.fromkeys(parts, max(heard)) if heard else {}
+
+
+def values_within(song: Song, parts: Iterable[int]) -> dict[int, tuple[int, ...]]:
+    """Each of ``parts`` -> the note values, in steps, that its new notes may have in the song (`Canvas.note_values`):
+    those of the song's own parts, and all sixteenths, or triplets where all its notes begin on triplets. Nothing if
+    its notes begin anywhere, or are too few to tell."""
+    heard = {step for grid in grids(song, NOTES_OF_A_GRID).values() for step in grid}
+    if not heard or not (heard <= SIXTEENTHS or heard <= TRIPLETS):
+        return {}
+    unit = 4 if heard <= TRIPLETS and len(heard) > 1 else 3
+    own = {value for values in note_values(song).values() for value in values}
+    return dict.fromkeys(parts, tuple(sorted(own | set(range(unit, LONGEST_DURATION + 1, unit)))))
+
+
+def velocities_within(song: Song, parts: Iterable[int]) -> dict[int, list[dict[int, float]]]:
+    """Those of ``parts`` that have enough notes in the song -> how loud these are (`Canvas.velocities`)."""
+    heard = velocities(song)
+    return {part: heard[part] for part in parts if part in heard}
 
 
 def slot_order(song: Song) -> tuple[Part, ...]:

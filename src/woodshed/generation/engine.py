@@ -28,11 +28,12 @@ from woodshed.generation.engine_draw import draw
 from woodshed.generation.engine_lengths import count_length, lean_from_taken, lean_to_lengths
 from woodshed.generation.engine_levels import count_note, steer_part, steer_pitch, steer_shift, steer_velocity
 from woodshed.generation.engine_lines import count_line, lean_to_line
+from woodshed.generation.engine_loudness import count_loudness, lean_to_loudness
 from woodshed.generation.engine_masks import (
     is_free,
-    mask_microtiming,
     mask_pitch,
     mask_shift,
+    mask_touch,
     may_start,
     place_of,
     state_at,
@@ -285,13 +286,12 @@ def _draw_note(weights, scene, stream, step, free, g, next_given, called, due, s
         if is_given and given[g, field] >= 0:
             new[field] = given[g, field]
         else:
-            it.mask[: SIZES[field]] = True
-            if field == 5:
-                mask_microtiming(scene, part, it.mask)
+            mask_touch(scene, part, field, it.mask)
             _logits(weights, scene, field, it)
             if field == 3:
                 lean_to_lengths(scene, stream, part, rings_on(stream, part, step), it.logits)
             if field == 4:
+                lean_to_loudness(scene, stream, new, place[0], it.mask, it.logits)
                 steer_velocity(
                     scene.aims[_aim_of(scene, place[1])],
                     stream.aim,
@@ -302,6 +302,8 @@ def _draw_note(weights, scene, stream, step, free, g, next_given, called, due, s
                     it.values,
                 )
             new[field] = _draw(stream, field, SIZES[field], sampling, temperatures, it)
+            if field == 4:
+                count_loudness(scene, stream, new, place[0])
         tell(weights, scene, field, new, place, it.hidden)
     return is_given, again
 

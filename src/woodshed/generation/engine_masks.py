@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from woodshed.codecs.note_step import LONGEST_SHIFT, MICROTIMING, ON_THE_GRID, SIZES, WAIT
+from woodshed.codecs.note_step import LONGEST_SHIFT, ON_THE_GRID, SIZES, WAIT
 from woodshed.compiled import compiled
 
 
@@ -158,13 +158,17 @@ def mask_pitch(scene, stream, step, g, to_given, it):  # type: ignore[no-untyped
 
 
 @compiled
-def mask_microtiming(scene, part, mask):  # type: ignore[no-untyped-def]
-    """Shut what lies farther off the step than the part's notes do."""
-    reach = scene.usual.reach[part]
-    if np.isnan(reach):
-        return
-    for i in range(SIZES[MICROTIMING]):
-        mask[i] = abs(i - ON_THE_GRID) <= reach
+def mask_touch(scene, part, field, mask):  # type: ignore[no-untyped-def]
+    """Of duration those that the part's notes have; of microtiming what lies no farther off the step."""
+    if field == 3:
+        for i in range(SIZES[3]):
+            mask[i] = scene.note_values[part, i]
+    elif field == 4:
+        mask[: SIZES[4]] = True
+    else:
+        reach = scene.usual.reach[part]
+        for i in range(SIZES[5]):
+            mask[i] = np.isnan(reach) or abs(i - ON_THE_GRID) <= reach
 
 
 @compiled

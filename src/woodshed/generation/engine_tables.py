@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from woodshed.codecs.note_step import DRUM_PROGRAM, MAX_PARTS, SIZES
 from woodshed.codecs.past import LAGS, Past, copy_past, new_past
 from woodshed.codecs.study import OPEN
+from woodshed.codecs.usual_values import OCCASIONS
 from woodshed.compiled import halves
 from woodshed.generation.engine_clashes import FIRST
 from woodshed.generation.engine_levels import aims_of, new_aim
@@ -150,6 +151,8 @@ class Usual(NamedTuple):
     """(16, 6) the share of each kind of length among them"""
     reach: NDArray[np.float64]
     """(16,) how far off their steps the notes of each part lie at most, in units of microtiming"""
+    velocities: NDArray[np.float64]
+    """(16, 8, 32) the share of each velocity among them on each occasion; what has none is not played then"""
 
 
 class Scene(NamedTuple):
@@ -192,6 +195,8 @@ class Scene(NamedTuple):
     """(16, bars) steps back to the bar of which each part's bar is a copy, see `engine_again`; 0 for what is new"""
     next_again: NDArray[np.int64]
     """(bars,) the next bar in which a part has such a copy, itself included; the number of bars where there is none"""
+    note_values: NDArray[np.bool_]
+    """(16, 384) which durations the notes of a part may have"""
     numbers: NDArray[np.int64]
     """(4,) number of the first bar as a model counts; parts; first step of the arrays by step; end."""
 
@@ -233,6 +238,8 @@ class Stream(NamedTuple):
     """(16, 16) the latest pitches of each such part, -1 where there are fewer."""
     lengths: NDArray[np.float64]
     """(16, 6) what each kind of length has gained in each part, see `engine_lengths`."""
+    loudness: NDArray[np.float64]
+    """(16, 8, 32) what each velocity has gained on each occasion in each part, see `engine_loudness`."""
     held: NDArray[np.int64]
     """(16, 128, 2) the steps at which each pitch of a part began last, and ends."""
     voices: NDArray[np.float64]
@@ -266,6 +273,7 @@ def new_stream(weights: Weights, room: int, capacity: int, seed: int = 0) -> Str
         tilts=np.zeros(MAX_PARTS),
         lately=np.full((MAX_PARTS, LATELY), -1),
         lengths=np.zeros((MAX_PARTS, LENGTHS)),
+        loudness=np.zeros((MAX_PARTS, OCCASIONS, SIZES[VELOCITY])),
         held=np.zeros((MAX_PARTS, 128, 2), np.int64),
         voices=np.zeros((4, MAX_PARTS)),
         nats=np.zeros(2),
@@ -297,6 +305,7 @@ def usual_of(
     lengths: NDArray[np.float64] | None = None,
     reach: NDArray[np.float64] | None = None,
     chord: NDArray[np.float64] | None = None,
+    velocities: NDArray[np.float64] | None = None,
 ) -> Usual:
     """What is known; nan for the rest."""
 
@@ -313,6 +322,7 @@ def usual_of(
         pace=known(pace, MAX_PARTS),
         lengths=known(lengths, MAX_PARTS, LENGTHS),
         reach=known(reach, MAX_PARTS),
+        velocities=known(velocities, MAX_PARTS, OCCASIONS, SIZES[VELOCITY]),
     )
 
 
@@ -338,6 +348,7 @@ def scene_of(
     vote_share: Floats | None = None,
     again: NDArray[np.int64] | None = None,
     usual: Usual | None = None,
+    note_values: NDArray[np.bool_] | None = None,
 ) -> Scene:
     """Lay a plan out for the loop. Where a part's bar is ``again`` an earlier one, it is not open."""
     copies = np.zeros((MAX_PARTS, 0), np.int64) if again is None else again.astype(np.int64)
@@ -385,5 +396,6 @@ def scene_of(
         np.ones(FIELDS, np.float32) if vote_share is None else vote_share,
         copies,
         np.ascontiguousarray(next_again),
+        np.ones((MAX_PARTS, SIZES[3]), np.bool_) if note_values is None else note_values,
         np.array([first_bar, parts, first_step, end]),
     )

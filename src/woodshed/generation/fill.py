@@ -153,6 +153,7 @@ def lay_out(weights: Weights, plan: Plan) -> Scene:
         back=plan.back,
         vote_share=plan.vote_share,
         again=plan.again,
+        note_values=plan.note_values,
         usual=usual_of(
             plan.repeats,
             plan.clashes,
@@ -163,6 +164,7 @@ def lay_out(weights: Weights, plan: Plan) -> Scene:
             plan.lengths,
             plan.reach,
             plan.chord,
+            plan.velocities,
         ),
     )
 

@@ -43,7 +43,7 @@ from woodshed.generation.canvas import (
     until,
     usual_ranges,
 )
-from woodshed.generation.casting import grids_within, reaches_within, usual_texture
+from woodshed.generation.casting import grids_within, reaches_within, usual_texture, values_within, velocities_within
 from woodshed.generation.constraints import Constraints
 from woodshed.generation.progressions import chords_of
 from woodshed.music import Part, Song, part_name
@@ -119,8 +119,15 @@ def accompany_canvas(
 
 
 def _in_time(song: Song, parts: Iterable[int]) -> dict[str, Any]:
-    """New notes of these parts lie on the grid of the song, and no farther off it than its own."""
-    return {"grids": grids_within(song, parts), "reaches": reaches_within(song, parts)}
+    """New notes of these parts lie on the grid of the song, no farther off it than its own, are as long, and those of
+    parts that it has as loud."""
+    parts = list(parts)
+    values = values_within(song, parts)
+    loud = velocities_within(song, parts)
+    return {
+        "grids": grids_within(song, parts), "reaches": reaches_within(song, parts), "note_values": values,
+        "velocities": loud,
+    }  # fmt: skip
 
 
 def pitches_canvas(song: Song, bars: tuple[int, int] | None = None, parts: Sequence[int] | None = None) -> Canvas:

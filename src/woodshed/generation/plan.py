@@ -12,6 +12,7 @@ from woodshed.bundle import Bundle, note_codec
 from woodshed.codecs import SIZES, NoteStepCodec
 from woodshed.codecs.levels import CONTROLS
 from woodshed.codecs.note_step import LONGEST_DURATION, MAX_PARTS, MICROTIMING, MICROTIMING_STEP, VELOCITY_STEP
+from woodshed.codecs.usual_values import OCCASIONS
 from woodshed.errors import InfeasibleCanvas, LimitExceeded, OutOfRange
 from woodshed.generation.bars_again import bars_before, steps_again, steps_back
 from woodshed.generation.canvas import DURATION, PITCH, TIMING, VELOCITY, Canvas
@@ -39,6 +40,8 @@ MOST_STEPS = 1 << 22
 """Two days of music at 120 quarter notes per minute."""
 OPEN = -1
 """What stands in `Plan.given` where a field is open."""
+LENGTH, LOUDNESS = 3, 4
+"""Fields of a row: duration, velocity."""
 STEP, SLOT = 0, 1
 """The first two columns of `Plan.given`; the rest are those of the codec's rows."""
 
@@ -117,6 +120,10 @@ class Plan:
     """(16,) how many notes of a slot shall begin in a quarter note in which it is open; nan: as it comes."""
     reach: NDArray[np.float64]
     """(16,) how far off their steps new notes of a slot may lie, in units of microtiming; nan: as far as any."""
+    note_values: NDArray[np.bool_]
+    """(16, 384) which durations new notes of a slot may have, as ids."""
+    velocities: NDArray[np.float64]
+    """(16, 8, 32) the share of each velocity, as ids, among them on each of `OCCASIONS`; nan: as it comes."""
     lengths: NDArray[np.float64]
     """(16, 6) the share of each kind of length among them (`music.texture`); nan: as it comes."""
     levels: NDArray[np.int8]
@@ -152,11 +159,19 @@ def make_plan(bundle: Bundle, canvas: Canvas) -> Plan:
     polyphony = np.full(MAX_PARTS, PITCHES)
     for slot, owner in enumerate(owners):
         polyphony[slot] = _polyphony(canvas, owner)
+    asked = constraints.levels.keys() - constraints.leanings
+    long, loud = np.ones((MAX_PARTS, SIZES[LENGTH]), bool), np.full((MAX_PARTS, OCCASIONS, SIZES[LOUDNESS]), np.nan)
     sounding, pace, centres, reach = np.full((4, MAX_PARTS), np.nan)
     line, lengths, chord = (np.full((MAX_PARTS, size), np.nan) for size in (COLUMNS, LENGTHS, len(PLACES)))
     for slot, owner in enumerate(owners):
         for column, figures in ((sounding, canvas.sounding), (pace, canvas.pace)):
             column[slot] = figures.get(owner, np.nan)
+        if owner in canvas.note_values:
+            long[slot] = np.isin(np.arange(SIZES[LENGTH]) + 1, canvas.note_values[owner])
+        if owner in canvas.velocities and "velocity" not in asked:
+            loud[slot] = 0
+            for occasion, levels in enumerate(canvas.velocities[owner]):
+                loud[slot, occasion, list(levels)] = list(levels.values())
         if owner in canvas.reaches:
             reach[slot] = max(canvas.reaches[owner], SLIGHT) // MICROTIMING_STEP
         low, high = constraints.pitch_ranges.get(owner, (0, PITCHES - 1))
@@ -168,7 +183,6 @@ def make_plan(bundle: Bundle, canvas: Canvas) -> Plan:
     for slot, (owner, shares) in enumerate(zip(owners, usual_places, strict=True)):
         if shares is not None and owner not in canvas.line:
             chord[slot] = shares
-    asked = constraints.levels.keys() - constraints.leanings
     if "density" in asked:
         pace[:] = np.nan
     if "register" in asked:
@@ -215,6 +229,8 @@ def make_plan(bundle: Bundle, canvas: Canvas) -> Plan:
         pace=pace,
         reach=reach,
         lengths=lengths,
+        note_values=long,
+        velocities=loud,
         levels=asked_levels(constraints.levels, len(lines) - 1),
         firmness=np.array([LEANING if control in constraints.leanings else 1.0 for control in CONTROLS]),
     )

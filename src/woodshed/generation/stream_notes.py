@@ -104,8 +104,18 @@ class NoteStation:
             NEVER,
             begin,
             vote_share=plan.vote_share,
+            note_values=plan.note_values,
             usual=usual_of(
-                plan.repeats, plan.clashes, plan.line, plan.centres, None, None, plan.lengths, plan.reach, plan.chord
+                plan.repeats,
+                plan.clashes,
+                plan.line,
+                plan.centres,
+                None,
+                None,
+                plan.lengths,
+                plan.reach,
+                plan.chord,
+                plan.velocities,
             ),
         )
 

@@ -16,6 +16,7 @@ from woodshed.codecs.levels import CONTROLS, levels
 from woodshed.codecs.note_step import DRUM_PROGRAM, DURATION, LONGEST_SHIFT, PART, TIME_SHIFT, VELOCITY_STEP
 from woodshed.codecs.past import LAGS
 from woodshed.codecs.study import song_inputs
+from woodshed.codecs.usual_values import note_values, velocities
 from woodshed.music import Song, part_name
 from woodshed.music.backbeat import backbeats
 from woodshed.music.chord_finding import find_chords
@@ -140,10 +141,13 @@ def _texture(song: Song) -> dict[str, list[Any]]:
     found = [texture_of(song, part) for part in range(len(song.parts))]
     on, off = grids(song, NOTES_OF_A_GRID), reaches(song, NOTES_OF_A_GRID)
     of_all = sorted({step for grid in on.values() for step in grid})
+    long, loud = note_values(song), velocities(song)
     return {
         "voices": [one.voices for one in found],
         "grids": [list(on.get(part, of_all)) or None for part in range(len(song.parts))],
         "reaches": [off.get(part, max(off.values(), default=None)) for part in range(len(song.parts))],
+        "note_values": [list(long[part]) if part in long else None for part in range(len(song.parts))],
+        "velocities": [_pairs(loud.get(part)) for part in range(len(song.parts))],
         "centres": [_centre(song, part) for part in range(len(song.parts))],
         "plays": [
             np.flatnonzero(np.diff(one.plays[:BARS_KEPT].astype(np.int8), prepend=0, append=0)).tolist()
@@ -164,6 +168,13 @@ def _harmony(song: Song) -> dict[str, Any]:
         "chords": chord_text(chords, song.bar_lines()[: BARS_KEPT + 1]) if len(chords) else None,
         "chord": [None if one is None else one.round(3).tolist() for one in shares],
     }
+
+
+def _pairs(occasions: list[dict[int, float]] | None) -> list[list[float]] | None:
+    """[value, share, value, share ...] of each occasion."""
+    if occasions is None:
+        return None
+    return [[number for value, share in own.items() for number in (value, round(share, 3))] for own in occasions]
 
 
 def _centre(song: Song, part: int) -> float | None:
