@@ -65,9 +65,18 @@ def test_notes_are_as_long_as_asked_and_no_other_length(unlearned: Callable[...,
     """But for those that are cut where their pitch is struck again."""
     any_length = unlearned({3: 0.5, 6: 0.5})
     free = _fill(any_length, Canvas(SONG, 0, (0,)))[0]
-    held = _fill(any_length, Canvas(SONG, 0, (0,), note_values={0: (3, 6)}, reaches={0: 0}))[0]
+    held = _fill(any_length, Canvas(SONG, 0, (0,), note_values={0: {3: 0.3, 6: 0.7}}, reaches={0: 0}))[0]
     assert len(set(ticks_to_steps(free.notes["duration"]).tolist())) > 20
     assert set(ticks_to_steps(held.notes["duration"]).tolist()) == {3, 6}
+
+
+def test_and_as_often(unlearned: Callable[..., Bundle]) -> None:
+    lengths = {0: (0.2, 0.8, 0.0, 0.0, 0.0, 0.0)}
+    asked = {0: {2: 0.1, 3: 0.1, 5: 0.5, 6: 0.3}}
+    canvas = Canvas(SONG, 0, (0,), Constraints(pitches={0: range(24, 100)}), lengths=lengths, note_values=asked)
+    songs = _fill(unlearned({6: 0.5, 9: 0.5}), dataclasses.replace(canvas, reaches={0: 0}))
+    found = np.concatenate([ticks_to_steps(song.notes["duration"]) for song in songs])
+    assert {value: (found == value).mean() for value in asked[0]} == pytest.approx(asked[0], abs=0.06)
 
 
 def test_the_loop_knows_occasions_as_songs_are_described_by_them() -> None:
@@ -82,10 +91,10 @@ def test_a_blank_canvas_takes_them_from_the_song_whose_line_up_plays(bundle: Bun
     pairs = [[29, 1.0]] * OCCASIONS
     song = {
         "programs": [128, 4], "presence": [1.0, 1.0], "bpm": 120.0, "meter": "4/4",
-        "note_values": [None, [3, 6]], "velocities": [pairs, None],
+        "note_values": [None, [3, 0.4, 6, 0.6]], "velocities": [pairs, None],
     }  # fmt: skip
     canvas = blank_canvas(dataclasses.replace(bundle, style={"arrangements": [song]}), 4, np.random.default_rng(0))
-    assert canvas.note_values == {1: [3, 6]}
+    assert canvas.note_values == {1: {3: 0.4, 6: 0.6}}
     assert canvas.velocities == {0: [{29: 1.0}] * OCCASIONS}
 
 

@@ -101,7 +101,7 @@ def _is_arrangement(song: Any) -> bool:
     if not (_is_list(centres, lambda mean: mean is None or _is_number(mean, 0, 127))):
         return False
     long, loud = song.get("note_values", []), song.get("velocities", [])
-    if not _is_list(long, lambda own: own is None or _is_choice(own, 1, LONGEST)):
+    if not _is_list(long, lambda own: own is None or _are_shares_of(own, 1, LONGEST)):
         return False
     if not _is_list(loud, lambda own: own is None or _are_occasions(own)):
         return False
@@ -140,20 +140,15 @@ def _is_step(value: Any) -> bool:
 
 def _are_occasions(own: Any) -> bool:
     """Whether these are the velocities of each occasion, with their shares."""
-    return _is_list(own, lambda pairs: _are_shares_of(pairs, LOUDEST)) and len(own) == OCCASIONS
+    return _is_list(own, lambda pairs: _are_shares_of(pairs, 0, LOUDEST)) and len(own) == OCCASIONS
 
 
-def _are_shares_of(pairs: Any, high: int) -> bool:
-    """Whether these are whole numbers up to ``high``, each followed by its share, which are 1 in all."""
+def _are_shares_of(pairs: Any, low: int, high: int) -> bool:
+    """Whether these are whole numbers in a range, each followed by its share, which are 1 in all."""
     if not isinstance(pairs, list) or not pairs or len(pairs) % 2:
         return False
     shares = _is_list(pairs[1::2], lambda share: _is_number(share, 0, 1)) and abs(sum(pairs[1::2]) - 1) < 0.05
-    return shares and _is_list(pairs[::2], lambda one: type(one) is int and 0 <= one <= high)
-
-
-def _is_choice(values: Any, low: int, high: int) -> bool:
-    """Whether these are some whole numbers in a range."""
-    return _is_list(values, lambda one: type(one) is int and low <= one <= high) and len(values) > 0
+    return shares and _is_list(pairs[::2], lambda one: type(one) is int and low <= one <= high)
 
 
 def _is_repeats(runs: Any) -> bool:

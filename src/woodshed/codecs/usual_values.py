@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from woodshed.codecs.grids import NOTES_OF_A_GRID, notated_steps
-from woodshed.codecs.note_step import DURATION, LONGEST_DURATION, SIZES, VELOCITY, VELOCITY_STEP, NoteStepCodec
+from woodshed.codecs.note_step import LONGEST_DURATION, SIZES, VELOCITY, VELOCITY_STEP, NoteStepCodec
 from woodshed.music import Song
 from woodshed.music.units import STEPS_PER_QUARTER, ticks_to_steps
 
@@ -24,14 +24,18 @@ and others, each on a beat or off it."""
 OF_DRUM = np.full(128, 3)
 """Which of kick, snare, hi-hat and others each drum is."""
 OF_DRUM[[35, 36]], OF_DRUM[[37, 38, 39, 40]], OF_DRUM[[42, 44, 46]] = 0, 1, 2
-Values = dict[int, tuple[int, ...]]
 
 
-def note_values(song: Song, fewest: int = NOTES_OF_A_PART) -> Values:
-    """Part -> the note values, 1-384 steps, that its notes have, but for strays; of parts with at least ``fewest``
-    notes and with values that are usual for them. Of drums too, whose lengths nobody hears but everybody sees."""
+def note_values(song: Song, fewest: int = NOTES_OF_A_PART) -> dict[int, dict[int, float]]:
+    """Part -> the note values, 1-384 steps, that its notes have, but for strays, each with the share of the notes that
+    have it, 1 in all; of parts with at least ``fewest`` notes and with values that are usual for them. Of drums too,
+    whose lengths nobody hears but everybody sees."""
     steps = np.clip(ticks_to_steps(song.notes["duration"]), 1, LONGEST_DURATION)
-    return {part: tuple(step + 1 for step in own) for part, own in _usual(song, steps - 1, SIZES[DURATION], fewest)}
+    found = {}
+    for part, own in _usual(song, steps, LONGEST_DURATION + 1, fewest):
+        counts = np.bincount(steps[song.notes["part"] == part])[list(own)]
+        found[part] = dict(zip(own, (counts / counts.sum()).tolist(), strict=True))
+    return found
 
 
 def velocities(song: Song, fewest: int = NOTES_OF_A_PART) -> dict[int, list[dict[int, float]]]:

@@ -105,8 +105,9 @@ class Canvas:
     reaches: Mapping[int, int] = field(default_factory=dict)
     """Part -> how many ticks before or after their steps its new notes lie at most, if more than a little; others as it
     comes."""
-    note_values: Mapping[int, Sequence[int]] = field(default_factory=dict)
-    """Part -> the note values, 1-384 steps, that its new notes have; others any."""
+    note_values: Mapping[int, Mapping[int, float]] = field(default_factory=dict)
+    """Part -> the note values, 1-384 steps, that its new notes have, and what share of them has each, nan as it comes;
+    others any."""
     velocities: Mapping[int, Sequence[Mapping[int, float]]] = field(default_factory=dict)
     """Part -> for each of the `OCCASIONS` of its new notes the velocities, 0-31 as a note row has them, that they have,
     and what share of them has each; others any, as do all where a loudness is asked of bars."""
@@ -239,8 +240,8 @@ def blank_canvas(
         centres=_known(learned["centres"]),
         grids=_known(learned["grids"]),
         reaches=_known(learned["reaches"]),
-        note_values=_known(learned["note_values"]),
-        velocities={part: _shares(own) for part, own in _known(learned["velocities"]).items()},
+        note_values={part: _shares(own) for part, own in _known(learned["note_values"]).items()},
+        velocities={part: [_shares(one) for one in own] for part, own in _known(learned["velocities"]).items()},
         again=dict(enumerate(learned["again"].tolist())),
         openings=_openings(song.bar_lines(), learned["plays"]),
     )
@@ -251,9 +252,9 @@ def _known(figures: Sequence[Any]) -> dict[int, Any]:
     return {part: figure for part, figure in enumerate(figures) if figure is not None}
 
 
-def _shares(occasions: Sequence[Sequence[float]]) -> list[dict[int, float]]:
-    """Values and their shares, of each occasion, from [value, share, value, share ...]."""
-    return [{int(value): share for value, share in zip(own[::2], own[1::2], strict=True)} for own in occasions]
+def _shares(pairs: Sequence[float]) -> dict[int, float]:
+    """Values and their shares from [value, share, value, share ...]."""
+    return {int(value): share for value, share in zip(pairs[::2], pairs[1::2], strict=True)}
 
 
 def _openings(lines: NDArray[np.int64], plays: NDArray[np.float64]) -> tuple[Opening, ...]:

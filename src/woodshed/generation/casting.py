@@ -88,7 +88,7 @@ def reaches_within(song: Song, parts: Iterable[int]) -> dict[int, int]:
     return dict.fromkeys(parts, max(heard)) if heard else {}
 
 
-def values_within(song: Song, parts: Iterable[int]) -> dict[int, tuple[int, ...]]:
+def values_within(song: Song, parts: Iterable[int]) -> dict[int, dict[int, float]]:
     """Each of ``parts`` -> the note values, in steps, that its new notes may have in the song (`Canvas.note_values`):
     those of the song's own parts, and all sixteenths, or triplets where all its notes begin on triplets. Nothing if
     its notes begin anywhere, or are too few to tell."""
@@ -97,7 +97,7 @@ def values_within(song: Song, parts: Iterable[int]) -> dict[int, tuple[int, ...]
         return {}
     unit = 4 if heard <= TRIPLETS and len(heard) > 1 else 3
     own = {value for values in note_values(song).values() for value in values}
-    return dict.fromkeys(parts, tuple(sorted(own | set(range(unit, LONGEST_DURATION + 1, unit)))))
+    return dict.fromkeys(parts, dict.fromkeys(sorted(own | {*range(unit, LONGEST_DURATION + 1, unit)}), float("nan")))
 
 
 def velocities_within(song: Song, parts: Iterable[int]) -> dict[int, list[dict[int, float]]]:

@@ -2,9 +2,10 @@
 
 A model draws how long a note is before it knows what follows, and what follows often cuts it short: where the pitch is
 struck again it can sound no longer. So half of the notes that guitars played in `benchmarks/quality` were a sixteenth
-or shorter, where a third of the learned ones are. Here each kind of length (`music.texture`) gains log-odds for each
-part, a little more where it was lacking and a little less where it was too much; a note counts as what it has become
-once its pitch is struck again.
+or shorter, where a third of the learned ones are. Here each kind of length (`music.texture`), and each note value that
+the part has, gains log-odds for each part, a little more where it was lacking and a little less where it was too much;
+a note counts as what it has become once its pitch is struck again. Values that the part has not are not played at all
+(`codecs.usual_values`).
 
 Where as many notes of a part sound as it has voices, its next one cuts the oldest. That counts as well, and such a part
 is a little less likely to play: in the songs a line waits for the end of its notes.
@@ -33,8 +34,16 @@ BEGAN, ENDS = 0, 1
 
 
 @compiled
-def _count(scene, stream, part, kind, times):  # type: ignore[no-untyped-def]
-    """A note of that kind came, or (-1 ``times``) is no longer one."""
+def _count(scene, stream, part, duration, times):  # type: ignore[no-untyped-def]
+    """A note of that duration id came, or (-1 ``times``) is no longer one."""
+    for i in range(len(KINDS)):
+        usual = scene.usual.note_values[part, i]
+        if usual > 0:
+            gained = stream.note_values[part, i] + times * RATE * (usual - (1.0 if i == duration else 0.0)) / (
+                usual + RARE
+            )
+            stream.note_values[part, i] = min(max(gained, -MOST), MOST)
+    kind = KINDS[duration]
     for k in range(LENGTHS):
         usual = scene.usual.lengths[part, k]
         gained = stream.lengths[part, k] + times * RATE * (usual - (1.0 if k == kind else 0.0)) / (usual + RARE)
@@ -49,14 +58,16 @@ def lean_to_lengths(scene, stream, part, rings, logits):  # type: ignore[no-unty
         return
     for i in range(len(KINDS)):
         gained = stream.lengths[part, KINDS[i]]
-        logits[i] += np.float32(min(gained, stream.lengths[part, 0]) if rings else gained)
+        own = stream.note_values[part, i]
+        gained = min(gained, stream.lengths[part, 0]) + min(own, 0.0) if rings else gained + own
+        logits[i] += np.float32(gained)
 
 
 @compiled
 def _cut(scene, stream, part, held, step):  # type: ignore[no-untyped-def]
     """A note of the part ends here: it is as long as it has become."""
-    _count(scene, stream, part, KINDS[min(held[ENDS] - held[BEGAN], LONGEST_DURATION) - 1], -1.0)
-    _count(scene, stream, part, KINDS[step - held[BEGAN] - 1], 1.0)
+    _count(scene, stream, part, min(held[ENDS] - held[BEGAN], LONGEST_DURATION) - 1, -1.0)
+    _count(scene, stream, part, step - held[BEGAN] - 1, 1.0)
     held[ENDS] = step
 
 
@@ -96,4 +107,4 @@ def count_length(scene, stream, row, step, again):  # type: ignore[no-untyped-de
         _cut(scene, stream, part, held[oldest], step)
     held[pitch, BEGAN], held[pitch, ENDS] = step, step + row[3] + 1
     if not again:
-        _count(scene, stream, part, KINDS[row[3]], 1.0)
+        _count(scene, stream, part, row[3], 1.0)

@@ -162,7 +162,7 @@ def mask_touch(scene, part, field, mask):  # type: ignore[no-untyped-def]
     """Of duration those that the part's notes have; of microtiming what lies no farther off the step."""
     if field == 3:
         for i in range(SIZES[3]):
-            mask[i] = scene.note_values[part, i]
+            mask[i] = scene.usual.note_values[part, i] != 0
     elif field == 4:
         mask[: SIZES[4]] = True
     else:

@@ -151,6 +151,8 @@ class Usual(NamedTuple):
     """(16, 6) the share of each kind of length among them"""
     reach: NDArray[np.float64]
     """(16,) how far off their steps the notes of each part lie at most, in units of microtiming"""
+    note_values: NDArray[np.float64]
+    """(16, 384) the share of each duration among them; what has none is not played, what is nan comes as it comes"""
     velocities: NDArray[np.float64]
     """(16, 8, 32) the share of each velocity among them on each occasion; what has none is not played then"""
 
@@ -195,8 +197,6 @@ class Scene(NamedTuple):
     """(16, bars) steps back to the bar of which each part's bar is a copy, see `engine_again`; 0 for what is new"""
     next_again: NDArray[np.int64]
     """(bars,) the next bar in which a part has such a copy, itself included; the number of bars where there is none"""
-    note_values: NDArray[np.bool_]
-    """(16, 384) which durations the notes of a part may have"""
     numbers: NDArray[np.int64]
     """(4,) number of the first bar as a model counts; parts; first step of the arrays by step; end."""
 
@@ -238,6 +238,8 @@ class Stream(NamedTuple):
     """(16, 16) the latest pitches of each such part, -1 where there are fewer."""
     lengths: NDArray[np.float64]
     """(16, 6) what each kind of length has gained in each part, see `engine_lengths`."""
+    note_values: NDArray[np.float64]
+    """(16, 384) what each duration has gained in each part, see `engine_lengths`."""
     loudness: NDArray[np.float64]
     """(16, 8, 32) what each velocity has gained on each occasion in each part, see `engine_loudness`."""
     held: NDArray[np.int64]
@@ -273,6 +275,7 @@ def new_stream(weights: Weights, room: int, capacity: int, seed: int = 0) -> Str
         tilts=np.zeros(MAX_PARTS),
         lately=np.full((MAX_PARTS, LATELY), -1),
         lengths=np.zeros((MAX_PARTS, LENGTHS)),
+        note_values=np.zeros((MAX_PARTS, SIZES[3])),
         loudness=np.zeros((MAX_PARTS, OCCASIONS, SIZES[VELOCITY])),
         held=np.zeros((MAX_PARTS, 128, 2), np.int64),
         voices=np.zeros((4, MAX_PARTS)),
@@ -306,6 +309,7 @@ def usual_of(
     reach: NDArray[np.float64] | None = None,
     chord: NDArray[np.float64] | None = None,
     velocities: NDArray[np.float64] | None = None,
+    note_values: NDArray[np.float64] | None = None,
 ) -> Usual:
     """What is known; nan for the rest."""
 
@@ -322,6 +326,7 @@ def usual_of(
         pace=known(pace, MAX_PARTS),
         lengths=known(lengths, MAX_PARTS, LENGTHS),
         reach=known(reach, MAX_PARTS),
+        note_values=known(note_values, MAX_PARTS, SIZES[3]),
         velocities=known(velocities, MAX_PARTS, OCCASIONS, SIZES[VELOCITY]),
     )
 
@@ -348,7 +353,6 @@ def scene_of(
     vote_share: Floats | None = None,
     again: NDArray[np.int64] | None = None,
     usual: Usual | None = None,
-    note_values: NDArray[np.bool_] | None = None,
 ) -> Scene:
     """Lay a plan out for the loop. Where a part's bar is ``again`` an earlier one, it is not open."""
     copies = np.zeros((MAX_PARTS, 0), np.int64) if again is None else again.astype(np.int64)
@@ -396,6 +400,5 @@ def scene_of(
         np.ones(FIELDS, np.float32) if vote_share is None else vote_share,
         copies,
         np.ascontiguousarray(next_again),
-        np.ones((MAX_PARTS, SIZES[3]), np.bool_) if note_values is None else note_values,
         np.array([first_bar, parts, first_step, end]),
     )

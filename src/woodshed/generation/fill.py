@@ -153,7 +153,6 @@ def lay_out(weights: Weights, plan: Plan) -> Scene:
         back=plan.back,
         vote_share=plan.vote_share,
         again=plan.again,
-        note_values=plan.note_values,
         usual=usual_of(
             plan.repeats,
             plan.clashes,
@@ -165,6 +164,7 @@ def lay_out(weights: Weights, plan: Plan) -> Scene:
             plan.reach,
             plan.chord,
             plan.velocities,
+            plan.note_values,
         ),
     )
 

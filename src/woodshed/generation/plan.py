@@ -120,8 +120,8 @@ class Plan:
     """(16,) how many notes of a slot shall begin in a quarter note in which it is open; nan: as it comes."""
     reach: NDArray[np.float64]
     """(16,) how far off their steps new notes of a slot may lie, in units of microtiming; nan: as far as any."""
-    note_values: NDArray[np.bool_]
-    """(16, 384) which durations new notes of a slot may have, as ids."""
+    note_values: NDArray[np.float64]
+    """(16, 384) the share of each duration, as ids, among new notes of a slot; none has one of 0; nan: as it comes."""
     velocities: NDArray[np.float64]
     """(16, 8, 32) the share of each velocity, as ids, among them on each of `OCCASIONS`; nan: as it comes."""
     lengths: NDArray[np.float64]
@@ -160,14 +160,15 @@ def make_plan(bundle: Bundle, canvas: Canvas) -> Plan:
     for slot, owner in enumerate(owners):
         polyphony[slot] = _polyphony(canvas, owner)
     asked = constraints.levels.keys() - constraints.leanings
-    long, loud = np.ones((MAX_PARTS, SIZES[LENGTH]), bool), np.full((MAX_PARTS, OCCASIONS, SIZES[LOUDNESS]), np.nan)
+    long, loud = np.full((MAX_PARTS, SIZES[LENGTH]), np.nan), np.full((MAX_PARTS, OCCASIONS, SIZES[LOUDNESS]), np.nan)
     sounding, pace, centres, reach = np.full((4, MAX_PARTS), np.nan)
     line, lengths, chord = (np.full((MAX_PARTS, size), np.nan) for size in (COLUMNS, LENGTHS, len(PLACES)))
     for slot, owner in enumerate(owners):
         for column, figures in ((sounding, canvas.sounding), (pace, canvas.pace)):
             column[slot] = figures.get(owner, np.nan)
         if owner in canvas.note_values:
-            long[slot] = np.isin(np.arange(SIZES[LENGTH]) + 1, canvas.note_values[owner])
+            long[slot] = 0
+            long[slot, np.array(list(canvas.note_values[owner])) - 1] = list(canvas.note_values[owner].values())
         if owner in canvas.velocities and "velocity" not in asked:
             loud[slot] = 0
             for occasion, levels in enumerate(canvas.velocities[owner]):

@@ -104,7 +104,6 @@ class NoteStation:
             NEVER,
             begin,
             vote_share=plan.vote_share,
-            note_values=plan.note_values,
             usual=usual_of(
                 plan.repeats,
                 plan.clashes,
@@ -116,6 +115,7 @@ class NoteStation:
                 plan.reach,
                 plan.chord,
                 plan.velocities,
+                plan.note_values,
             ),
         )
 

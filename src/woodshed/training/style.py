@@ -146,8 +146,10 @@ def _texture(song: Song) -> dict[str, list[Any]]:
         "voices": [one.voices for one in found],
         "grids": [list(on.get(part, of_all)) or None for part in range(len(song.parts))],
         "reaches": [off.get(part, max(off.values(), default=None)) for part in range(len(song.parts))],
-        "note_values": [list(long[part]) if part in long else None for part in range(len(song.parts))],
-        "velocities": [_pairs(loud.get(part)) for part in range(len(song.parts))],
+        "note_values": [_pairs(long.get(part)) for part in range(len(song.parts))],
+        "velocities": [
+            [_pairs(own) for own in loud[part]] if part in loud else None for part in range(len(song.parts))
+        ],
         "centres": [_centre(song, part) for part in range(len(song.parts))],
         "plays": [
             np.flatnonzero(np.diff(one.plays[:BARS_KEPT].astype(np.int8), prepend=0, append=0)).tolist()
@@ -170,11 +172,11 @@ def _harmony(song: Song) -> dict[str, Any]:
     }
 
 
-def _pairs(occasions: list[dict[int, float]] | None) -> list[list[float]] | None:
-    """[value, share, value, share ...] of each occasion."""
-    if occasions is None:
+def _pairs(shares: dict[int, float] | None) -> list[float] | None:
+    """[value, share, value, share ...]"""
+    if shares is None:
         return None
-    return [[number for value, share in own.items() for number in (value, round(share, 3))] for own in occasions]
+    return [number for value, share in shares.items() for number in (value, round(share, 3))]
 
 
 def _centre(song: Song, part: int) -> float | None:
