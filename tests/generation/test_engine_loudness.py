@@ -70,6 +70,13 @@ def test_notes_are_as_long_as_asked_and_no_other_length(unlearned: Callable[...,
     assert set(ticks_to_steps(held.notes["duration"]).tolist()) == {3, 6}
 
 
+def test_where_a_density_is_asked_for_notes_may_have_any_length(bundle: Bundle) -> None:
+    held = Canvas(SONG, 0, (0,), note_values={0: {6: 1.0}})
+    assert make_plan(bundle, held).note_values[0, [4, 5]].tolist() == [0, 1]
+    asked = dataclasses.replace(held, constraints=Constraints(levels={"density": (8,)}))
+    assert np.isnan(make_plan(bundle, asked).note_values).all()
+
+
 def test_and_as_often(unlearned: Callable[..., Bundle]) -> None:
     lengths = {0: (0.2, 0.8, 0.0, 0.0, 0.0, 0.0)}
     asked = {0: {2: 0.1, 3: 0.1, 5: 0.5, 6: 0.3}}

@@ -107,7 +107,7 @@ class Canvas:
     comes."""
     note_values: Mapping[int, Mapping[int, float]] = field(default_factory=dict)
     """Part -> the note values, 1-384 steps, that its new notes have, and what share of them has each, nan as it comes;
-    others any."""
+    others any, as do all where a density is asked of bars."""
     velocities: Mapping[int, Sequence[Mapping[int, float]]] = field(default_factory=dict)
     """Part -> for each of the `OCCASIONS` of its new notes the velocities, 0-31 as a note row has them, that they have,
     and what share of them has each; others any, as do all where a loudness is asked of bars."""

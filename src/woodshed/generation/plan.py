@@ -166,7 +166,7 @@ def make_plan(bundle: Bundle, canvas: Canvas) -> Plan:
     for slot, owner in enumerate(owners):
         for column, figures in ((sounding, canvas.sounding), (pace, canvas.pace)):
             column[slot] = figures.get(owner, np.nan)
-        if owner in canvas.note_values:
+        if owner in canvas.note_values and "density" not in asked:
             long[slot] = 0
             long[slot, np.array(list(canvas.note_values[owner])) - 1] = list(canvas.note_values[owner].values())
         if owner in canvas.velocities and "velocity" not in asked:
