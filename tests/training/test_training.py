@@ -342,6 +342,7 @@ def test_style_tells_the_grids_of_parts_and_for_those_with_few_notes_that_of_the
     (told,) = describe_style(CODEC, [song])["arrangements"]
     assert told["programs"] == [128, 33, 14]
     assert told["grids"] == [[0, 6], [0], [0, 6]]
+    assert told["strokes"] == [[42, 0, 6, 12, 18, 24, 30, 36, 42]]
     assert told["reaches"] == [8, 0, 8]
 
 

@@ -105,6 +105,8 @@ def _is_arrangement(song: Any) -> bool:
         return False
     if not _is_list(loud, lambda own: own is None or _are_occasions(own)):
         return False
+    if not _is_list(song.get("strokes", []), _are_strokes):
+        return False
     reaches = song.get("reaches", [])
     if not _is_list(reaches, lambda ticks: ticks is None or (type(ticks) is int and 0 <= ticks <= MOST_OFF)):
         return False
@@ -136,6 +138,13 @@ def _is_figure(value: Any) -> bool:
 def _is_step(value: Any) -> bool:
     """Whether this is a step of a quarter note."""
     return type(value) is int and 0 <= value < STEPS_PER_QUARTER
+
+
+def _are_strokes(row: Any) -> bool:
+    """Whether this is a drum and the steps of a bar at which it is struck."""
+    if not isinstance(row, list) or len(row) < 2 or not _is_pitch(row[0]):
+        return False
+    return _is_list(row[1:], lambda step: type(step) is int and 0 <= step <= 1 << 16)
 
 
 def _are_occasions(own: Any) -> bool:

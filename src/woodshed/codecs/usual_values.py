@@ -59,6 +59,18 @@ def velocities(song: Song, fewest: int = NOTES_OF_A_PART) -> dict[int, list[dict
     return found
 
 
+def strokes(song: Song) -> dict[int, tuple[int, ...]]:
+    """Drum -> the steps from the bar line on, at which it is struck, but for strays."""
+    drums = np.array([part.is_drum for part in song.parts], bool)[song.notes["part"]]
+    steps, lines = notated_steps(song)[drums], NoteStepCodec().bar_lines(song)
+    place, pitch = steps - lines[np.searchsorted(lines[:-1], steps, side="right") - 1], song.notes["pitch"][drums]
+    found = {}
+    for drum in np.unique(pitch).tolist():
+        counts = np.bincount(place[pitch == drum])
+        found[drum] = tuple(np.flatnonzero(counts >= np.maximum(LEAST_OF_A_PART * counts.sum(), 1)).tolist())
+    return found
+
+
 def occasions(is_drum: bool, pitch: NDArray[np.int64], place: NDArray[np.int64]) -> NDArray[np.int64]:
     """(N,) on which of the occasions notes of these pitches begin, so many steps from the bar line."""
     table = np.where(is_drum, 2 * OF_DRUM[pitch] + (place % STEPS_PER_QUARTER > 0), 0)

@@ -111,6 +111,9 @@ class Canvas:
     velocities: Mapping[int, Sequence[Mapping[int, float]]] = field(default_factory=dict)
     """Part -> for each of the `OCCASIONS` of its new notes the velocities, 0-31 as a note row has them, that they have,
     and what share of them has each; others any, as do all where a loudness is asked of bars."""
+    strokes: Mapping[int, Sequence[int]] = field(default_factory=dict)
+    """Drum -> the steps from a bar line on at which it may be struck; drums that are not here anywhere, as may all
+    where a grid, a density or a syncopation is asked for."""
     again: Mapping[int, Sequence[int]] = field(default_factory=dict)
     """Part -> for each bar, from the first on, how many bars back stands the bar that the part plays again in it; 0 for
     what is new. Only where nothing is fixed, and where both bars are asked the same of."""
@@ -210,6 +213,7 @@ def blank_canvas(
         {} if asked is not None or not learned["density"] else {"density": _form(learned["density"], first_bar, bars)}
     )
     kit = tuple(learned["kit"]) or _some_kit(bundle, rng)
+    same_bars = set(np.diff(song.bar_lines()).tolist()) == {Meter.parse(learned["meter"]).bar_ticks}
     home, songs = Key.parse(learned["key"]) if learned["key"] else None, bundle.style.get("arrangements", [])
     chords = np.empty(0, CHORD)
     if harmony:
@@ -242,6 +246,7 @@ def blank_canvas(
         reaches=_known(learned["reaches"]),
         note_values={part: _shares(own) for part, own in _known(learned["note_values"]).items()},
         velocities={part: [_shares(one) for one in own] for part, own in _known(learned["velocities"]).items()},
+        strokes={row[0]: tuple(row[1:]) for row in learned["strokes"]} if same_bars else {},
         again=dict(enumerate(learned["again"].tolist())),
         openings=_openings(song.bar_lines(), learned["plays"]),
     )

@@ -234,7 +234,9 @@ def line_up(
 def _form(song: Mapping[str, Any], again: NDArray[np.int64]) -> dict[str, Any]:
     """What `line_up` says of a learned song as a whole; how much repeats, of what is not played ``again``."""
     repeats = _shares(song.get("varied") if again.any() else song.get("repeats"))
-    form = {name: song.get(name, []) for name in ("density", "returns", "kit")} | {"chords": song.get("chords")}
+    form = {name: song.get(name, []) for name in ("density", "returns", "kit", "strokes")} | {
+        "chords": song.get("chords")
+    }
     return {"bpm": float(song["bpm"]), "meter": song["meter"], "key": song.get("key"), "repeats": repeats, **form}
 
 

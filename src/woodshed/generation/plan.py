@@ -30,6 +30,7 @@ from woodshed.generation.harmony import (
 )
 from woodshed.generation.open_steps import STEP_TICKS, bars_text, open_steps
 from woodshed.generation.slots import slots_of
+from woodshed.generation.stroke_places import on_strokes
 from woodshed.music import Song, part_name
 from woodshed.music.chord_places import PLACES
 from woodshed.music.texture import LENGTHS
@@ -198,6 +199,14 @@ def make_plan(bundle: Bundle, canvas: Canvas) -> Plan:
     playable = playable_pitches(harmony, constraints, players, drum_pitches)
     _check_heard(canvas, owners, lines, pitched, harmony, playable, drum_pitches)
     _check_given(canvas, owners, lines, given, fields, harmony, playable, polyphony)
+    again = steps_again(canvas, canvas.again, owners, lines, steps, harmony)
+    loops = steps_again(canvas, bars_before(canvas), owners, lines, steps, harmony)
+    favoured, places = favoured_tones(harmony, constraints), places_of(harmony, [song.parts[owner] for owner in owners])
+    state = harmony.state
+    if canvas.strokes and constraints.grid is None and not asked & {"density", "syncopation"}:
+        drums = [slot for slot, owner in enumerate(owners) if song.parts[owner].is_drum]
+        state, of, playable, steps = on_strokes(state, playable, steps, drums, canvas.strokes, lines)
+        favoured, places = favoured[of], places[of]
     first = [int(found[0]) for found in (np.flatnonzero(steps.any(0)), given[fields > 0, STEP]) if len(found)]
     if not first:
         raise InfeasibleCanvas("nothing is open; open bars of a part, or fields of notes")
@@ -212,14 +221,14 @@ def make_plan(bundle: Bundle, canvas: Canvas) -> Plan:
         source=source,
         row=row,
         open_parts=(steps.astype(np.uint16) << np.arange(MAX_PARTS, dtype=np.uint16)[:, None]).sum(0, dtype=np.uint16),
-        harmony=harmony.state,
+        harmony=state,
         playable=playable,
-        favoured=favoured_tones(harmony, constraints),
-        places=places_of(harmony, [song.parts[owner] for owner in owners]),
+        favoured=favoured,
+        places=places,
         polyphony=polyphony,
         back=steps_back(canvas.returns, lines),
-        again=steps_again(canvas, canvas.again, owners, lines, steps, harmony),
-        loops=steps_again(canvas, bars_before(canvas), owners, lines, steps, harmony),
+        again=again,
+        loops=loops,
         repeats=repeats_of(bundle.style) if canvas.repeats is None else canvas.repeats,
         clashes=clashes_of(bundle.style),
         line=line,

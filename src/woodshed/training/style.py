@@ -16,7 +16,7 @@ from woodshed.codecs.levels import CONTROLS, levels
 from woodshed.codecs.note_step import DRUM_PROGRAM, DURATION, LONGEST_SHIFT, PART, TIME_SHIFT, VELOCITY_STEP
 from woodshed.codecs.past import LAGS
 from woodshed.codecs.study import song_inputs
-from woodshed.codecs.usual_values import note_values, velocities
+from woodshed.codecs.usual_values import note_values, strokes, velocities
 from woodshed.music import Song, part_name
 from woodshed.music.backbeat import backbeats
 from woodshed.music.chord_finding import find_chords
@@ -128,6 +128,7 @@ def _arrangement(codec: NoteStepCodec, song: Song) -> dict[str, Any]:
         **_harmony(song),
         "density": _density(codec, song),
         "kit": _kit(song),
+        "strokes": [[drum, *places] for drum, places in strokes(song).items()],
         "returns": find_returns(song)[:BARS_KEPT].tolist(),
         "again": [_runs_of(row) for row in again],
         "repeats": _repeats(codec, song),
