@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from woodshed.bundle import Bundle
+from woodshed.errors import InfeasibleCanvas
 from woodshed.generation.canvas import CHANCE_KEY_PULL, PLANNED_KEY_PULL, blank_canvas, continuation_canvas
 from woodshed.generation.openings import accompany_canvas
 from woodshed.generation.plan import make_plan
@@ -130,3 +131,8 @@ def test_a_continuation_leans_towards_them_and_drums_alone_have_none(bundle: Bun
     assert not len(continuation_canvas(song, 4, harmony=False).constraints.chords)
     drums = Song.make([(0, 0, 100, 36, 80)], (Part("Drums", 0, is_drum=True),))
     assert not len(continuation_canvas(drums, 2).constraints.chords)
+
+
+def test_a_bar_that_is_not_whole_steps_long_is_named_as_such(bundle: Bundle) -> None:
+    with pytest.raises(InfeasibleCanvas, match="not whole steps long"):
+        make_plan(bundle, blank_canvas(bundle, 8, np.random.default_rng(0), meter=Meter(11, 32)))

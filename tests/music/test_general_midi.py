@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from woodshed.errors import UnknownName
 from woodshed.music import Part, parse_part, part_name
-from woodshed.music.general_midi import DRUMS, FAMILIES, INSTRUMENTS, PROGRAMS, family
+from woodshed.music.general_midi import DRUMS, FAMILIES, INSTRUMENTS, PROGRAMS, family, parse_group
 
 
 def test_there_are_128_programs_in_16_families() -> None:
@@ -60,3 +60,16 @@ def test_the_drum_map_holds_what_general_midi_names() -> None:
     assert set(range(35, 82)) <= set(DRUMS)
     assert (DRUMS[36], DRUMS[38], DRUMS[42], DRUMS[49]) == ("bass drum", "snare", "closed hi-hat", "crash 1")
     assert len(set(DRUMS.values())) == len(DRUMS)
+
+
+def test_names_turned_round_and_whole_groups_are_known() -> None:
+    assert [parse_part(name).program for name in ("Pick Bass", "square lead", "rain fx", "clean electric guitar")] == [
+        34, 80, 96, 27,
+    ]  # fmt: skip
+    assert [part.program for part in parse_group("Guitars")] == list(range(24, 32))
+    assert [part.program for part in parse_group("bass")] == list(range(32, 40))
+    assert {part.name for part in parse_group("strings")} == {"Strings"}
+    assert [part.program for part in parse_group("violin")] == [40]
+    assert parse_group("drums")[0].is_drum
+    with pytest.raises(UnknownName, match="did you mean"):
+        parse_group("gitar")

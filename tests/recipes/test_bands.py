@@ -97,6 +97,11 @@ def test_strict_chords_are_never_left_and_soft_ones_may_be(bundle: Bundle) -> No
     strict = played(bundle, wish)
     assert sum(len(clip.song) for clip in strict) > DRAWS
     assert outside(strict) == 0
+    for clip in strict:
+        for row in clip.song.notes:
+            last = min((int(row["onset"]) + int(row["duration"]) - 1) // BAR, 3)
+            first = min(int(ticks_to_steps(row["onset"])) // 48, 3)
+            assert all(row["pitch"] % 12 in tones[bar] for bar in range(first, last + 1))  # nor rings on beyond it
     assert strict[0].settings["chords"] == "Am | F | C | G"
     assert outside(played(bundle, replace(wish, rules=parse_rules(soft_chords=True)))) > 0
 
@@ -118,6 +123,14 @@ def test_only_the_pitches_that_are_asked_for(bundle: Bundle) -> None:
 def test_who_is_forbidden_never_plays(bundle: Bundle) -> None:
     for clip in played(bundle, parse_wish(1, rules=parse_rules(without="guitar, distortion guitar"))):
         assert {part.program for part in clip.song.parts if not part.is_drum} == {33}
+
+
+def test_a_group_of_instruments_is_forbidden_as_a_whole(bundle: Bundle) -> None:
+    """The bundle knows a distortion guitar (30), where a guitar alone is an overdriven one (29)."""
+    for clip in played(bundle, parse_wish(1, rules=parse_rules(without="guitar"))):
+        assert {part.program for part in clip.song.parts if not part.is_drum} == {33}
+    (clip,) = play.generate(bundle, parse_wish(1, rules=parse_rules(without="guitars")), WILD, seed=1, candidates=1)
+    assert clip.settings["without"] == ["Guitars"]
 
 
 def test_levels_are_told_as_asked_and_as_found(bundle: Bundle) -> None:
@@ -164,6 +177,8 @@ def test_hats_are_added_to_drums_that_stay(bundle: Bundle, band_song: Song) -> N
         found |= {(row[0], row[3]) for row in new_rows(plain, clip.song)}
     assert found
     assert found <= {(0, 42), (0, 44)}
+    with pytest.raises(UsageError, match="drums are added to a part of drums, and Bass is none"):
+        canvases.infill(bundle, plain, Wish(), WILD, parts="bass", add=(42, 44), seed=1)
 
 
 def test_an_accompaniment_adds_parts_and_changes_none(bundle: Bundle, band_song: Song) -> None:
@@ -216,6 +231,28 @@ def test_taps_become_drums_when_and_as_loud_as_they_were_tapped(bundle: Bundle, 
     assert clip.song.parts[1].is_drum
     for name in ("onset", "velocity", "part"):
         assert np.array_equal(clip.song.notes[name], taps.notes[name])
+    assert set(clip.song.notes["pitch"].tolist()) <= set(bundle.style["arrangements"][0]["kit"])
+
+
+def test_one_drummer_strikes_no_more_than_four_at_once(bundle: Bundle, band_song: Song) -> None:
+    taps = band_song.replace(notes=band_song.notes[band_song.notes["part"] == 1])
+    for seed in range(3):
+        song = canvases.play_taps(bundle, taps, Wish(), WILD, taps="bass", others="anywhere", seed=seed)[0].song
+        assert np.unique(song.notes["onset"], return_counts=True)[1].max() <= 4
+
+
+def test_new_drums_are_those_of_one_learned_kit_where_it_strikes_them(bundle: Bundle, band_song: Song) -> None:
+    learned = bundle.style["arrangements"][0]
+    kit, places = set(learned["kit"]), {row[0]: set(row[1:]) for row in learned["strokes"]}
+    tune = band_song.replace(notes=band_song.notes[band_song.notes["part"] != 0])
+    wish = parse_wish(1, parts="drums")
+    for seed in range(3):
+        song = canvases.accompany(bundle, tune, replace(wish, bars=4), WILD, seed=seed)[0].song
+        new = song.notes[song.notes["part"] == len(tune.parts)]
+        assert len(new)
+        assert set(new["pitch"].tolist()) <= kit
+        for row in new:
+            assert int(ticks_to_steps(row["onset"], 12)) % 48 in places[int(row["pitch"])]
 
 
 def test_a_share_varies_and_the_rest_stays(bundle: Bundle, band_song: Song) -> None:
@@ -242,6 +279,20 @@ def test_humanising_changes_only_loudness_and_timing_and_no_step(bundle: Bundle,
         assert (after["duration"] <= before["duration"]).all()
         assert not np.array_equal(before["velocity"], after["velocity"])
         assert not np.array_equal(before["onset"], after["onset"])
+
+
+def test_humanising_makes_no_song_longer_and_no_note_faint(bundle: Bundle, band_song: Song) -> None:
+    loud = band_song.notes.copy()
+    loud["velocity"] = 120
+    loud["duration"] = np.minimum(BAR * 4 - loud["onset"], 400)
+    loud["duration"][-1] = BAR * 4 - loud["onset"][-1]
+    song = band_song.with_notes(loud)
+    for seed in range(6):
+        made = feel.humanise(bundle, song, WILD, strength=1.0, seed=seed)[0].song
+        assert made.ends.max() <= BAR * 4
+        drums = np.array([part.is_drum for part in made.parts])[made.notes["part"]]
+        assert made.notes["velocity"][~drums].min() >= 0.45 * 120 - 4
+        assert made.notes["velocity"][drums].min() >= 0.15 * 120 - 4
 
 
 def test_strength_nothing_is_the_song_and_more_is_farther_from_it(bundle: Bundle, band_song: Song) -> None:
@@ -365,6 +416,11 @@ def test_music_like_a_file_is_all_new_with_its_line_up_tempo_and_meter(bundle: B
     assert set((pitched % 12).tolist()) <= set(Key.parse("A minor").pitch_classes)
     assert clip.settings["semitones"] == 5  # from E minor
     assert song.keys.tolist() == [(0, 9, True)]
+    silent = band_song.replace(parts=(Part("Silent", 40), *band_song.parts))
+    notes = silent.notes.copy()
+    notes["part"] += 1
+    silent = silent.with_notes(notes)
+    assert play_like(bundle, silent, wish, WILD, seed=1, count=1, candidates=2)[0].song.parts == band_song.parts
     fewer = play_like(bundle, band_song, parse_wish(2, parts="bass, drums"), WILD, seed=1, count=1, candidates=3)[0]
     assert [part.name for part in fewer.song.parts] == ["Drums", "Bass"]
     with pytest.raises(UsageError, match="keeps its meter"):

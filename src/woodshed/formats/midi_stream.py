@@ -108,18 +108,20 @@ class MidiStream:
         return np.concatenate((off, on))
 
     def _encoded(self, events: NDArray[np.int64], *, final: bool = True) -> bytes:
-        """Their bytes, the first wait counted from the last final event."""
+        """Their bytes, the first wait counted from the last final event; what is not final happens until the last bar
+        ends."""
         moved = events.copy()
+        if not final:
+            moved[:, 0] = np.minimum(moved[:, 0], self.ticks)
         moved[:, 0] -= self.written
         if final and len(events):
             self.written = int(events[-1, 0])
         return encode_events(moved)
 
     def _end(self) -> bytes:
-        """An end of track at the end of the bar in which the last note ends."""
-        last = int(self.pending[-1, 0]) if len(self.pending) else self.written
-        end = max(self.ticks, -(-last // self.bar_ticks) * self.bar_ticks)
-        return variable_length(end - last) + END_OF_TRACK
+        """An end of track at the end of the last bar, where notes that still sound end too."""
+        last = min(int(self.pending[-1, 0]), self.ticks) if len(self.pending) else self.written
+        return variable_length(self.ticks - last) + END_OF_TRACK
 
     def _set_length(self, end: int) -> None:
         """The track ends at this byte."""

@@ -17,13 +17,16 @@ from woodshed.generation.casting import (
     grids_within,
     known_programs,
     line_up,
+    loudness_of,
     melody_program,
     nearest_program,
     own_ranges,
     part_of,
     program_of,
     reaches_within,
+    shares_of,
     slot_order,
+    strokes_of,
     usual_ranges,
     usual_texture,
     values_within,
@@ -213,7 +216,6 @@ def blank_canvas(
         {} if asked is not None or not learned["density"] else {"density": _form(learned["density"], first_bar, bars)}
     )
     kit = tuple(learned["kit"]) or _some_kit(bundle, rng)
-    same_bars = set(np.diff(song.bar_lines()).tolist()) == {Meter.parse(learned["meter"]).bar_ticks}
     home, songs = Key.parse(learned["key"]) if learned["key"] else None, bundle.style.get("arrangements", [])
     chords = np.empty(0, CHORD)
     if harmony:
@@ -244,9 +246,9 @@ def blank_canvas(
         centres=_known(learned["centres"]),
         grids=_known(learned["grids"]),
         reaches=_known(learned["reaches"]),
-        note_values={part: _shares(own) for part, own in _known(learned["note_values"]).items()},
-        velocities={part: [_shares(one) for one in own] for part, own in _known(learned["velocities"]).items()},
-        strokes={row[0]: tuple(row[1:]) for row in learned["strokes"]} if same_bars else {},
+        note_values={part: shares_of(own) for part, own in _known(learned["note_values"]).items()},
+        velocities=loudness_of(learned),
+        strokes=strokes_of(learned, song),
         again=dict(enumerate(learned["again"].tolist())),
         openings=_openings(song.bar_lines(), learned["plays"]),
     )
@@ -255,11 +257,6 @@ def blank_canvas(
 def _known(figures: Sequence[Any]) -> dict[int, Any]:
     """Of each part the figure that is known."""
     return {part: figure for part, figure in enumerate(figures) if figure is not None}
-
-
-def _shares(pairs: Sequence[float]) -> dict[int, float]:
-    """Values and their shares from [value, share, value, share ...]."""
-    return {int(value): share for value, share in zip(pairs[::2], pairs[1::2], strict=True)}
 
 
 def _openings(lines: NDArray[np.int64], plays: NDArray[np.float64]) -> tuple[Opening, ...]:

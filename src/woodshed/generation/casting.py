@@ -15,7 +15,7 @@ from woodshed.codecs.note_step import DRUM_PROGRAM, LONGEST_DURATION, MAX_PARTS,
 from woodshed.codecs.past import LAGS
 from woodshed.codecs.usual_values import note_values, velocities
 from woodshed.errors import InfeasibleCanvas, OutOfRange, UnknownName
-from woodshed.music import Part, Song, part_name
+from woodshed.music import Meter, Part, Song, part_name
 from woodshed.music.general_midi import COMPASS, family
 
 HABITS = ("pace", "lengths", "centres", "voices", "grids", "reaches", "note_values", "velocities")
@@ -104,6 +104,23 @@ def velocities_within(song: Song, parts: Iterable[int]) -> dict[int, list[dict[i
     """Those of ``parts`` that have enough notes in the song -> how loud these are (`Canvas.velocities`)."""
     heard = velocities(song)
     return {part: heard[part] for part in parts if part in heard}
+
+
+def loudness_of(learned: Mapping[str, Any], first: int = 0) -> dict[int, list[dict[int, float]]]:
+    """Part, from the ``first`` on -> how loud it is in a `line_up` (`Canvas.velocities`), if that is known."""
+    heard = enumerate(learned["velocities"], first)
+    return {part: [shares_of(pairs) for pairs in own] for part, own in heard if own is not None}
+
+
+def strokes_of(learned: Mapping[str, Any], song: Song) -> dict[int, tuple[int, ...]]:
+    """`Canvas.strokes` of a `line_up`, for a song with bars as long as those of the learned one; else none."""
+    same = set(np.diff(song.bar_lines()).tolist()) == {Meter.parse(learned["meter"]).bar_ticks}
+    return {row[0]: tuple(row[1:]) for row in learned["strokes"]} if same else {}
+
+
+def shares_of(pairs: Sequence[float]) -> dict[int, float]:
+    """Values and their shares from [value, share, value, share ...]."""
+    return {int(value): share for value, share in zip(pairs[::2], pairs[1::2], strict=True)}
 
 
 def slot_order(song: Song) -> tuple[Part, ...]:
@@ -211,7 +228,7 @@ def line_up(
     if forbidden:
         songs = [song for song in songs if set(song["programs"]) - forbidden]
     if not songs:
-        names = ", ".join(part_name(part) for part in without)
+        names = ", ".join(dict.fromkeys(part_name(part) for part in without))
         raise InfeasibleCanvas(
             f"without {names} nobody is left of any song that was learned; forbid fewer, or name parts"
         )

@@ -38,7 +38,7 @@ def lean_to_loudness(scene, stream, row, place, mask, logits):  # type: ignore[n
     if np.isnan(scene.usual.velocities[part, occasion, 0]):
         return
     for i in range(stream.loudness.shape[2]):
-        mask[i] = scene.usual.velocities[part, occasion, i] > 0
+        mask[i] = scene.usual.velocities[part, occasion, i] != 0
         logits[i] += np.float32(stream.loudness[part, occasion, i])
 
 
@@ -51,5 +51,6 @@ def count_loudness(scene, stream, row, place):  # type: ignore[no-untyped-def]
     if np.isnan(usual[0]):
         return
     for i in range(len(usual)):
-        now = gained[i] + RATE * (usual[i] - (1.0 if i == row[4] else 0.0))
-        gained[i] = min(max(now, -MOST), MOST)
+        if usual[i] > 0:
+            now = gained[i] + RATE * (usual[i] - (1.0 if i == row[4] else 0.0))
+            gained[i] = min(max(now, -MOST), MOST)

@@ -12,7 +12,8 @@ from woodshed.errors import CodecError
 from woodshed.generation.canvas import DURATION, PITCH, TIMING, VELOCITY, Canvas
 from woodshed.generation.open_steps import STEP_TICKS
 from woodshed.generation.plan import OPEN, SLOT, STEP, Plan
-from woodshed.music import NOTE, Song
+from woodshed.music import NO_CHORD, NOTE, Song
+from woodshed.music.chord_sheet import chord_tones, chords_at
 
 
 def finish(canvas: Canvas, plan: Plan, rows: NDArray[np.int64], filled: NDArray[np.int64]) -> Song:
@@ -36,8 +37,27 @@ def finish(canvas: Canvas, plan: Plan, rows: NDArray[np.int64], filled: NDArray[
         most = canvas.constraints.polyphony.get(int(part), len(old) + len(new))
         mine = old["part"] == part
         added = with_room(new[new["part"] == part], old[mine & ~may_be_cut], old[mine & may_be_cut], most)
+        if canvas.constraints.strict_chords and not song.parts[part].is_drum:
+            added["duration"] = _within_chords(canvas, added)
         heard.append(added)
     return song.with_notes(np.concatenate(heard))
+
+
+def _within_chords(canvas: Canvas, notes: NDArray[Any]) -> NDArray[np.int64]:
+    """(notes,) durations: none sounds on into a chord that is asked for and has not its pitch."""
+    chords, onset = canvas.constraints.chords, notes["onset"].astype(np.int64)
+    duration: NDArray[np.int64] = notes["duration"].astype(np.int64)
+    if not len(chords):
+        return duration
+    tones = chord_tones(chords)
+    with_bass = np.flatnonzero(chords["bass"] != NO_CHORD)
+    tones[with_bass, chords["bass"][with_bass]] = True
+    tones |= (chords["root"] == NO_CHORD)[:, None]
+    row = chords_at(chords, onset + STEP_TICKS // 2)
+    for index, start in enumerate(chords["onset"].tolist()):
+        foreign = (row < index) & (onset + duration > start) & ~tones[index, notes["pitch"] % 12]
+        duration = np.where(foreign, np.maximum(start - onset, 1), duration)
+    return duration
 
 
 def _check(plan: Plan, rows: NDArray[np.int64], filled: NDArray[np.int64]) -> None:

@@ -29,6 +29,9 @@ from numpy.typing import NDArray
 
 from woodshed.bundle import Bundle
 from woodshed.codecs.grids import notated_steps
+from woodshed.codecs.note_step import SIZES, VELOCITY_STEP
+from woodshed.codecs.note_step import VELOCITY as VELOCITY_FIELD
+from woodshed.codecs.usual_values import OCCASIONS
 from woodshed.errors import InfeasibleCanvas, OutOfRange
 from woodshed.generation.canvas import (
     DURATION,
@@ -43,7 +46,16 @@ from woodshed.generation.canvas import (
     until,
     usual_ranges,
 )
-from woodshed.generation.casting import grids_within, reaches_within, usual_texture, values_within, velocities_within
+from woodshed.generation.casting import (
+    grids_within,
+    line_up,
+    loudness_of,
+    reaches_within,
+    strokes_of,
+    usual_texture,
+    values_within,
+    velocities_within,
+)
 from woodshed.generation.constraints import Constraints
 from woodshed.generation.progressions import chords_of
 from woodshed.music import Part, Song, part_name
@@ -54,6 +66,13 @@ CLOSED_HATS = (42, 44)
 """Closed and pedal hi-hat."""
 VARIED = {"pitches": PITCH, "durations": DURATION, "velocities": VELOCITY, "timing": TIMING, "everything": EVERYTHING}
 """What of notes `vary_canvas` can open in place of the notes themselves -> the bits of `Canvas.open_fields`."""
+SOFTEST = 0.45, 0.15
+"""Of a part's median velocity, that at which a human plays the softest note of a pitched part, and of drums, which have
+ghost notes."""
+VOICES_PULL = 1.5
+"""Log-odds by which the voices of a harmony favour the tones of the song's chords."""
+HANDS_AND_FEET = 4
+"""Strokes of one drummer that sound at once."""
 TIGHT = 24
 """Ticks off its step at most that `humanise_canvas` moves a pitched note: drummers roam, and a band holds on."""
 STEP_TICKS = ticks_per_step(STEPS_PER_QUARTER)
@@ -76,11 +95,16 @@ def infill_canvas(song: Song, bars: tuple[int, int], parts: Sequence[int] | None
 
 
 def accompany_canvas(
-    bundle: Bundle, song: Song, new_parts: Sequence[Part], bars: tuple[int, int] | None = None
+    bundle: Bundle,
+    song: Song,
+    new_parts: Sequence[Part],
+    bars: tuple[int, int] | None = None,
+    rng: np.random.Generator | None = None,
 ) -> Canvas:
     """New parts play along with ``song``, through all of it or in ``bars``, where their instruments usually play: as
     many notes as these do in the learned songs, as long, in as many voices and for as much of the time, on the grid
-    of the song's parts, leaning towards its chords.
+    of the song's parts, leaning towards its chords. With an ``rng`` they are as loud as in one learned song, and drums
+    are those of its kit, struck where it strikes them.
 
     Their indices follow those of the song's own parts. A song that ends within a bar is made to last to its end.
 
@@ -104,17 +128,29 @@ def accompany_canvas(
         dict(enumerate(usual_texture(bundle.style, new_parts, figure), first))
         for figure in ("sounding", "pace", "lengths", "voices")
     )
+    pitches: dict[int, tuple[int, ...]] = {}
+    loud: dict[str, Any] = {}
+    if rng is not None:
+        learned = line_up(bundle, rng, asked=new_parts)
+        drums = [first + index for index, part in enumerate(new_parts) if part.is_drum]
+        pitches = dict.fromkeys(drums, tuple(learned["kit"])) if learned["kit"] else {}
+        loud = {"velocities": loudness_of(learned, first), "strokes": strokes_of(learned, song)}
     most = {part: max(round(count), 1) for part, count in voices.items() if count is not None}
     return Canvas(
         song,
         constraints=Constraints(
-            pitch_ranges=ranges, polyphony=most, chords=chords_of(song), strict_chords=False, chord_pull=0.0
+            pitch_ranges=ranges,
+            polyphony=most,
+            pitches=pitches,
+            chords=chords_of(song),
+            strict_chords=False,
+            chord_pull=0.0,
         ),
         sounding={part: share for part, share in sounding.items() if share is not None},
         pace={part: notes for part, notes in pace.items() if notes is not None},
         lengths={part: shares for part, shares in lengths.items() if shares is not None},
         openings=openings,
-        **_in_time(song, range(first, len(song.parts))),
+        **{**_in_time(song, range(first, len(song.parts))), **loud},
     )
 
 
@@ -153,7 +189,15 @@ def humanise_canvas(
         InfeasibleCanvas: if no note is there.
     """
     canvas = _fields_canvas(song, what, bars, _sounding(song, parts), "velocities")
-    return replace(canvas, reaches={part: TIGHT for part in canvas.open_parts if not song.parts[part].is_drum})
+    tight = {part: TIGHT for part in canvas.open_parts if not song.parts[part].is_drum}
+    return replace(canvas, reaches=tight, velocities={part: _not_faint(song, part) for part in canvas.open_parts})
+
+
+def _not_faint(song: Song, part: int) -> list[dict[int, float]]:
+    """`Canvas.velocities` of a part that never falls below a share of what is usual for it (`SOFTEST`)."""
+    usual = float(np.median(song.notes["velocity"][song.notes["part"] == part]))
+    least = int(usual * SOFTEST[int(song.parts[part].is_drum)] - 1) // VELOCITY_STEP
+    return [dict.fromkeys(range(max(least, 0), SIZES[VELOCITY_FIELD]), float("nan"))] * OCCASIONS
 
 
 def vary_canvas(
@@ -194,12 +238,17 @@ def vary_canvas(
 
 
 def tap_canvas(
-    song: Song, taps: int, others: Literal["none", "together", "anywhere"] = "together", name: str = "Drums"
+    song: Song,
+    taps: int,
+    others: Literal["none", "together", "anywhere"] = "together",
+    name: str = "Drums",
+    kit: Sequence[int] = (),
 ) -> Canvas:
     """Tap to groove: each note of part ``taps`` becomes a stroke of a drum kit, when and as loud as it was tapped.
 
     Which drum it is, is open; ``others`` says where more strokes may join: nowhere, on the taps, or on any step from
-    the first bar to the last. The tapped part is replaced. Two taps on one step are one.
+    the first bar to the last. The tapped part is replaced. Two taps on one step are one. Drums are those of the
+    ``kit``, any if there is none, and at most `HANDS_AND_FEET` sound at once.
 
     Raises:
         OutOfRange: for a part that the song has not.
@@ -226,7 +275,8 @@ def tap_canvas(
             for begin in begins[begins < song.length].tolist()
         )
     fields = np.where(tapped, PITCH | DURATION, 0).astype(np.uint8)
-    return Canvas(song, openings=openings, open_fields=fields)
+    constraints = Constraints(polyphony={taps: HANDS_AND_FEET}, pitches={taps: tuple(kit)} if kit else {})
+    return Canvas(song, constraints=constraints, openings=openings, open_fields=fields)
 
 
 def layer_canvas(

@@ -118,5 +118,5 @@ def _changes(bars: Sequence[Bar]) -> tuple[Bar, ...]:
 
 def _shared_evenly(bars: Sequence[Bar], lines: NDArray[np.int64]) -> tuple[Bar, ...]:
     """Of bars that their chords cannot share in whole steps only the first chord."""
-    sizes = np.diff(lines) // ticks_per_step(STEPS_PER_QUARTER)
-    return tuple(bar if size % len(bar) == 0 else bar[:1] for bar, size in zip(bars, sizes.tolist(), strict=True))
+    sizes, step = np.diff(lines).tolist(), ticks_per_step(STEPS_PER_QUARTER)
+    return tuple(bar if size % (step * len(bar)) == 0 else bar[:1] for bar, size in zip(bars, sizes, strict=True))

@@ -1,8 +1,8 @@
 """Drums struck where they are struck in the learned song: places of the bar as states of the harmony.
 
 Left to itself a model strikes drums between the places that a groove has: twice as many strokes lay on the second and
-fourth sixteenth of a bar as in the songs of `benchmarks/quality`. So a drum keeps to the places of the bar at which that
-song strikes it at all.
+fourth sixteenth of a bar as in the songs of `benchmarks/quality`. So a drum keeps to the places of the bar at which the
+learned song strikes it at all.
 """
 
 from __future__ import annotations

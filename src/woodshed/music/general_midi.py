@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 
 from woodshed.errors import UnknownName
 from woodshed.music.song import Part
@@ -78,6 +79,26 @@ COMPASS: dict[int, tuple[int, int]] = {
 give them; of a few it is said by nobody."""
 
 
+def _turned() -> dict[str, int]:
+    """``Electric Bass (pick)`` as "pick bass" and "pick electric bass", ``Lead 1 (square)`` as "square lead"."""
+    found: dict[str, int] = {}
+    for program, title in enumerate(PROGRAMS):
+        if told := re.fullmatch(r"(.+?)(?: \d)? \((.+)\)", title):
+            whole, kind = told[1].lower(), told[2].lower()
+            found |= {f"{kind} {whole.split()[-1]}": program, f"{kind} {whole}": program}
+    return found
+
+
+GROUPS: dict[str, tuple[int, ...]] = {
+    "piano": tuple(range(8)), "organ": tuple(range(16, 24)), "guitar": tuple(range(24, 32)),
+    "acoustic guitar": (24, 25), "electric guitar": tuple(range(26, 32)), "bass": tuple(range(32, 40)),
+    "strings": tuple(range(40, 52)), "choir": (52, 53, 54), "brass": tuple(range(56, 64)), "sax": tuple(range(64, 68)),
+    "reed": tuple(range(64, 72)), "pipe": tuple(range(72, 80)), "lead": tuple(range(80, 88)),
+    "synth lead": tuple(range(80, 88)), "pad": tuple(range(88, 96)), "synth pad": tuple(range(88, 96)),
+}  # fmt: skip
+"""What a musician calls a whole group of instruments -> their programs."""
+
+
 def family(program: int) -> str:
     """The group of eight to which a program belongs, such as "guitar"."""
     return FAMILIES[program // 8]
@@ -86,6 +107,19 @@ def family(program: int) -> str:
 def part_name(part: Part) -> str:
     """What to call a part: its own name, else its instrument."""
     return part.name or ("Drums" if part.is_drum else PROGRAMS[part.program])
+
+
+def parse_group(text: str) -> tuple[Part, ...]:
+    """``"guitar"`` -> every guitar, each as a part of that name; one part for what is no group, as `parse_part`.
+
+    Raises:
+        UnknownName: with the closest names.
+    """
+    name = " ".join(text.strip().lower().split())
+    if name.removesuffix("s") in GROUPS or name in GROUPS:
+        programs = GROUPS.get(name) or GROUPS[name.removesuffix("s")]
+        return tuple(Part(name.title(), program) for program in programs)
+    return (parse_part(text),)
 
 
 def parse_part(text: str) -> Part:
@@ -100,7 +134,7 @@ def parse_part(text: str) -> Part:
     if name.isdecimal() and int(name) <= 127:
         return Part(PROGRAMS[int(name)], int(name))
     by_program = {title.lower(): number for number, title in enumerate(PROGRAMS)}
-    known = by_program | INSTRUMENTS
+    known = _turned() | by_program | INSTRUMENTS
     if name in known:
         return Part(name.title(), known[name])
     close = difflib.get_close_matches(name, ["drums", *known], 4, 0.5) or ["drums", "bass", "guitar", "piano"]

@@ -15,11 +15,13 @@ from woodshed.bundle import Bundle
 from woodshed.bundle.kinds import note_codec
 from woodshed.errors import InfeasibleCanvas, OutOfRange, UsageError
 from woodshed.generation.canvas import Canvas, Opening
+from woodshed.generation.casting import line_up
 from woodshed.generation.filters import Sampling
 from woodshed.generation.finish import shorten
 from woodshed.generation.openings import (
     STEP_TICKS,
     VARIED,
+    VOICES_PULL,
     accompany_canvas,
     bar_span,
     infill_canvas,
@@ -29,7 +31,7 @@ from woodshed.generation.openings import (
     vary_canvas,
     whole_bars,
 )
-from woodshed.music import Part, Song
+from woodshed.music import Part, Song, part_name
 from woodshed.music.general_midi import family
 from woodshed.music.segments import pitched_notes
 from woodshed.music.units import ticks_to_steps
@@ -89,6 +91,8 @@ def infill(
     chosen = None if parts is None else parts_called(song, parts)
     if add and len(chosen or ()) != 1:
         raise UsageError(f"drums are added to one part, and {parts!r} are {len(chosen or ())}; name one")
+    if add and chosen and not song.parts[chosen[0]].is_drum:
+        raise UsageError(f"drums are added to a part of drums, and {part_name(song.parts[chosen[0]])} is none")
     span = span_of(song, bars)
     if add and chosen:
         canvas = layer_canvas(song, chosen[0], add, span)
@@ -122,7 +126,7 @@ def accompany(
     if not wish.parts:
         raise UsageError("no new part is named; name some with --parts, such as --parts 'bass, drums'")
     span = span_of(song, bars)
-    canvas = accompany_canvas(bundle, song, wish.parts, span)
+    canvas = accompany_canvas(bundle, song, wish.parts, span, np.random.default_rng(draw.get("seed", 0)))
     return _fill("accompany", bundle, song, wish, sampling, canvas, {}, span, draw, _there_already(song, wish.parts))
 
 
@@ -151,7 +155,8 @@ def play_taps(
         raise UsageError(
             f"one part is tapped, and {taps!r} are {len(found)}: {listed(names_of(song, found))}; name one"
         )
-    canvas = tap_canvas(song, found[0], others)
+    kit = line_up(bundle, np.random.default_rng(draw.get("seed", 0)), asked=(Part("Drums", 0, is_drum=True),))["kit"]
+    canvas = tap_canvas(song, found[0], others, kit=kit)
     return _fill("accompany", bundle, song, replace(wish, parts=None), sampling, canvas, {"taps": taps}, None, draw)
 
 
@@ -303,7 +308,10 @@ def _voices_canvas(bundle: Bundle, song: Song, parts: Sequence[Part], bars: tupl
             f"no pitched note starts in bars {bars[0]}-{bars[1]}; name others" if bars else "no note"
         )
     openings = tuple(Opening(part, tick, min(tick + STEP_TICKS, end)) for part in canvas.open_parts for tick in ticks)
-    return replace(canvas, openings=openings)
+    lead = bundle.style.get("lead")
+    line = dict.fromkeys(canvas.open_parts, (*lead["intervals"], lead["favourite"])) if lead else {}
+    constraints = replace(canvas.constraints, chord_pull=VOICES_PULL)
+    return replace(canvas, openings=openings, line=line, constraints=constraints)
 
 
 def _together(answer: Song, given: Song, voices: Sequence[int], most: int) -> Song:

@@ -133,7 +133,7 @@ def blended(song: Song, drawn: Sequence[Song], strength: float, usual: NDArray[n
     is ``usual`` (2, notes), where somebody knows it.
 
     No note is moved to half a sixteenth or more from its step of the grid (12 to the quarter), where a musician would
-    write it at another place, and none is made to ring into the next of its pitch.
+    write it at another place, and none is made to ring into the next of its pitch, or beyond the song.
     """
     order = _order(song)
     old = song.notes[order]
@@ -149,7 +149,8 @@ def blended(song: Song, drawn: Sequence[Song], strength: float, usual: NDArray[n
     notes = old.copy()
     notes["onset"] = np.minimum(onset, np.maximum(song.length - 1, old["onset"]))
     notes["velocity"] = np.where(velocity == old["velocity"], old["velocity"], np.clip(velocity, 1, 127))
-    notes["duration"] = _parted(old, notes)
+    end = max(song.length, int(song.ends.max(initial=0)))
+    notes["duration"] = np.minimum(_parted(old, notes), np.maximum(end - notes["onset"].astype(np.int64), 1))
     return song.with_notes(notes)
 
 

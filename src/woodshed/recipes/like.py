@@ -71,10 +71,10 @@ def play_like(
         notes = new.notes.copy()
         notes["part"] = np.searchsorted(players, notes["part"])
         none = {name: getattr(new, name)[:0] for name in ("controls", "bends", "chords")}
-        new = new.replace(parts=tuple(new.parts[part] for part in players), markers=(), title="", **none)
+        new = new.replace(notes=notes, parts=tuple(new.parts[part] for part in players), markers=(), title="", **none)
         if wish.bpm is not None:
             new = new.replace(tempos=np.array([(0, wish.bpm)], TEMPO))
-        return with_key(new.with_notes(notes), wish.key)
+        return with_key(new, wish.key)
 
     told = Telling(
         settings={"like": model.title or None, "semitones": move},

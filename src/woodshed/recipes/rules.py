@@ -14,8 +14,8 @@ from woodshed.errors import OutOfRange, UnknownName, UsageError
 from woodshed.generation.constraints import grid_units
 from woodshed.generation.copy_limit import CopyLimit
 from woodshed.generation.openings import CLOSED_HATS
-from woodshed.music import Meter, Part, parse_part, parse_pitch, part_name
-from woodshed.music.general_midi import DRUMS
+from woodshed.music import Meter, Part, parse_pitch, part_name
+from woodshed.music.general_midi import DRUMS, parse_group
 
 NAMED_LEVELS = {"low": 3, "mid": 6, "high": 9}
 """What is typed for a level -> its number, of 0-11."""
@@ -116,7 +116,7 @@ def parse_rules(
     meters = () if meter is None else tuple(Meter.parse(one) for one in meter.split(","))
     named = [name for name in (without or "").split(",") if name.strip()]
     return Rules(
-        without=tuple(map(parse_part, named)),
+        without=tuple(part for name in named for part in parse_group(name)),
         meters=meters if len(meters) > 1 else (),
         grid=grid,
         soft_chords=soft_chords,
@@ -184,7 +184,7 @@ def parse_drums(text: str) -> tuple[int, ...]:
 def told_rules(rules: Rules) -> dict[str, Any]:
     """What is asked for, to be written into a file; None for what is not."""
     return {
-        "without": [part_name(part) for part in rules.without] or None,
+        "without": list(dict.fromkeys(part_name(part) for part in rules.without)) or None,
         "meters": ",".join(map(str, rules.meters)) or None,
         "grid": rules.grid,
         "soft_chords": rules.soft_chords or None,
