@@ -173,6 +173,20 @@ def test_drums_without_a_backbeat_are_a_fault_where_the_learned_songs_have_one()
     assert best_of([song, answered], canvas(), {**STYLE, "backbeat": 0.6}) == 1
 
 
+def test_so_they_are_where_new_drums_join_music_and_drums_that_are_there_are_not_looked_at() -> None:
+    tune = [(2, at * 480, 400, 60, 80) for at in range(16)]
+    flat = [(0, at * 480, 100, 36, 80) for at in range(16)]
+    beat = [(1, at * 480, 100, 38 if at % 2 else 36, 80) for at in range(16)]
+    parts = (Part("Kit", 0, True), Part("New kit", 0, True), Part("Keys", 4))
+    given = Song.make([*tune, *flat], parts, length=4 * 1920)
+    joined = Canvas(given, 0, (1,))
+    style = {**STYLE, "backbeat": 0.6}
+    for new, fault in ((beat, 0.0), ([(1, *row[1:]) for row in flat], 0.6)):
+        song = Song.make([*tune, *flat, *new], parts, length=4 * 1920)
+        assert faults(song, joined, style).backbeat == pytest.approx(fault)
+        assert faults(song, Canvas(given, 1920, (0,)), style).backbeat == 0
+
+
 def test_parts_that_an_answer_leaves_out_are_away() -> None:
     alone = Song.make([(0, 240 * place, 120, 42, 80) for place in range(8 * BARS)], PARTS[:1], length=BARS * 1920)
     assert faults(alone, canvas(), STYLE).absent == pytest.approx(0.5)

@@ -12,6 +12,7 @@ from woodshed.bundle import Bundle
 from woodshed.codecs.grids import notated_steps
 from woodshed.codecs.usual_values import strokes
 from woodshed.generation.canvas import Canvas, blank_canvas
+from woodshed.generation.casting import drummed
 from woodshed.generation.constraints import Constraints
 from woodshed.generation.fill import fill
 from woodshed.generation.filters import Sampling
@@ -87,6 +88,19 @@ def test_a_blank_canvas_takes_them_in_the_meter_of_the_song_alone(bundle: Bundle
     told = dataclasses.replace(bundle, style={"arrangements": [song]})
     assert blank_canvas(told, 4, np.random.default_rng(0)).strokes == GROOVE
     assert blank_canvas(told, 4, np.random.default_rng(0), meter=Meter(3, 4)).strokes == {}
+
+
+def test_drums_that_join_music_are_those_of_a_song_with_a_beat(bundle: Bundle) -> None:
+    def song(strokes: dict[int, tuple[int, ...]]) -> dict[str, object]:
+        rows = [[drum, *places] for drum, places in strokes.items()]
+        facts = {"programs": [128], "presence": [1.0], "bpm": 120.0, "meter": "4/4", "kit": list(strokes)}
+        return {**facts, "strokes": rows}
+
+    hats, on_one, beat = song({42: (0, 6)}), song({36: (0,), 38: (0, 6)}), song(GROOVE)
+    for songs, found in (([hats, on_one, beat, hats], {36, 38, 42}), ([hats], {42})):
+        told = dataclasses.replace(bundle, style={"arrangements": songs})
+        for seed in range(9):
+            assert set(drummed(told, np.random.default_rng(seed), [PARTS[0]])["kit"]) == found
 
 
 def test_the_places_of_a_song_are_those_of_more_than_a_stray() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from woodshed.codecs.usual_values import note_values, velocities
 from woodshed.errors import InfeasibleCanvas, OutOfRange, UnknownName
 from woodshed.music import Meter, Part, Song, part_name
 from woodshed.music.general_midi import COMPASS, family
+from woodshed.music.units import STEPS_PER_QUARTER
 
 HABITS = ("pace", "lengths", "centres", "voices", "grids", "reaches", "note_values", "velocities")
 """What an arrangement says of each part beside how much of the time it sounds."""
@@ -25,6 +27,7 @@ LEAST_PRESENCE = 0.25
 SIXTEENTHS, TRIPLETS = frozenset((0, 3, 6, 9)), frozenset((0, 4, 8))
 PASSAGES_EVERY = 4
 """Bars: a passage of a learned song may begin at each of so many."""
+KICKS, SNARES = (35, 36), (38, 40)
 REGISTER = 5
 """Semitones that a continued part may go beyond its own range."""
 
@@ -104,6 +107,21 @@ def velocities_within(song: Song, parts: Iterable[int]) -> dict[int, list[dict[i
     """Those of ``parts`` that have enough notes in the song -> how loud these are (`Canvas.velocities`)."""
     heard = velocities(song)
     return {part: heard[part] for part in parts if part in heard}
+
+
+def drummed(bundle: Bundle, rng: np.random.Generator, parts: Sequence[Part]) -> dict[str, Any]:
+    """`line_up` of ``parts`` that join music: where drums are among them, one of a song with a kick and with a snare on
+    a later beat of the bar, if there is such a song. Not every learned song has drums that would do for another."""
+    songs = bundle.style.get("arrangements", [])
+    able = [song for song in songs if _has_a_beat(song)] if any(part.is_drum for part in parts) else []
+    style = {**bundle.style, "arrangements": able} if able else bundle.style
+    return line_up(replace(bundle, style=style), rng, asked=parts)
+
+
+def _has_a_beat(song: Mapping[str, Any]) -> bool:
+    struck = {row[0]: row[1:] for row in song.get("strokes", [])}
+    snares = [place for drum in SNARES for place in struck.get(drum, ())]
+    return any(drum in struck for drum in KICKS) and any(place and place % STEPS_PER_QUARTER == 0 for place in snares)
 
 
 def loudness_of(learned: Mapping[str, Any], first: int = 0) -> dict[int, list[dict[int, float]]]:

@@ -15,7 +15,7 @@ absent     2      of the bars in which a part is open, the share beyond a quarte
                   mean over the parts, a bass and drums counting double; 0 where only fields are open or a density is
                   asked for
 still      2      by how much more than 3/4 of the bars have the same pitch class at the bottom, x 4
-backbeat   2      by how much less often than in the learned songs bars with drums have a backbeat; of new songs
+backbeat   2      by how much less often than in the learned songs bars with drums have a backbeat; of new drums
 away       1      by how much larger a share of the bars has another pitch class than the tonic at the bottom; of new
                   songs of which a key is asked
 clash      1      by how much more than a tenth of all pairs of pitch classes that sound together are semitones, x 5
@@ -279,9 +279,10 @@ def _absent(song: Song, canvas: Canvas) -> float:
 
 def _backbeat(song: Song, canvas: Canvas, style: Mapping[str, Any]) -> float:
     """How much less often than in the learned songs there is a backbeat, see above."""
-    if len(canvas.song) or not any(canvas.song.parts[part].is_drum for part in canvas.open_parts):
+    drums = [part for part in canvas.open_parts if canvas.song.parts[part].is_drum]
+    if not drums or np.isin(canvas.song.notes["part"], drums).any():
         return 0.0
-    bars = backbeats(song)
+    bars = backbeats(song.with_notes(song.notes[np.isin(song.notes["part"], drums)]))
     return max(float(style.get("backbeat", 0.0)) - float(bars.mean()), 0.0) if len(bars) else 0.0
 
 

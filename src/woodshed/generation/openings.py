@@ -47,8 +47,8 @@ from woodshed.generation.canvas import (
     usual_ranges,
 )
 from woodshed.generation.casting import (
+    drummed,
     grids_within,
-    line_up,
     loudness_of,
     reaches_within,
     strokes_of,
@@ -131,7 +131,7 @@ def accompany_canvas(
     pitches: dict[int, tuple[int, ...]] = {}
     loud: dict[str, Any] = {}
     if rng is not None:
-        learned = line_up(bundle, rng, asked=new_parts)
+        learned = drummed(bundle, rng, new_parts)
         drums = [first + index for index, part in enumerate(new_parts) if part.is_drum]
         pitches = dict.fromkeys(drums, tuple(learned["kit"])) if learned["kit"] else {}
         loud = {"velocities": loudness_of(learned, first), "strokes": strokes_of(learned, song)}

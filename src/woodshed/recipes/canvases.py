@@ -15,7 +15,7 @@ from woodshed.bundle import Bundle
 from woodshed.bundle.kinds import note_codec
 from woodshed.errors import InfeasibleCanvas, OutOfRange, UsageError
 from woodshed.generation.canvas import Canvas, Opening
-from woodshed.generation.casting import line_up
+from woodshed.generation.casting import drummed
 from woodshed.generation.filters import Sampling
 from woodshed.generation.finish import shorten
 from woodshed.generation.openings import (
@@ -155,7 +155,8 @@ def play_taps(
         raise UsageError(
             f"one part is tapped, and {taps!r} are {len(found)}: {listed(names_of(song, found))}; name one"
         )
-    kit = line_up(bundle, np.random.default_rng(draw.get("seed", 0)), asked=(Part("Drums", 0, is_drum=True),))["kit"]
+    drums = (Part("Drums", 0, is_drum=True),)
+    kit = drummed(bundle, np.random.default_rng(draw.get("seed", 0)), drums)["kit"]
     canvas = tap_canvas(song, found[0], others, kit=kit)
     return _fill("accompany", bundle, song, replace(wish, parts=None), sampling, canvas, {"taps": taps}, None, draw)
 
