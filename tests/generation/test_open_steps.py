@@ -29,6 +29,7 @@ from woodshed.generation.plan import PLAYED, SLIGHT, TOUCH, make_plan
 from woodshed.generation.stream_notes import tune_notes
 from woodshed.music import METER, NOTE, Part, Song
 from woodshed.music.units import ticks_to_steps
+from woodshed.recipes.over import Over
 
 BAR, BARS, STEP = 1920, 8, 40
 ON_TIME = Sampling(temperatures={"microtiming": 0})
@@ -143,6 +144,11 @@ def test_a_song_whose_end_spills_over_its_last_bar_line_is_not_a_bar_longer() ->
     spilt = song.replace(length=8 * BAR + 1)
     canvas = accompany_canvas(STYLED, spilt, [PARTS[2]])
     assert (canvas.song.length, canvas.spans[0].end) == (8 * BAR + 1, 8 * BAR)
+    asked = accompany_canvas(STYLED, spilt, [PARTS[2]], (1, 9))  # whoever names that bar gets it
+    assert (asked.song.length, asked.spans[0].end) == (9 * BAR, 9 * BAR)
+    ringing = song.notes.copy()
+    ringing["duration"][-1] = 8 * BAR + 7 - ringing["onset"][-1]
+    assert Over(song.with_notes(ringing).replace(length=8 * BAR + 7)).span() == (0, 8 * BAR, 8)
 
 
 def test_an_accompaniment_has_as_many_voices_as_its_instrument_has_in_the_learned_songs() -> None:

@@ -117,7 +117,7 @@ def accompany_canvas(
         raise InfeasibleCanvas("no new part is named; name some with --parts")
     check_parts(bundle, new_parts)
     last = whole_bars(song)
-    if last == song.bars:
+    if max(last, bars[1] if bars else 0) == song.bars:
         song = until(song, max(int(song.bar_lines()[-1]), song.length))
     begin, end = bar_span(song, bars or (1, last))
     first = len(song.parts)

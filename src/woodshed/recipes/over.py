@@ -22,6 +22,7 @@ from woodshed.generation.beam import Beam
 from woodshed.generation.canvas import Canvas, melody_program, until
 from woodshed.generation.events import Line, play_events
 from woodshed.generation.filters import Sampling
+from woodshed.generation.openings import whole_bars
 from woodshed.generation.windows import MODES, check_mode
 from woodshed.music import TEMPO, TICKS_PER_QUARTER, Key, Marker, Part, Song
 from woodshed.music.general_midi import family
@@ -63,8 +64,8 @@ class Over:
         if not len(self.backing):
             raise InfeasibleCanvas(f"{self.name} has no notes to play over; leave out --over, or give other music")
         end = int(self.backing.ends.max())
-        lines = self.backing.replace(length=end).bar_lines()
-        last = len(lines) - 1
+        heard = self.backing.replace(length=end)
+        lines, last = heard.bar_lines(), whole_bars(heard)
         if not 1 <= self.at_bar <= last:
             raise OutOfRange(f"bar {self.at_bar} is outside 1-{last} of {self.name}; begin at one of these bars")
         first, left = self.at_bar - 1, last - self.at_bar + 1
