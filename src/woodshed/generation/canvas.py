@@ -14,7 +14,6 @@ from woodshed.errors import InfeasibleCanvas, OutOfRange
 from woodshed.generation.casting import (
     REGISTER,
     check_parts,
-    grids_within,
     known_programs,
     line_up,
     loudness_of,
@@ -23,16 +22,14 @@ from woodshed.generation.casting import (
     own_ranges,
     part_of,
     program_of,
-    reaches_within,
     shares_of,
     slot_order,
     strokes_of,
     usual_ranges,
     usual_texture,
-    values_within,
-    velocities_within,
 )
 from woodshed.generation.constraints import KEY_PULL, Constraints
+from woodshed.generation.joining import grids_within, reaches_within, values_within, velocities_within
 from woodshed.generation.progressions import going_on, progression
 from woodshed.music import CHORD, METER, TEMPO, Key, Meter, Part, Song, part_name
 

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from woodshed.codecs.note_step import MAX_PARTS
 from woodshed.errors import InfeasibleCanvas
 from woodshed.generation.canvas import DURATION, Canvas
-from woodshed.generation.casting import SIXTEENTHS
 from woodshed.generation.constraints import on_grid
 from woodshed.generation.harmony import PITCHES
+from woodshed.generation.joining import SIXTEENTHS
 from woodshed.music import Song, part_name
 from woodshed.music.meter import bar_of
 from woodshed.music.units import STEPS_PER_QUARTER, ticks_per_step, ticks_to_steps

@@ -48,15 +48,12 @@ from woodshed.generation.canvas import (
 )
 from woodshed.generation.casting import (
     drummed,
-    grids_within,
     loudness_of,
-    reaches_within,
     strokes_of,
     usual_texture,
-    values_within,
-    velocities_within,
 )
 from woodshed.generation.constraints import Constraints
+from woodshed.generation.joining import grids_within, reaches_within, values_within, velocities_within
 from woodshed.generation.progressions import chords_of
 from woodshed.music import Part, Song, part_name
 from woodshed.music.general_midi import DRUMS
