@@ -1,4 +1,4 @@
-"""What new notes take over from the song that they join: its grid, how far off it they lie, how long and loud they are."""
+"""What new notes take over from the song that they join: grid, how far off it they lie, how long and loud they are."""
 
 from __future__ import annotations
 
