@@ -103,6 +103,22 @@ def test_drums_that_join_music_are_those_of_a_song_with_a_beat(bundle: Bundle) -
             assert set(drummed(told, np.random.default_rng(seed), [PARTS[0]])["kit"]) == found
 
 
+def test_who_plays_in_a_meter_that_is_asked_for_is_of_a_song_in_it_if_there_is_one(bundle: Bundle) -> None:
+    songs = [
+        {"programs": [program], "presence": [1.0], "bpm": 120.0, "meter": meter}
+        for program, meter in ((128, "4/4"), (4, "6/8"), (33, "3/4"), (30, "3/4"))
+    ]
+    told = dataclasses.replace(bundle, style={"arrangements": songs})
+
+    def players(meter: Meter | None) -> set[int]:
+        canvases = [blank_canvas(told, 2, np.random.default_rng(seed), meter=meter) for seed in range(30)]
+        return {128 if part.is_drum else part.program for canvas in canvases for part in canvas.song.parts}
+
+    assert players(Meter(6, 8)) == {4}
+    assert players(Meter(3, 4)) == {30, 33}
+    assert players(Meter(7, 8)) == players(None) == {4, 30, 33, 128}
+
+
 def test_the_places_of_a_song_are_those_of_more_than_a_stray() -> None:
     groove = [
         (0, bar * 1920 + place * 40, 100, drum, 80)

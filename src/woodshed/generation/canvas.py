@@ -200,7 +200,7 @@ def blank_canvas(
     if bpm is not None:
         check_bpm(bpm)
     asked = None if parts is None else slot_order(Song(parts=tuple(parts)))
-    learned = line_up(bundle, rng, () if asked else without, bars, asked)
+    learned = line_up(bundle, rng, () if asked else without, bars, asked, meter if isinstance(meter, Meter) else None)
     parts = learned["parts"]
     check_parts(bundle, parts)
     _check_forbidden(parts, without)

@@ -178,6 +178,7 @@ def line_up(
     without: Sequence[Part] = (),
     bars: int = 1,
     asked: Sequence[Part] | None = None,
+    meter: Meter | None = None,
 ) -> dict[str, Any]:
     """Who plays in so many ``bars`` of one learned song, and how.
 
@@ -193,7 +194,8 @@ def line_up(
     these play most, and each row of ``plays``, ``sounding`` and ``again`` is that of the kin (or of a part that is not
     there: it plays throughout, and all is new).
 
-    Instruments of ``without`` are left out.
+    Instruments of ``without`` are left out. Where a ``meter`` is asked for, the song is in it if any is: a bar of 6/8
+    is as long as one of 3/4, but no waltz.
 
     Raises:
         InfeasibleCanvas: if they leave nobody in any learned song.
@@ -210,6 +212,7 @@ def line_up(
         raise InfeasibleCanvas(
             f"without {names} nobody is left of any song that was learned; forbid fewer, or name parts"
         )
+    songs = [song for song in songs if meter is not None and song["meter"] == str(meter)] or songs
     if asked is not None:
         return _like_asked(songs, asked, bars, rng)
     song = songs[_drawn(song_shares(songs), rng)]
