@@ -15,7 +15,7 @@ from woodshed.generation.canvas import CHANCE_KEY_PULL, PLANNED_KEY_PULL, blank_
 from woodshed.generation.openings import accompany_canvas
 from woodshed.generation.plan import make_plan
 from woodshed.generation.progressions import chords_of, going_on, progression
-from woodshed.music import Key, Meter, Part, Song
+from woodshed.music import CHORD, Key, Meter, Part, Song
 from woodshed.music.chord_sheet import chord_rows, chord_text, parse_chords
 
 BAR = 1920
@@ -129,6 +129,10 @@ def test_a_continuation_leans_towards_them_and_drums_alone_have_none(bundle: Bun
     through = Song.make([(0, 0, 100, 60, 80)], (Part("Keys", 4),), length=7 * BAR).replace(chords=rising)
     assert not len(going_on(through, 7, lines))
     assert not len(continuation_canvas(song, 4, harmony=False).constraints.chords)
+    crowd = np.array([(at * 80, at % 12, 0, at % 12) for at in range(24)], CHORD)
+    assert not len(continuation_canvas(song.replace(chords=crowd), 4).constraints.chords)
+    beyond = np.array([(4 * BAR, 0, 0, 0)], CHORD)
+    assert not len(continuation_canvas(song.replace(chords=beyond, length=5 * BAR), 4).constraints.chords)
     drums = Song.make([(0, 0, 100, 36, 80)], (Part("Drums", 0, is_drum=True),))
     assert not len(continuation_canvas(drums, 2).constraints.chords)
 

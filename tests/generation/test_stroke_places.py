@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from woodshed.generation.constraints import Constraints
 from woodshed.generation.fill import fill
 from woodshed.generation.filters import Sampling
 from woodshed.generation.plan import make_plan
+from woodshed.generation.stream_notes import tune_notes
 from woodshed.music import CHORD, Meter, Part, Song
 
 PARTS = (Part("Drums", 0, is_drum=True), Part("Keys", 4))
@@ -78,6 +80,18 @@ def test_where_the_rhythm_is_asked_for_drums_are_free(bundle: Bundle, asked: dic
     plans = [make_plan(bundle, canvas) for canvas in (free, dataclasses.replace(free, strokes=GROOVE))]
     assert np.array_equal(plans[0].open_parts, plans[1].open_parts)
     assert plans[0].playable.shape == plans[1].playable.shape
+
+
+def test_on_the_air_too(bundle: Bundle) -> None:
+    canvas = Canvas(SONG, 0, (0,), KIT, strokes=GROOVE, reaches={0: 0})
+    station: Any = tune_notes(bundle, canvas, SONG.replace(length=1920))
+    found: dict[int, set[int]] = {}
+    for bar in range(80):
+        drawn, station = station.play(Sampling(temperature=1), np.random.default_rng(bar), 0)
+        for note in drawn.notes:
+            place = int((note["onset"] + 20) // 40) % 48
+            found.setdefault(int(note["pitch"]), set()).add(place)
+    assert found == {drum: set(places) for drum, places in GROOVE.items()}
 
 
 def test_a_blank_canvas_takes_them_in_the_meter_of_the_song_alone(bundle: Bundle) -> None:

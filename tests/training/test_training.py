@@ -358,6 +358,8 @@ def test_style_tells_the_chords_of_a_song_and_which_of_their_tones_each_part_pla
     assert told["chord"] == [[1, 0, 0, 0], [0.333, 0.333, 0.333, 0], None]
     assert (told["note_values"][0], told["note_values"][2]) == ([5, 1.0], None)
     assert (told["velocities"][0], told["velocities"][2]) == ([[19, 1.0]] * 8, None)
+    late = Song.make(np.array([(0, 130 * 1920, 960, pitch, 80) for pitch in (57, 60, 64)], NOTE), (Part("Keys", 4),))
+    assert describe_style(CODEC, [late])["arrangements"][0]["chords"] is None  # and no text in which none is named
     drums = Song.make(np.array([(0, 0, 100, 36, 80)], NOTE), (Part("Drums", 0, True),))
     assert describe_style(CODEC, [drums])["arrangements"][0]["chords"] is None
 

@@ -20,7 +20,7 @@ from woodshed.errors import CodecError
 from woodshed.generation.constraints import chords_over
 from woodshed.music import CHORD, NO_CHORD, Key, Song
 from woodshed.music.chord import Chord
-from woodshed.music.chord_sheet import chord_text, parse_chords
+from woodshed.music.chord_sheet import MOST_IN_A_BAR, chord_text, parse_chords
 from woodshed.music.units import STEPS_PER_QUARTER, ticks_per_step
 
 Bar = tuple[Chord | None, ...]
@@ -84,12 +84,14 @@ def chords_of(song: Song) -> NDArray[Any]:
 def going_on(song: Song, first: int, lines: NDArray[np.int64]) -> NDArray[Any]:
     """Rows for `Constraints.chords` over bars between ``lines`` (bars + 1,) ticks, as if the chords of a song went on
     from bar ``first`` as they went around before it: after 1, 2, 4 or 8 bars, whichever explains most of the last 16
-    (of equals the fewest). None if it has none, or these did not go around.
+    (of equals the fewest). None if it has none, or more than can be typed, or these did not go around.
     """
-    chords = chords_of(song)
-    if not (chords["root"] != NO_CHORD).any():
+    chords, starts = chords_of(song), song.bar_lines()[: first + 1]
+    chords = chords[chords["onset"] < starts[-1]]
+    crowd = np.bincount(np.searchsorted(starts, chords["onset"], side="right")).max(initial=0)
+    if crowd >= MOST_IN_A_BAR or not (chords["root"] != NO_CHORD).any():
         return np.empty(0, CHORD)
-    before = parse_chords(chord_text(chords, song.bar_lines()[: first + 1]))
+    before = parse_chords(chord_text(chords, starts))
     lately = before[-2 * max(PERIODS) :]
     same = [_share(a == b for a, b in zip(lately[back:], lately, strict=False)) for back in PERIODS]
     if max(same) < GOES_AROUND:

@@ -84,7 +84,7 @@ class NoteStation:
         """The bar, and what a note may reach past it; the bar of the first open step of the plan holds for all."""
         plan, size = self.plan, end - begin + REACH + 1
         first = int(bar_of(np.array([plan.begin]), plan.bar_lines)[0])
-        bar = plan.open_parts[plan.bar_lines[first] : plan.bar_lines[first + 1]]
+        steps = slice(plan.bar_lines[first], plan.bar_lines[first + 1])
         return scene_of(
             self.weights,
             plan.programs,
@@ -95,8 +95,8 @@ class NoteStation:
             plan.first_bar,
             len(plan.owners),
             plan.given,
-            np.resize(bar, size),
-            np.full(size, plan.harmony[plan.begin], np.int16),
+            np.resize(plan.open_parts[steps], size),
+            np.resize(plan.harmony[steps], size),
             plan.playable,
             plan.favoured,
             plan.places,

@@ -17,7 +17,7 @@ from woodshed.codecs.note_step import DRUM_PROGRAM, DURATION, LONGEST_SHIFT, PAR
 from woodshed.codecs.past import LAGS
 from woodshed.codecs.study import song_inputs
 from woodshed.codecs.usual_values import note_values, strokes, velocities
-from woodshed.music import Song, part_name
+from woodshed.music import NO_CHORD, Song, part_name
 from woodshed.music.backbeat import backbeats
 from woodshed.music.chord_finding import find_chords
 from woodshed.music.chord_places import place_shares
@@ -167,8 +167,10 @@ def _harmony(song: Song) -> dict[str, Any]:
     them that its notes take."""
     chords = find_chords(song)
     shares = [place_shares(song, part, chords, NOTES_THAT_TELL) for part in range(len(song.parts))]
+    lines = song.bar_lines()[: BARS_KEPT + 1]
+    told = (chords["root"] != NO_CHORD) & (chords["onset"] < lines[-1])
     return {
-        "chords": chord_text(chords, song.bar_lines()[: BARS_KEPT + 1]) if len(chords) else None,
+        "chords": chord_text(chords, lines) if told.any() else None,
         "chord": [None if one is None else one.round(3).tolist() for one in shares],
     }
 
