@@ -20,13 +20,12 @@ from clips import HERE, clips_of
 from numpy.typing import NDArray
 from rich.progress import Progress
 from run import MOST_MEASURED, WORK
+from strokes import DRUMS, Strokes, earlier, hits_of
 from torch import Tensor, nn
 
-from woodshed.codecs.clip_drums import DRUM_CLASSES
 from woodshed.codecs.clips import BAR_STEPS
 from woodshed.evaluation.bootstrap import mean_interval
 
-DRUMS = len(DRUM_CLASSES)
 LAGS = (1, 2, BAR_STEPS, 2 * BAR_STEPS, 4 * BAR_STEPS, 8 * BAR_STEPS)
 """Steps back that the recurrent net is shown."""
 HEARD_AGAIN = (BAR_STEPS, 2 * BAR_STEPS, 4 * BAR_STEPS, BAR_STEPS - 1, BAR_STEPS - 2)
@@ -45,34 +44,20 @@ class Law(nn.Module):
         self.walk = nn.GRU(width, width, batch_first=True)
         self.hear = nn.Linear(width + DRUMS * len(HEARD_AGAIN) + 32, width)
         self.drop = nn.Dropout(dropout)
-        self.of_drum = nn.Parameter(torch.randn(DRUMS, width, own) * width**-0.5)
-        self.bias = nn.Parameter(torch.zeros(DRUMS, own))
-        self.of_others = nn.Parameter(torch.randn(DRUMS, DRUMS, own) * 0.1)
-        self.out = nn.Parameter(torch.randn(DRUMS, own) * 0.1)
-        self.out_bias = nn.Parameter(torch.full((DRUMS,), -2.0))
+        self.strokes = Strokes(width, own)
 
     def forward(self, hits: Tensor, own: Tensor | None = None) -> Tensor:
         """``own`` (B, T, 9) stands for the drums of each step itself, if it is not that of ``hits``."""
         batch, steps, _ = hits.shape
-
-        def back(lag: int) -> Tensor:
-            return torch.cat([hits.new_zeros(batch, lag, DRUMS), hits], 1)[:, :steps]
-
         at = torch.arange(steps)
         place = self.place(at % BAR_STEPS).expand(batch, -1, -1)
         bar = self.bar(at // BAR_STEPS % 16).expand(batch, -1, -1)
-        read = torch.cat([*map(back, LAGS), place, bar], -1)
+        read = torch.cat([*(earlier(hits, lag) for lag in LAGS), place, bar], -1)
         state, _ = self.walk(self.drop(torch.relu(self.read(read))))
-        state = torch.relu(self.hear(torch.cat([self.drop(state), *map(back, HEARD_AGAIN), place], -1)))
-        earlier = torch.tril(torch.ones(DRUMS, DRUMS), -1)[..., None]
-        inner = torch.einsum("btw,kwh->btkh", state, self.of_drum) + self.bias
-        inner = inner + torch.einsum("btj,kjh->btkh", hits if own is None else own, self.of_others * earlier)
-        return (torch.relu(inner) * self.out).sum(-1) + self.out_bias
-
-
-def hits_of(tokens: NDArray[np.int64]) -> Tensor:
-    """(B, T, 9) which drums tokens (B, T) strike."""
-    return torch.from_numpy((tokens[..., None] >> np.arange(DRUMS) & 1).astype(np.float32))
+        again = (earlier(hits, lag) for lag in HEARD_AGAIN)
+        state = torch.relu(self.hear(torch.cat([self.drop(state), *again, place], -1)))
+        found: Tensor = self.strokes(state, hits if own is None else own)
+        return found
 
 
 def cost(logits: Tensor, hits: Tensor) -> Tensor:

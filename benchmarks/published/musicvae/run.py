@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import argparse
 import csv
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from barwise import BarPlan, BarSizes, BarSpace, learn_bars
 from clips import CODECS, HERE, Clips, clips_of
 from rich.progress import Progress
 from safetensors.torch import load_file, save_file
@@ -32,8 +33,8 @@ COLUMNS = (
 )  # fmt: skip
 
 
-Facts = tuple[str, MusicVAEConfig, int]
-"""Which decoder, sizes, and steps of learning."""
+Facts = tuple[str, int, int]
+"""Which decoder, how many parameters, and steps of learning."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,24 @@ class Preset:
         return work / f"{self.recipe}-{self.data}"
 
 
+BAR_SETS = ("groove", "bands")
+
+
+@dataclass(frozen=True)
+class BarLine:
+    """A space with a point for each bar of 16-bar drums, learned from several sets and measured on one."""
+
+    data: str
+    kind: str = "16-bar drums"
+    sets: tuple[str, ...] = BAR_SETS
+    plan: BarPlan = field(default_factory=BarPlan)
+
+    def place(self, options: argparse.Namespace) -> Path:
+        """Where its weights are, the same for each of the sets."""
+        work: Path = options.work
+        return work / f"16-bar-drums-{'-'.join(self.sets)}-bars-{self.plan.steps}-{options.seed}.safetensors"
+
+
 PRESETS = (
     Preset("2-bar drums", "groove", "vae-drums-2bar", 1099),
     Preset("2-bar melody", "openewld", "vae-melody-2bar", 1387),
@@ -114,11 +133,11 @@ def main() -> None:
     torch.set_num_threads(1)
     options.work.mkdir(parents=True, exist_ok=True)
     rows: list[dict[str, str]] = []
-    for one in (*PRESETS, *lines()):
+    for one in (*PRESETS, *lines(), *(BarLine(data) for data in BAR_SETS)):
         if (options.only and one.kind not in options.only) or (options.trained and not one.place(options).exists()):
             continue
         clips = clips_of(one.kind, one.data, options.work)
-        model, facts = preset(one, options) if isinstance(one, Preset) else trained(one, clips, options)
+        model, facts = space_of(one, clips, options)
         few = slice(None, None, -(-len(clips.held_out) // MOST_MEASURED))
         found = measure(model, clips.held_out[few], clips.song[few], np.random.default_rng(options.seed))
         rows += [row(one, facts, clips, part, measured) for part, measured in found.items()]
@@ -138,6 +157,14 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def space_of(
+    one: Preset | Line | BarLine, clips: Clips, options: argparse.Namespace
+) -> tuple[MusicVAE | BarSpace, Facts]:
+    if isinstance(one, Preset):
+        return preset(one, options)
+    return trained(one, clips, options) if isinstance(one, Line) else bar_by_bar(one, options)
+
+
 def preset(one: Preset, options: argparse.Namespace) -> tuple[MusicVAE, Facts]:
     """The bundle of a recipe, learned now or by `benchmarks/recipes`."""
     from woodshed.bundle import latent_model, load_bundle
@@ -151,7 +178,7 @@ def preset(one: Preset, options: argparse.Namespace) -> tuple[MusicVAE, Facts]:
     bundle = load_bundle(folder)
     model: MusicVAE = latent_model(bundle)[0].eval()
     decoder = "hierarchical" if model.config.segments > 1 else "flat"
-    return model, (f"{decoder}, {one.recipe}", model.config, int(bundle.training["steps"]))
+    return model, (f"{decoder}, {one.recipe}", sizes_of(model.config), int(bundle.training["steps"]))
 
 
 def trained(line: Line, clips: Clips, options: argparse.Namespace) -> tuple[MusicVAE, Facts]:
@@ -165,15 +192,32 @@ def trained(line: Line, clips: Clips, options: argparse.Namespace) -> tuple[Musi
         file.with_suffix(".part").replace(file)
     model = MusicVAE(line.sizes)
     model.load_state_dict(load_file(file))
-    return model.eval(), (line.decoder, line.sizes, line.plan.steps)
+    return model.eval(), (line.decoder, sizes_of(line.sizes), line.plan.steps)
 
 
-def row(one: Line | Preset, facts: Facts, clips: Clips, part: int | None, found: Measured) -> dict[str, str]:
+def bar_by_bar(line: BarLine, options: argparse.Namespace) -> tuple[BarSpace, Facts]:
+    """The space of all sets, learned now or in an earlier run."""
+    file, sizes = line.place(options), BarSizes()
+    if not file.exists():
+        sets = [clips_of(line.kind, data, options.work).learned for data in line.sets]
+        with Progress() as progress:
+            bar = progress.add_task("16-bar drums, bar by bar", total=line.plan.steps)
+            space = learn_bars(
+                sizes, sets, line.plan, options.seed, lambda told: progress.update(bar, advance=1, description=told)
+            )
+        save_file(space.state_dict(), file.with_suffix(".part"))
+        file.with_suffix(".part").replace(file)
+    space = BarSpace(sizes)
+    space.load_state_dict(load_file(file))
+    return space.eval(), ("bar by bar", sum(weight.numel() for weight in space.parameters()), line.plan.steps)
+
+
+def row(one: Line | Preset | BarLine, facts: Facts, clips: Clips, part: int | None, found: Measured) -> dict[str, str]:
     tokens = clips.held_out if part is None else clips.held_out[:, [part]]
     usual = np.mean([np.bincount(tokens[:, k].ravel()).max() / tokens[:, k].size for k in range(tokens.shape[1])])
-    decoder, sizes, steps = facts
+    decoder, parameters, steps = facts
     cells = [
-        one.kind, one.data, decoder, "all" if part is None else CODECS[one.kind].parts[part], sizes_of(sizes), steps,
+        one.kind, one.data, decoder, "all" if part is None else CODECS[one.kind].parts[part], parameters, steps,
         len(clips.learned), found.bits.count, found.bits.groups, f"{usual:.4f}",
     ]  # fmt: skip
     for name, digits in (("given_truth", 4), ("sampled", 4), ("likeliest", 4), ("bits", 1)):

@@ -10,6 +10,7 @@ import copy
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -102,16 +103,36 @@ def bound(model: MusicVAE, tokens: Tensor, options: LatentOptions, fraction: flo
     return total
 
 
+class Space(Protocol):
+    """What `measure` asks of a space that is no `MusicVAE`."""
+
+    def encode(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        """Tokens (B, P, T) -> mean and log variance (B, Z)."""
+
+    def sample(self, z: Tensor, temperature: float, uniforms: Tensor | None = None) -> Tensor:
+        """z (B, Z) -> tokens (B, P, T), drawn by ``uniforms`` (B, P, T), or at temperature 0 the likeliest."""
+
+    def likeliest(self, z: Tensor, given: Tensor) -> Tensor:
+        """Tokens (B, P, T), each the likeliest given z and the tokens before it."""
+
+
+def likeliest(model: MusicVAE | Space, z: Tensor, heard: Tensor) -> Tensor:
+    """Tokens (B, P, T), each the likeliest given z and those of ``heard`` before it."""
+    if isinstance(model, MusicVAE):
+        return torch.stack([logits.argmax(-1) for logits in model(z, heard)], 1)
+    return model.likeliest(z, heard)
+
+
 @torch.inference_mode()
 def measure(
-    model: MusicVAE, tokens: NDArray[np.int64], song: NDArray[np.int64], rng: np.random.Generator
+    model: MusicVAE | Space, tokens: NDArray[np.int64], song: NDArray[np.int64], rng: np.random.Generator
 ) -> dict[int | None, Measured]:
     """Of clips (N, P, T) of songs (N,), z at the mean of the posterior: for each part, and with None for all."""
     shares, bits = [], []
     for start in range(0, len(tokens), AT_ONCE):
         heard = torch.from_numpy(tokens[start : start + AT_ONCE])
         mean, log_variance = model.encode(heard)
-        told = torch.stack([logits.argmax(-1) for logits in model(mean, heard)], 1)
+        told = likeliest(model, mean, heard)
         drawn = model.sample(mean, 1.0, torch.from_numpy(rng.random(heard.shape)))
         shares.append(torch.stack([(g == heard).double().mean(2) for g in (told, drawn, model.sample(mean, 0.0))]))
         bits.append(divergence(mean, log_variance) / math.log(2))

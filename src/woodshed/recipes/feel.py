@@ -22,6 +22,7 @@ from woodshed.recipes.asked import parts_called, span_of
 from woodshed.recipes.bands import heard_as
 from woodshed.recipes.canvases import Bars
 from woodshed.recipes.clip import LARGEST_SEED, Clip, settings_of
+from woodshed.recipes.drum_feel import drummed, touch_of
 from woodshed.recipes.files import MOST_CLIPS, Told, check_range
 from woodshed.recipes.verbs import check_verb
 from woodshed.recipes.wish import Wish
@@ -55,7 +56,8 @@ def humanise(
 
     ``strength`` goes from the song as it is, 0, to the touch that was drawn, 1, and beyond, to 1.5. ``steady`` plays
     what is most to be expected instead of one draw: the middle of what the model finds likely, mixed with what each
-    instrument usually does at that place of the bar. A note that would now ring into the next of its pitch stops
+    instrument usually does at that place of the bar. Drums in 4/4 are played by the drummers that a bundle carries
+    (`recipes.drum_feel`), and only the rest by the model. A note that would now ring into the next of its pitch stops
     there; otherwise lengths stay too.
 
     Raises:
@@ -77,7 +79,7 @@ def humanise(
     chosen = None if parts is None else parts_called(song, parts)
     fields, span = sum({WHAT[name] for name in what}), span_of(song, bars)
     groups = _groups(song, chosen, span)
-    sampling = replace(sampling, steady=steady)
+    sampling, touch = replace(sampling, steady=steady), touch_of(bundle)
     told = {
         "of": song.title or None, "what": list(what), "strength": strength, "steady": steady or None, "count": count,
         "parts": parts, "open_bars": None if bars is None else list(bars),
@@ -92,8 +94,13 @@ def humanise(
                     on_step((done + share / len(groups)) / count)
 
             canvas = humanise_canvas(made, group, span, fields)
-            played = fill(bundle, canvas, sampling, rng, on_step=tell)
-            made = blended(made, played, strength, usually(bundle, canvas) if steady else None)
+            known = None if touch is None else drummed(*touch, canvas, sampling, rng)
+            played = (
+                [made]
+                if known is not None and _says_all(known, canvas)
+                else fill(bundle, canvas, sampling, rng, on_step=tell)
+            )
+            made = blended(made, played, strength, usually(bundle, canvas) if steady else None, known)
         settings = settings_of("humanise", bundle, wish, sampling, seed, number, 1)
         settings |= {name: value for name, value in told.items() if value is not None}
         changed = _changed(song, made)
@@ -128,9 +135,15 @@ def usually(bundle: Bundle, canvas: Canvas) -> NDArray[np.float64]:
     return np.stack((onset, np.where(canvas.fields & VELOCITY > 0, np.clip(velocity, 1, 127), np.nan)))
 
 
-def blended(song: Song, drawn: Sequence[Song], strength: float, usual: NDArray[np.float64] | None = None) -> Song:
+def blended(
+    song: Song,
+    drawn: Sequence[Song],
+    strength: float,
+    usual: NDArray[np.float64] | None = None,
+    known: NDArray[np.float64] | None = None,
+) -> Song:
     """The song, ``strength`` of the way to the median of some songs that differ from it in touch alone, mixed with what
-    is ``usual`` (2, notes), where somebody knows it.
+    is ``usual`` (2, notes), where somebody knows it; or all of the way to what is ``known`` (2, notes) better.
 
     No note is moved to half a sixteenth or more from its step of the grid (12 to the quarter), where a musician would
     write it at another place, and none is made to ring into the next of its pitch, or beyond the song.
@@ -138,10 +151,12 @@ def blended(song: Song, drawn: Sequence[Song], strength: float, usual: NDArray[n
     order = _order(song)
     old = song.notes[order]
     touched = [one.notes[_order(one)] for one in drawn]
-    usual = np.full((2, len(old)), np.nan) if usual is None else usual[:, order]
+    usual, known = (np.full((2, len(old)), np.nan) if told is None else told[:, order] for told in (usual, known))
     onset, velocity = (
-        _towards(old[name], _mixed(np.median([one[name] for one in touched], axis=0), known, share), strength)
-        for name, known, share in zip(("onset", "velocity"), usual, OF_THE_USUAL, strict=True)
+        _towards(
+            old[name], _mixed(_mixed(np.median([one[name] for one in touched], axis=0), *of_usual), best, 1), strength
+        )
+        for name, *of_usual, best in zip(("onset", "velocity"), usual, OF_THE_USUAL, known, strict=True)
     )
     grid = ticks_to_steps(old["onset"]) * STEP_TICKS
     moved = onset != old["onset"]
@@ -152,6 +167,12 @@ def blended(song: Song, drawn: Sequence[Song], strength: float, usual: NDArray[n
     end = max(song.length, int(song.ends.max(initial=0)))
     notes["duration"] = np.minimum(_parted(old, notes), np.maximum(end - notes["onset"].astype(np.int64), 1))
     return song.with_notes(notes)
+
+
+def _says_all(known: NDArray[np.float64], canvas: Canvas) -> bool:
+    """Whether every field that is open is known."""
+    opened = [canvas.fields & bit > 0 for bit in (TIMING, VELOCITY)]
+    return all(not np.isnan(told[is_open]).any() for told, is_open in zip(known, opened, strict=True))
 
 
 def _mixed(drawn: NDArray[np.floating], usual: NDArray[np.float64], share: float) -> NDArray[np.float64]:
