@@ -52,7 +52,7 @@ def main() -> None:
     questions: dict[str, Callable[[], Iterator[dict[str, object]]]] = {
         "speed": lambda: speed(bands, options.data),
         "planted": lambda: planted(bands["freedoom"], np.random.default_rng(options.seed), options.plants),
-        "innocent": lambda: innocent(bands, options.seed),
+        "innocent": lambda: innocent(bands, options.data, options.seed),
         "usual": lambda: usual(bands, options.data),
         "limit": lambda: limit(options.seed, options.draws),
     }
@@ -263,16 +263,19 @@ def ends(name: str, interval: Interval) -> dict[str, object]:
     }
 
 
-def innocent(bands: dict[str, list[Song]], seed: int) -> Iterator[dict[str, object]]:
-    """Real songs of which every part's pitches and waits are dealt anew, against the real songs."""
+def innocent(bands: dict[str, list[Song]], data: Path, seed: int) -> Iterator[dict[str, object]]:
+    """Against the real band songs: these, of which every part's pitches and waits are dealt anew, and quartets that
+    were written two hundred years before them."""
     songs = [song for band in bands.values() for song in band]
     index = index_of(songs)
-    accused, notes, shared = 0, 0, 0
-    for number, song in enumerate(songs):
-        result = index.find(shuffled(song, np.random.default_rng([seed, number])))
-        accused += bool(result.copies)
-        notes, shared = notes + len(song), shared + int((result.length > 0).sum())
-    yield {"songs": len(songs), "with a passage": accused, "notes": notes, "shared": shared}
+    dealt = [shuffled(song, np.random.default_rng([seed, number])) for number, song in enumerate(songs)]
+    for name, checked in (("band songs, dealt anew", dealt), ("string quartets", songs_in(data / "quartets")[::2])):
+        results = [index.find(song) for song in checked]
+        yield {
+            "music": name, "songs": len(checked), "with a passage": sum(bool(result.copies) for result in results),
+            "notes": sum(map(len, checked)), "shared": sum(int((result.length > 0).sum()) for result in results),
+            "longest": max((len(result.longest.notes) for result in results if result.longest), default=0),
+        }  # fmt: skip
 
 
 def limit(seed: int, draws: int) -> Iterator[dict[str, object]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import re
@@ -14,6 +15,7 @@ import pytest
 
 from woodshed.formats import write_midi
 from woodshed.music import Part, Song
+from woodshed.recipes.clip import LARGEST_SEED
 
 Run = Callable[..., Any]
 
@@ -49,10 +51,13 @@ def test_nats_are_told_by_field_and_by_part_with_their_n(woodshed: Run, tiny_bun
 
 def test_two_bundles_are_compared_on_the_same_songs(woodshed: Run, tiny_bundle: Path, music_folder: Path) -> None:
     said = woodshed("evaluate", tiny_bundle, music_folder, tiny_bundle, "--split", "all")
-    assert "neither is surely better" in said.out
+    assert "too few songs to say which is better" in said.out
+    assert "is surely" not in said.out
     measured = facts(woodshed("evaluate", tiny_bundle, music_folder, tiny_bundle, "--split", "all", "--json"))
     assert measured["difference"]["mean"] == 0.0
     assert measured["difference"]["groups"] == 6
+    assert (measured["better"], measured["difference"]["caution"]) == ("unknown", "n too small: 6 songs")
+    assert (measured["left_out"], measured["unheard"], measured["unlike"]) == (0, 0, 0)
     assert measured["first"] == measured["second"] == measured["bundles"][0]["nats_per_note"]
     assert finite(measured)
 
@@ -81,7 +86,11 @@ def test_one_file_of_drums_is_judged_and_what_needs_more_is_marked(
     said = woodshed("evaluate", tmp_path / "beat.mid", music_folder)
     assert said.code == 0
     assert "n too small" in said.out
-    assert finite(facts(woodshed("evaluate", tmp_path / "beat.mid", music_folder, "--json")))
+    assert "n too small for overlapping areas" in said.out
+    assert "0.000" not in said.out
+    measured = facts(woodshed("evaluate", tmp_path / "beat.mid", music_folder, "--json"))
+    assert measured["overlap"] is None
+    assert finite(measured)
 
 
 @pytest.mark.parametrize("music", ["silence", "nothing readable"])
@@ -150,3 +159,126 @@ def test_it_says_when_nobody_knows_what_a_bundle_learned_from(
     shutil.copytree(tiny_bundle, bare)
     shutil.rmtree(bare / "training", ignore_errors=True)
     assert "bare.shed keeps no list of the songs it learned from" in woodshed("evaluate", bare, music_folder).err
+
+
+def rows(said: Any) -> dict[str, list[str]]:
+    """First word of each line of tables -> the other words."""
+    return {words[0]: words[1:] for words in map(str.split, said.out.splitlines()) if words}
+
+
+@pytest.fixture
+def half_heard(tmp_path: Path) -> Path:
+    """Two tunes, then three beats in which a melody recipe hears nothing."""
+    folder = tmp_path / "half"
+    folder.mkdir()
+    for seed in range(5):
+        part = Part("Lead", 80) if seed < 2 else Part("Drums", 0, True)
+        notes = [(0, 240 * step, 240, (60 if seed < 2 else 36) + (step * (seed + 2)) % 7, 90) for step in range(64)]
+        write_midi(Song.make(notes, [part], meters=[(0, 4, 4)], title=f"Tune {seed}"), folder / f"{seed}.mid")
+    return folder
+
+
+@pytest.fixture
+def markov(woodshed: Run, half_heard: Path, tmp_path: Path) -> Path:
+    """A chain of melodies."""
+    said = woodshed("train", "markov", half_heard, "-o", tmp_path / "chain.shed")
+    assert said.code == 0, said.err
+    return tmp_path / "chain.shed"
+
+
+def test_songs_in_which_nothing_is_heard_are_told_from_those_of_which_other_notes_are_counted(
+    woodshed: Run, markov: Path, half_heard: Path
+) -> None:
+    said = woodshed("evaluate", markov, half_heard, markov, "--split", "all")
+    assert "3 songs left out, in which one of them or both hear nothing of their kind" in said.out
+    assert "count other notes" not in said.out
+    measured = facts(woodshed("evaluate", markov, half_heard, markov, "--split", "all", "--json"))
+    assert (measured["left_out"], measured["unheard"], measured["unlike"]) == (0, 3, 0)
+
+
+def test_first_second_and_difference_of_a_row_are_of_the_same_songs(
+    woodshed: Run, tiny_bundle: Path, music_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from woodshed.evaluation import paired
+
+    pair = paired.pair
+
+    def other_notes_of_one(first: Any, second: Any, *more: Any) -> Any:
+        songs = list(second.by_song)
+        songs[0] = dataclasses.replace(songs[0], notes=songs[0].notes + 1)
+        return pair(first, dataclasses.replace(second, by_song=tuple(songs)), *more)
+
+    monkeypatch.setattr(paired, "pair", other_notes_of_one)
+    said = woodshed("evaluate", tiny_bundle, music_folder, tiny_bundle, "--split", "all")
+    assert "1 song left out, of which they count other notes" in said.out
+    table = {name: [float(cell) for cell in rows(said)[name][:3]] for name in ("all", "pitch", "duration")}
+    assert all(second - first == pytest.approx(apart, abs=2e-3) for first, second, apart in table.values())
+    measured = facts(woodshed("evaluate", tiny_bundle, music_folder, tiny_bundle, "--split", "all", "--json"))
+    assert sum(measured["first_fields"].values()) == pytest.approx(measured["first"])
+    assert table["pitch"][0] == pytest.approx(measured["first_fields"]["pitch"], abs=1e-3)
+    assert measured["unlike"] == 1
+
+
+def test_every_row_of_fewer_than_ten_songs_is_marked(woodshed: Run, tiny_bundle: Path, music_folder: Path) -> None:
+    alone = woodshed("evaluate", tiny_bundle, music_folder)
+    both = woodshed("evaluate", tiny_bundle, music_folder, tiny_bundle, "--split", "all")
+    several = woodshed("evaluate", tiny_bundle, music_folder, "--split", "all")
+    beside = woodshed("evaluate", music_folder / "song-1.mid", music_folder)
+    names = ((alone, "pitch"), (alone, "notes"), (both, "pitch"), (several, "pitch"), (several, "notes"))
+    for said, name in (*names, (beside, "notes_per_bar"), (beside, "pitch_class_histogram")):
+        assert rows(said)[name][-3:] == ["n", "too", "small"], (name, said.out)
+    assert rows(alone)["notes"][1:4] == ["-", "-", "1"], "one song has no spread"
+    assert "[" not in rows(beside)["notes_per_bar"][1], "one song has no interval"
+
+
+def test_the_figures_of_the_music_are_called_percentiles_and_counts_are_whole(
+    woodshed: Run, tiny_bundle: Path, tmp_path: Path
+) -> None:
+    notes = [(0, 120 * step, 120, 60 + step % 12, 90) for step in range(2213)]
+    write_midi(Song.make(notes, [Part("Lead", 80)], meters=[(0, 4, 4)]), tmp_path / "long.mid")
+    said = woodshed("evaluate", tiny_bundle, tmp_path / "long.mid")
+    assert "95th percentile" in said.out
+    assert rows(said)["notes"][0] == "2,213"
+
+
+def test_the_same_songs_on_both_sides_are_suspected(woodshed: Run, music_folder: Path) -> None:
+    said = woodshed("evaluate", music_folder, music_folder)
+    assert "both sides share songs, or parts of songs" in said.out
+
+
+def test_it_says_when_too_few_songs_are_held_out_to_stand_beside(woodshed: Run, music_folder: Path) -> None:
+    assert "held-out real songs: too few of" in woodshed("evaluate", music_folder, music_folder).out
+
+
+@pytest.mark.parametrize("seed", [-1, LARGEST_SEED + 1])
+def test_a_seed_outside_its_range_is_refused_everywhere(
+    refuses: Callable[..., str], tiny_bundle: Path, music_folder: Path, tmp_path: Path, seed: int
+) -> None:
+    out = tmp_path / "out.html"
+    for words in (
+        ("evaluate", tiny_bundle, music_folder),
+        ("evaluate", tiny_bundle, music_folder, tiny_bundle),
+        ("evaluate", music_folder, music_folder),
+        ("novelty", music_folder / "song-0.mid", music_folder),
+        ("report", tiny_bundle, "-o", out),
+        ("train", "markov", music_folder, "-o", out),
+        ("corpus", "build", music_folder, "-o", out),
+    ):
+        said = refuses(2, *words, "--seed", seed)
+        assert "'--seed'" in said
+        assert str(max(min(seed, LARGEST_SEED), 0)) in said, "the range is named"
+    assert not out.exists()
+
+
+def test_a_bundle_that_is_not_there_is_said_to_be_neither_a_bundle_nor_music(
+    refuses: Callable[..., str], tiny_bundle: Path, music_folder: Path, tmp_path: Path
+) -> None:
+    for more in ((), (tiny_bundle,)):
+        said = refuses(1, "evaluate", tmp_path / "nope", music_folder, *more)
+        assert "does not exist: neither a bundle nor music is there" in said
+
+
+def test_a_page_of_too_few_clips_says_so(woodshed: Run, tiny_bundle: Path, tmp_path: Path) -> None:
+    said = woodshed("report", tiny_bundle, "-o", tmp_path / "r.html", "--count", "1", "--bars", "2")
+    assert "n too small to set beside real music" in said.out
+    assert "0.00" not in said.out

@@ -30,13 +30,15 @@ def answered(folder: Path, reader: str, experience: str = "plays") -> Path:
     answers = [
         {
             "trial": number, "clips": list(trial), "known": False, "took_ms": 1000,
+            "heard_ms": [3000] * len(trial), "plays": [1] * len(trial), "at": "2026-01-01T00:00:00.000Z",
             "answer": next((clip for clip in trial if key.source_of(clip) == key.real), trial[0]) if len(trial) > 1
             else "human" if key.source_of(trial[0]) == key.real else "machine",
         }
         for number, trial in enumerate(key.trials)
     ]  # fmt: skip
     found = {
-        "format": "woodshed listening results", "version": 1, "test": key.test, "reader": reader,
+        "format": "woodshed listening results", "version": 1, "test": key.test, "question": key.question,
+        "reader": reader, "sheet": 0,
         "experience": experience, "equipment": "headphones", "asked": len(answers), "answers": answers,
     }  # fmt: skip
     (folder / "results").mkdir(exist_ok=True)
@@ -105,3 +107,31 @@ def test_mistakes_are_named_in_one_line(
     content = path.read_text(encoding="utf-8")
     path.write_text(content.replace('"took_ms": 1000', '"took_ms": 1001'), encoding="utf-8")
     assert "was changed after the page saved it" in refuses(1, "listen-test", "score", out, path)
+
+
+def test_a_key_of_one_source_is_refused_and_no_figure_is_made_up(
+    woodshed: Callable[..., Any], refuses: Callable[..., str], folders: tuple[Path, Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "test"
+    assert woodshed("listen-test", "make", *folders, "-o", out, *QUICK).code == 0
+    path, key = answered(out, "ann"), json.loads((out / "key.json").read_text(encoding="utf-8"))
+    for clip in key["clips"].values():
+        clip["source"] = "real"
+    (out / "key.json").write_text(json.dumps({**key, "sources": ["real"]}), encoding="utf-8")
+    assert "was changed after it was written" in refuses(1, "listen-test", "score", out, path)
+    del key["checksum"]
+    (out / "key.json").write_text(json.dumps({**key, "sources": ["real"]}), encoding="utf-8")
+    said = refuses(1, "listen-test", "score", out, path, "--json", "-o", tmp_path / "score.svg")
+    assert 'sources ["real"] is not a list of two or more different names' in said
+    assert not (tmp_path / "score.svg").exists()
+
+
+def test_one_answer_is_told_of_in_the_singular(
+    woodshed: Callable[..., Any], folders: tuple[Path, Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "test"
+    assert woodshed("listen-test", "make", *folders, "-o", out, *QUICK).code == 0
+    said = woodshed("listen-test", "score", out, answered(out, "ann"))
+    assert "in 1 of 1 answer of 1 reader: 100%" in said.out
+    assert said.out.rstrip().endswith("n too small: 1 answer")
+    assert "note: n too small: 1 answer" in said.err.splitlines()

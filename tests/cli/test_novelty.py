@@ -138,6 +138,28 @@ def test_bad_input_is_named(refuses: Callable[..., str], folder: Path, copy: Pat
     assert ".png, .svg, .pdf" in refuses(2, "novelty", copy, folder, "--picture", tmp_path / "x.gif")
 
 
+def test_a_page_is_not_written_over_the_song_or_under_another_name(
+    refuses: Callable[..., str], folder: Path, copy: Path, tmp_path: Path
+) -> None:
+    before = copy.read_bytes()
+    assert "does not end in .html" in refuses(2, "novelty", copy, folder, "--html", copy, "--force")
+    assert copy.read_bytes() == before
+    same = tmp_path / "x.html"
+    same.symlink_to(copy)
+    assert "written over copy.mid" in refuses(2, "novelty", copy, folder, "--html", same, "--force")
+    assert copy.read_bytes() == before
+
+
+def test_what_could_not_be_read_is_told(woodshed: Run, folder: Path, copy: Path) -> None:
+    (folder / "words.mid").write_text("no music")
+    copy.write_bytes(copy.read_bytes()[:-200])
+    said = woodshed("novelty", copy, folder)
+    assert said.code == 0, said.err
+    assert "1 of 5 files of music not used: " in said.err
+    assert "copy.mid is damaged" in said.err
+    assert "no drums" in said.out
+
+
 def test_of_a_corpus_of_one_song_nothing_is_usual(woodshed: Run, folder: Path, copy: Path, tmp_path: Path) -> None:
     one = tmp_path / "one"
     one.mkdir()

@@ -169,6 +169,26 @@ def test_what_goes_round_or_on_is_nobodys_property(figure: tuple[int, ...]) -> N
     assert not index.find(Song.make(rows(line, higher=3), (LEAD,))).copies
 
 
+@pytest.mark.parametrize("parts", [(0, 0), (0, 1)], ids=["one part", "two parts"])
+def test_chords_that_are_struck_again_tell_little_more_than_chords(parts: tuple[int, int]) -> None:
+    """Thirds that a quartet and an organ chug were once a copy of 56 notes."""
+    chords = [(60, 63), (62, 67), (57, 61), (58, 62), (53, 60), (55, 64), (52, 55), (60, 69)]
+    others = [Song.make(noise(np.random.default_rng(seed)), (LEAD, BASS, OTHER)) for seed in range(3)]
+
+    def bits(times: int) -> float:
+        strokes = [(120 * n, chords[n // times]) for n in range(len(chords) * times)]
+        song, organ = (
+            Song.make([(part, onset, 100, pitch, 80) for onset, chord in strokes
+                       for part, pitch in zip(voices, chord, strict=True)], (LEAD, BASS))
+            for voices in (parts, (0, 0))
+        )  # fmt: skip
+        longest = index_of(organ, *others).find(song).longest
+        assert longest is not None
+        return longest.bits
+
+    assert bits(16) == bits(4) < 1.5 * bits(1)
+
+
 def test_a_passage_says_what_corresponds_to_what() -> None:
     chance = np.random.default_rng(3)
     line = melody(chance, 24)

@@ -9,7 +9,7 @@ import random
 import numpy as np
 import pytest
 
-from woodshed.errors import CorpusError
+from woodshed.errors import CorpusError, OutOfRange
 from woodshed.evaluation.comparison import MUSPY, compare_sets, pieces, usual_bars
 from woodshed.evaluation.two_sample import JUDGES
 from woodshed.music import Part, Song
@@ -69,11 +69,16 @@ def test_what_stands_in_the_real_songs_is_counted_as_copied() -> None:
 
 def test_one_clip_is_measured_and_everything_that_needs_more_says_so() -> None:
     found = compare_sets(named(range(1)), named(range(100, 110)))
-    assert found.overlap == 0.0
+    assert (found.overlap, found.values) == (None, None)
     assert all(one.too_few for one in found.distances.values())
     assert all(told.too_few for told in found.judges.values())
     assert math.isfinite(found.figures["polyphony"].made.mean)
-    json.dumps(found.as_dict(), allow_nan=False)
+    facts = json.loads(json.dumps(found.as_dict(), allow_nan=False))
+    assert [facts[name] for name in ("overlap", "values", "overlap_interval", "values_interval")] == [None] * 4
+    distance = facts["figures"]["polyphony"]["distance"]
+    assert (distance["overlap"], distance["values"], distance["made_songs"]) == (None, None, 1)
+    assert facts["histograms"]["pitch_class_histogram"]["overlap"] is None
+    assert (facts["judges"]["linear"]["accuracy"], facts["judges"]["linear"]["first_songs"]) == (None, 10)
 
 
 def test_drums_alone_are_compared_by_what_drums_have() -> None:
@@ -107,3 +112,17 @@ def test_pieces_are_as_long_as_nine_in_ten_clips() -> None:
     assert usual_bars([band(seed, bars=4) for seed in range(9)] + [band(9, bars=1)]) == 2
     assert usual_bars([band(0, bars=40)]) == 16
     assert usual_bars([]) == 2
+
+
+def test_the_same_songs_on_both_sides_are_suspected_and_others_are_not() -> None:
+    songs = named(range(8))
+    same = compare_sets([(f"copy of {name}", song) for name, song in songs], songs)
+    assert "both sides share songs, or parts of songs" in same.remark
+    assert same.as_dict()["remark"] == same.remark
+    assert compare_sets(named(range(8)), named(range(100, 108))).remark == ""
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_a_seed_outside_its_range_is_named(seed: int) -> None:
+    with pytest.raises(OutOfRange, match=f"seed {seed} is outside 0-4294967295"):
+        compare_sets(named(range(3)), named(range(100, 103)), seed=seed)

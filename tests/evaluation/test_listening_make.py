@@ -297,7 +297,8 @@ def test_sources_are_named_by_their_folders_or_by_hand(tmp_path: Path) -> None:
         (ListeningWish(clips=100), OutOfRange, "300 clips of 15 s are more than 3600 s in all"),
         (ListeningWish("turing", clips=16, seconds=60.0), OutOfRange, "64 clips of 60 s are more than 3600 s"),
         (ListeningWish(seconds=float("nan")), OutOfRange, "seconds nan is outside 2-60"),
-        (ListeningWish(must_hear_seconds=-1.0), OutOfRange, "must-hear -1 is outside 0-60"),
+        (ListeningWish(must_hear_seconds=-1.0), OutOfRange, "must-hear -1 is outside 0-15"),
+        (ListeningWish(seconds=6.0, must_hear_seconds=30.0), OutOfRange, "must-hear 30 is outside 0-6, the seconds of"),
         (ListeningWish(seconds=60.0), CorpusError, "nothing can be heard of 2 files: .* a clip has 60"),
     ],
 )
@@ -307,6 +308,61 @@ def test_what_cannot_be_asked_for_is_named(
     with pytest.raises(error, match=message):
         make_listening_test(sources, tmp_path / "out", wish)
     assert not (tmp_path / "out").exists()
+
+
+def test_more_must_not_be_heard_than_the_shortest_piece_allows(sources: Sources, tmp_path: Path) -> None:
+    write_midi(song_of(3), tmp_path / "short.mid")  # 6.5 seconds with its fade
+    given = {"short": [tmp_path / "short.mid"], "model": sources["model-a"]}
+    with pytest.raises(OutOfRange, match=r"must-hear 9 is outside 0-6\.5, the seconds of a clip"):
+        make_listening_test(given, tmp_path / "out", ListeningWish(clips=1, must_hear_seconds=9.0))
+
+
+def test_what_must_be_heard_is_all_of_a_clip_that_is_shorter_than_usual(made: MadeTest, data: dict[str, Any]) -> None:
+    assert (made.key.must_hear_seconds, data["must_hear_ms"]) == (3.0, 3000)
+
+
+def test_songs_with_bars_too_long_for_a_clip_are_left_out_and_named(sources: Sources, tmp_path: Path) -> None:
+    (tmp_path / "slow").mkdir()
+    for number in range(3):
+        song = song_of(8, bpm=20.0 + number) if number else song_of(20)  # bars of 12 seconds, but for one song
+        write_midi(song, tmp_path / "slow" / f"{number}.mid")
+    given = {"slow": [tmp_path / "slow"], "model": sources["model-a"]}
+    made = make_listening_test(given, tmp_path / "out", ListeningWish(clips=2, seconds=6.0))
+    assert {Path(clip.file).name for clip in made.key.clips.values() if clip.source == "slow"} == {"0.mid"}
+    assert sum("its bars are too long for a clip of 6.0 s" in note for note in made.notes) == 2
+    assert "left out in all: 2 files" in made.notes
+    assert any("slow has 1 piece, so there are 1 of each, not 2" in note for note in made.notes)
+    with pytest.raises(CorpusError, match=r"source slow: nothing can be heard of 1 file: .* its bars are too long"):
+        make_listening_test({**given, "slow": [tmp_path / "slow" / "1.mid"]}, tmp_path / "other", QUICK)
+
+
+def test_a_song_whose_bars_are_too_long_for_the_shortest_piece_is_left_out_too(
+    sources: Sources, tmp_path: Path
+) -> None:
+    """How long clips are is known only when all pieces were read."""
+    for name, song in (("slow", song_of(8, bpm=20.0)), ("short", song_of(3)), ("long", song_of(9))):
+        write_midi(song, tmp_path / f"{name}.mid")
+    real = [tmp_path / "slow.mid", tmp_path / "long.mid"]
+    model = [tmp_path / "short.mid", *sources["model-a"]]
+    made = make_listening_test({"real": real, "model": model}, tmp_path / "out", ListeningWish(clips=3))
+    assert made.key.seconds == 6.5
+    owners = [clip.source for clip in made.key.clips.values()]
+    assert (owners.count("real"), owners.count("model")) == (1, 1)
+    assert any("slow.mid: its bars are too long for a clip of 6.5 s" in note for note in made.notes)
+    assert "not all of them can be heard, so there are 1 of each" in made.notes
+    with pytest.raises(CorpusError, match=r"source real: nothing can be heard of it: .*slow\.mid: its bars"):
+        make_listening_test({"real": real[:1], "model": model}, tmp_path / "other", ListeningWish(clips=3))
+
+
+@pytest.mark.parametrize("place", ["there.mid", "there.mid/test"])
+def test_a_file_in_the_place_of_the_folder_is_named_before_any_work(
+    place: str, sources: Sources, tmp_path: Path
+) -> None:
+    (tmp_path / "there.mid").write_bytes(b"MThd")
+    told: list[str] = []
+    with pytest.raises(OutputExists, match=r"there\.mid is a file, .* choose the name of a folder"):
+        make_listening_test(sources, tmp_path / place, QUICK, force=True, progress=lambda stage, *_: told.append(stage))
+    assert told == []
 
 
 def test_sources_that_make_no_test_are_named(sources: Sources, tmp_path: Path) -> None:

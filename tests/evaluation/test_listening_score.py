@@ -44,7 +44,7 @@ def key_of(question: str, clips: int = 6) -> tuple[Key, tuple[tuple[int, ...], .
         for name, group in zip(SOURCES, ids, strict=True)
         for clip in group
     }
-    return Key("0123456789ab", question, 1, "real", SOURCES, origins, design.trials, 15.0, -18.0), design.sheets
+    return Key("0123456789ab", question, 1, "real", SOURCES, origins, design.trials, 15.0, -18.0, 4.0), design.sheets
 
 
 PAIRS_KEY, PAIRS_SHEETS = key_of("pairs")
@@ -218,8 +218,16 @@ EDITS: dict[str, tuple[Callable[[Found], object], type[WoodshedError], str]] = {
     "a time before the start": (changes(1, took_ms=-1), FormatError, "answer 1: took_ms -1"),
     "truth as a number": (changes(1, trial=True), FormatError, "answer 1: trial true"),
     "a word for a list": (changes(1, clips="real0"), FormatError, "answer 1: clips"),
-    "clips that are no names": (changes(1, clips=[{}, []]), FormatError, "a list of clips"),
+    "clips that are no names": (changes(1, clips=[{}, []]), FormatError, "answer 1: clips {} is not a name"),
     "knowing by halves": (changes(1, known=1), FormatError, "answer 1: known 1"),
+    "another question": (lambda found: found.update(question="turing"), FormatError, 'question "turing" is not pairs'),
+    "a sheet that there is not": (lambda found: found.update(sheet=120), FormatError, "sheet 120 .* of 0-119"),
+    "what nobody heard": (changes(1, heard_ms=[0, 0]), FormatError, "answer 1: heard_ms 0 .* number of 4000-"),
+    "hearing in words": (changes(1, heard_ms=[5000, "x"]), FormatError, 'answer 1: heard_ms "x" is not a whole'),
+    "hearing of one clip": (changes(2, heard_ms=[5000]), FormatError, "answer 2: heard_ms .* one of each clip"),
+    "hearing without a list": (changes(2, heard_ms=5000), FormatError, "answer 2: heard_ms 5000 is not a list"),
+    "less than no play": (changes(1, plays=[-1, 1]), FormatError, "answer 1: plays -1"),
+    "no moment": (changes(1, at=None), FormatError, "answer 1: at null"),
     "no answers at all": (lambda found: found.update(answers=None), FormatError, "answers null is not a list"),
     "an answer that is none": (lambda found: found["answers"].insert(0, 7), FormatError, "answer 1 7 is not an answer"),
     "no reader": (lambda found: found.update(reader=" "), FormatError, "reader"),
@@ -285,16 +293,64 @@ def test_missing_and_huge_files_are_named(tmp_path: Path, monkeypatch: pytest.Mo
         read_results(tmp_path / "big.json", PAIRS_KEY)
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [({"clips": {}}, "clips or sources that it does not hold"), ({"real": "other"}, "does not hold"),
-     ({"trials": []}, "does not hold"), ({"trials": [["real0"]]}, "does not hold"), ({"question": "x"}, "damaged"),
-     ({"sources": None}, "damaged"), ({"clips": {"a": {"source": "real"}}}, "damaged"),
-     ({"clips": {"a": {**vars(ClipOrigin("r", "f", 1, 1, 0, 0)), "source": []}}}, "damaged")],
-)  # fmt: skip
-def test_a_damaged_key_is_named(change: Found, message: str, tmp_path: Path) -> None:
-    write_key(tmp_path / "key.json", PAIRS_KEY)
-    content = json.loads((tmp_path / "key.json").read_text(encoding="utf-8"))
-    (tmp_path / "key.json").write_text(json.dumps({**content, **change}), encoding="utf-8")
-    with pytest.raises(FormatError, match=rf"key\.json.*{message}"):
-        read_key(tmp_path / "key.json")
+def edited(folder: Path, edit: Callable[[Found], object]) -> Path:
+    """A key that was changed by hand, without the checksum that would tell."""
+    path = folder / "key.json"
+    write_key(path, PAIRS_KEY)
+    found = json.loads(path.read_text(encoding="utf-8"))
+    del found["checksum"]
+    edit(found)
+    path.write_text(json.dumps(found), encoding="utf-8")
+    return path
+
+
+def of_first_clip(**fields: Any) -> Callable[[Found], object]:
+    """The first clip of the key, which is real0, edited."""
+    return lambda found: found["clips"]["real0"].update(fields)
+
+
+def test_a_key_edited_by_hand_is_noticed_and_one_from_before_checksums_is_read(tmp_path: Path) -> None:
+    path = edited(tmp_path, lambda found: found.pop("must_hear_seconds"))
+    assert read_key(path) == replace(PAIRS_KEY, must_hear_seconds=0.0)
+    write_key(path, PAIRS_KEY)
+    path.write_text(
+        path.read_text(encoding="utf-8").replace('"source": "hot"', '"source": "base"', 1), encoding="utf-8"
+    )
+    with pytest.raises(FormatError, match=r"key\.json: was changed after it was written .* make the test again"):
+        read_key(path)
+
+
+KEY_EDITS: dict[str, tuple[Callable[[Found], object], str]] = {
+    "no clips": (lambda found: found.update(clips={}), "no clip is of source 'real'"),
+    "clips in a list": (lambda found: found.update(clips=[]), r"clips \[\] is not clips by their ids"),
+    "one source": (lambda found: found.update(sources=["real"]), r'sources \["real"\] is not a list of two or more'),
+    "a source twice": (lambda found: found.update(sources=["real", "base", "base"]), ".* two or more different names"),
+    "sources that are none": (lambda found: found.update(sources=None), "sources null is not a list"),
+    "a source without a name": (lambda found: found["sources"].append(""), 'sources "" is not a name'),
+    "a source without a clip": (lambda found: found["sources"].append("idle"), "no clip is of source 'idle'"),
+    "another real one": (lambda found: found.update(real="base"), 'real "base" is not real'),
+    "no trials": (lambda found: found.update(trials=[]), r"trials \[\] is not a list of one or more"),
+    "a trial of one clip": (lambda found: found.update(trials=[["real0"]]), "trial 0 .* two clips of two sources"),
+    "a trial of one source": (lambda found: found["trials"].append(["hot0", "hot1"]), "trial 18 .* of two sources"),
+    "a trial of an unknown clip": (lambda found: found.update(trials=[["real0", "x"]]), "trial 0 has clip 'x'"),
+    "another question": (lambda found: found.update(question="x"), 'question "x" is not one of pairs, turing'),
+    "no name": (lambda found: found.update(test=7), "test 7 is not a name"),
+    "half a seed": (lambda found: found.update(seed=0.5), "seed 0.5 is not a whole number of at least 0"),
+    "length in words": (lambda found: found.update(seconds="15"), 'seconds "15" is not a number'),
+    "a loudness beyond numbers": (lambda found: found.update(lufs=10**400), "lufs 1000.* is not a number of -1000 to"),
+    "hearing in words": (lambda found: found.update(must_hear_seconds="x"), 'must_hear_seconds "x" is not a number'),
+    "a clip without origin": (lambda found: found["clips"].update(real0=None), "clip real0: its origin null"),
+    "bars in words": (of_first_clip(bars="abc"), 'clip real0: bars "abc" is not a whole number'),
+    "a bar before the first": (of_first_clip(first_bar=-1), "clip real0: first_bar -1"),
+    "no file": (of_first_clip(file=None), "clip real0: file null is not a name"),
+    "an unknown source": (of_first_clip(source="x"), 'clip real0: source "x" is not one of real, base, hot'),
+    "a start before the piece": (of_first_clip(from_seconds=-2), "clip real0: from_seconds -2"),
+    "truth as a gain": (of_first_clip(gain_db=True), "clip real0: gain_db true"),
+}
+
+
+@pytest.mark.parametrize("edit", KEY_EDITS, ids=str)
+def test_a_damaged_key_is_named(edit: str, tmp_path: Path) -> None:
+    change, message = KEY_EDITS[edit]
+    with pytest.raises(FormatError, match=rf"key\.json: {message}"):
+        read_key(edited(tmp_path, change))

@@ -44,8 +44,15 @@ def test_an_exact_interval_ends_where_the_binomial_tail_is_a_fortieth(count: int
 
 def test_a_share_of_nothing_is_anything_and_says_so() -> None:
     found = exact_share(0, 0)
-    assert (found.share, found.low, found.high, found.caution) == (None, 0.0, 1.0, "n too small: 0")
+    assert (found.share, found.low, found.high, found.caution) == (None, 0.0, 1.0, "n too small: 0 answers")
     assert exact_share(12, 20).caution == ""
+    assert exact_share(1, 1).caution == "n too small: 1 answer"
+
+
+@pytest.mark.parametrize("wins", [[[0.0]], [[np.nan, 1.0], [1.0, 0.0]], [[0.0, np.inf], [1.0, 0.0]], [[0, -1], [0, 0]]])
+def test_a_source_alone_or_counts_that_are_none_have_no_strength(wins: list[list[float]]) -> None:
+    with pytest.raises(OutOfRange, match=r"two sources or more|counts"):
+        bradley_terry(wins)
 
 
 def test_more_successes_than_answers_are_refused() -> None:

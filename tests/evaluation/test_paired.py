@@ -57,7 +57,7 @@ def test_the_difference_is_that_of_the_sums() -> None:
     assert found.second == pytest.approx(80 / 30)
     assert found.difference.mean == pytest.approx(-1.0)
     assert found.fields["pitch"].mean == pytest.approx(-1.0)
-    assert (found.first_better_songs, found.left_out) == (0, 0)
+    assert (found.first_better_songs, found.unheard, found.unlike) == (0, 0, 0)
 
 
 def test_a_small_gain_on_every_song_is_seen_though_songs_differ_far_more() -> None:
@@ -70,16 +70,35 @@ def test_a_small_gain_on_every_song_is_seen_though_songs_differ_far_more() -> No
     assert found.difference.high < 0
 
 
-def test_no_better_one_is_named_while_the_interval_holds_zero_or_there_is_one_song() -> None:
+def test_no_better_one_is_named_while_the_interval_holds_zero() -> None:
     rng = np.random.default_rng(0)
     noise = rng.normal(0.0, 10.0, 40)
     assert pair(nats([300.0] * 40, [100] * 40), nats((300 + noise).tolist(), [100] * 40)).better == "neither"
-    assert pair(nats([300.0], [100]), nats([200.0], [100])).better == "neither"
 
 
-def test_songs_in_which_other_notes_are_counted_are_left_out() -> None:
-    found = pair(nats([30.0, 80.0, 5.0], [10, 20, 0]), nats([20.0, 60.0, 5.0], [10, 21, 3]))
-    assert (found.difference.groups, found.left_out) == (1, 2)
+@pytest.mark.parametrize(("songs", "better"), [(1, "unknown"), (2, "unknown"), (9, "unknown"), (10, "second")])
+def test_which_is_better_is_said_of_ten_songs_or_more(songs: int, better: str) -> None:
+    found = pair(nats([300.0] * songs, [100] * songs), nats([200.0] * songs, [100] * songs))
+    assert found.difference.mean == pytest.approx(-1.0)
+    assert (found.better, found.as_dict()["better"]) == (better, better)
+
+
+def test_songs_that_are_left_out_are_counted_by_the_reason() -> None:
+    found = pair(nats([30.0, 80.0, 5.0, 0.0], [10, 20, 0, 0]), nats([20.0, 60.0, 5.0, 0.0], [10, 21, 3, 0]))
+    assert (found.difference.groups, found.unheard, found.unlike) == (1, 2, 1)
+    facts = found.as_dict()
+    assert (facts["unheard"], facts["unlike"]) == (2, 1)
+
+
+def test_all_figures_are_of_the_songs_that_are_shared() -> None:
+    found = pair(nats([30.0, 900.0, 80.0], [10, 20, 20]), nats([20.0, 60.0, 60.0], [10, 21, 20]))
+    assert (found.first, found.second) == (pytest.approx(110 / 30), pytest.approx(80 / 30))
+    assert found.first_fields == {"pitch": pytest.approx(found.first)}
+    assert found.second_fields == {"pitch": pytest.approx(found.second)}
+    assert found.fields["pitch"].mean == pytest.approx(found.second_fields["pitch"] - found.first_fields["pitch"])
+
+
+def test_two_bundles_without_a_song_that_both_hear_are_refused() -> None:
     with pytest.raises(CorpusError, match="same notes in no song"):
         pair(nats([30.0], [10]), nats([30.0], [11]))
 

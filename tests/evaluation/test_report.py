@@ -207,6 +207,39 @@ def test_a_range_of_too_few_songs_marks_nothing(band_song: Song) -> None:
     assert agreement(measure(band_song), narrow) == (0, 0)
 
 
+def test_pieces_of_too_few_songs_are_no_real_music_to_agree_with(tmp_path: Path, band_song: Song) -> None:
+    """However many pieces one song is cut into."""
+    summary = summarise([band_song] * 12)
+    page = Page(written(tmp_path, band_song, corpus_summary=summary, corpus_songs=1))
+    assert "n too small to compare with real music: 1" in page.words
+    assert "figures as in the real music" not in page.words
+    assert "figures as in the real music" in Page(written(tmp_path, band_song, corpus_summary=summary)).words
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({}, "1 clip, after practising 1 song, in 2.0 minutes"),
+        ({"training": Training("band", 129.6, songs=2316), "learned_from": []},
+         "1 clip, after practising 2,316 songs, in 129.6 minutes"),
+        ({"training": Training("basic-rnn", songs=9210, called="melody")}, "1 clip, after practising 9,210 melodies"),
+        ({"training": Training("band", 3.0), "learned_from": []}, "1 clip, after 3.0 minutes of practice"),
+        ({"training": Training("band"), "learned_from": []}, "1 clip"),
+    ],
+)  # fmt: skip
+def test_the_heading_says_how_many_songs_were_learned_or_nothing(
+    changes: dict[str, Any], told: str, tmp_path: Path, band_song: Song
+) -> None:
+    assert f"<p>{told}</p></div></header>" in written(tmp_path, band_song, **changes)
+
+
+def test_a_copied_stretch_stands_where_it_was_found_and_no_name_there_is_run(tmp_path: Path, band_song: Song) -> None:
+    assert "also stands in a song it learned from," in Page(written(tmp_path, band_song)).words
+    page = Page(written(tmp_path, band_song, copied_from=f"a song of {EVIL}"))
+    assert f"also stands in a song of {EVIL}," in page.words
+    assert "it learned from, note" not in page.words
+
+
 def test_every_figure_of_the_table_is_one_of_the_metrics(band_song: Song) -> None:
     assert {figure.name for figure in FIGURES} <= set(measure(band_song).as_dict())
 

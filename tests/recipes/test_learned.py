@@ -14,10 +14,12 @@ from woodshed.bundle import Bundle, load_bundle
 from woodshed.bundle.heritage import heritage
 from woodshed.codecs import NoteStepCodec
 from woodshed.corpus import BuildOptions, Corpus, build_corpus
+from woodshed.errors import OutOfRange
 from woodshed.formats import read_midi, write_midi
 from woodshed.music import Part, Song
 from woodshed.recipes import learned
 from woodshed.recipes.judge import judge, judge_two, songs_to_ask
+from woodshed.recipes.judge_clips import judge_clips, yardstick
 from woodshed.recipes.learned import LIST, heard_before, origins_of
 from woodshed.recipes.recipe import load_recipe
 from woodshed.recipes.runs import train_recipe
@@ -179,3 +181,23 @@ def test_of_real_music_the_base_knows_what_it_learned(data_folder: Path, tmp_pat
     (song,), left_out = songs_to_ask([load_bundle("base")], tmp_path, "held_out", lambda stage, done, total: None)
     assert left_out == 1
     assert len(song) == len(read_midi(tmp_path / "d_e3m1.mid"))
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_a_seed_outside_its_range_is_named_before_any_music_is_read(tiny_bundle: Path, seed: int) -> None:
+    bundle, nowhere = load_bundle(tiny_bundle), Path("nowhere")
+    for ask in (
+        lambda: judge(bundle, nowhere, seed=seed),
+        lambda: judge_two((bundle, bundle), nowhere, seed=seed),
+        lambda: judge_clips(nowhere, nowhere, seed=seed),
+    ):
+        with pytest.raises(OutOfRange, match=f"seed {seed} is outside 0-4294967295"):
+            ask()
+
+
+def test_held_out_songs_of_which_too_few_are_long_enough_are_no_yardstick() -> None:
+    songs = [(f"song {seed}", song(seed)) for seed in range(8)]
+    short = [(name, one.slice(0, 1920)) for name, one in songs[:2]]
+    assert yardstick(songs[3:], songs[:3], 2, 0) is not None
+    assert yardstick(songs[3:], [*short, songs[2]], 2, 0) is None
+    assert yardstick(songs[3:], songs[:2], 2, 0) is None

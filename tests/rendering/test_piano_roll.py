@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 
 from woodshed.errors import FileError, LimitExceeded, OutOfRange, UnknownName
+from woodshed.formats import write_midi
 from woodshed.music import NOTE, Part, Song
 from woodshed.rendering.piano_roll import draw_piano_roll, piano_roll_svg
 from woodshed.rendering.text_roll import piano_roll_text
@@ -28,6 +31,28 @@ def test_each_kind_of_picture_is_written_whole(band_song: Song, tmp_path: Path, 
     start = {".png": b"\x89PNG", ".svg": b"<?xml", ".pdf": b"%PDF"}[suffix]
     assert path.read_bytes().startswith(start)
     assert [found.name for found in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
+def test_a_song_drawn_twice_is_the_same_bytes(band_song: Song, tmp_path: Path, suffix: str) -> None:
+    for name in ("first", "second"):
+        draw_piano_roll(band_song, tmp_path / f"{name}{suffix}")
+    first = (tmp_path / f"first{suffix}").read_bytes()
+    assert first == (tmp_path / f"second{suffix}").read_bytes()
+    assert b"CreationDate" not in first
+    assert b"dc:date" not in first
+    assert piano_roll_svg(band_song) == piano_roll_svg(band_song)
+
+
+def test_another_process_draws_the_same_bytes(band_song: Song, tmp_path: Path) -> None:
+    write_midi(band_song, tmp_path / "song.mid")
+    draw = (
+        "from woodshed.formats import read_midi; from woodshed.rendering.piano_roll import piano_roll_svg; "
+        f"print(piano_roll_svg(read_midi({str(tmp_path / 'song.mid')!r})))"
+    )
+    drawn = [subprocess.run([sys.executable, "-c", draw], capture_output=True, check=True).stdout for _ in range(2)]
+    assert drawn[0].startswith(b"<svg")
+    assert drawn[0] == drawn[1]
 
 
 def test_the_guitar_shows_in_its_own_colour(band_song: Song, tmp_path: Path) -> None:

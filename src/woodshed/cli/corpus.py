@@ -35,7 +35,9 @@ def build(
     keep_versions: Annotated[
         bool, typer.Option("--keep-versions", help="Keep near duplicates; they then share a side of the split.")
     ] = False,
-    seed: Annotated[int, typer.Option("--seed", metavar="S", help="Which songs are held out.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="S", min=0, max=2**32 - 1, help="Which songs are held out.")
+    ] = 0,
     workers: Annotated[
         int | None, typer.Option("--workers", metavar="N", help="Processes; as many as cores if not given.")
     ] = None,

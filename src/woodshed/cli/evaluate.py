@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from woodshed.evaluation.comparison import Comparison
     from woodshed.evaluation.reconstruction import Reconstruction
     from woodshed.evaluation.set_distances import SetDistance
+    from woodshed.evaluation.two_sample import TwoSample
     from woodshed.recipes.judge import PairVerdict, Verdict
     from woodshed.recipes.judge_clips import ClipsVerdict
 
@@ -25,7 +26,13 @@ BETTER = {
     "first": "{0} is better",
     "second": "{1} is better",
     "neither": "neither is surely better",
+    "unknown": "too few songs to say which is better",
 }
+SMALL = "n too small"
+"""Stands behind every figure of fewer than ten songs."""
+UNKNOWN = "-"
+NO_ENDS = UNKNOWN, UNKNOWN
+"""Of one song nobody can tell how far others lie from it."""
 
 
 def command(
@@ -49,7 +56,9 @@ def command(
         Optional[int],  # noqa: UP045
         typer.Option("--bars", metavar="N", min=1, max=256, help="Judge music in pieces so long; as it is, up to 16."),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", metavar="S", help="Of the draws behind the intervals.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="S", min=0, max=2**32 - 1, help="Of the draws behind the intervals.")
+    ] = 0,
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
@@ -137,13 +146,24 @@ def _sure(found: Interval) -> str:
 
 def _pair_summary(verdict: PairVerdict, paths: tuple[Path, Path]) -> str:
     paired = verdict.paired
-    unlike = counted(paired.left_out, "song")
-    left_out = f"; {unlike} of which they count other notes left out" if paired.left_out else ""
     says = BETTER[paired.better].format(*paths)
+    songs = counted(paired.difference.groups, "song")
     return (
         f"{says}: {paths[1]} minus {paths[0]} is {paired.difference.mean:+.3f} nats per note "
-        f"({_sure(paired.difference)}); {paths[0]} finds {paired.first_better_songs} of them likelier{left_out}"
+        f"({_sure(paired.difference)}); {paths[0]} finds {paired.first_better_songs} of {songs} likelier"
+        f"{_not_compared(verdict)}"
     )
+
+
+def _not_compared(verdict: PairVerdict) -> str:
+    """How many songs were left out, for each reason."""
+    paired = verdict.paired
+    told = (
+        (verdict.left_out, "not of that side"),
+        (paired.unheard, "left out, in which one of them or both hear nothing of their kind"),
+        (paired.unlike, "left out, of which they count other notes"),
+    )
+    return "".join(f"; {counted(songs, 'song')} {why}" for songs, why in told if songs)
 
 
 def _music_summary(verdict: ClipsVerdict) -> str:
@@ -153,27 +173,41 @@ def _music_summary(verdict: ClipsVerdict) -> str:
     songs = f"({counted(found.made_songs, 'song')} and {counted(found.real_songs, 'song')})"
     caution = f"; {found.caution}" if found.caution else ""
     silent = f"; {counted(verdict.silent, 'file')} without a note" if verdict.silent else ""
-    measure = f"overlapping area {found.overlap:.3f} in the mean, of values {found.values:.3f}"
-    return f"{ours} {lengths} beside {theirs} {songs}: {measure}; {found.copied.mean:.1%} copied{silent}{caution}"
+    copied = f"{found.copied.mean:.1%} copied"
+    return f"{ours} {lengths} beside {theirs} {songs}: {_overlaps(found)}; {copied}{silent}{caution}"
+
+
+def _overlaps(found: Comparison) -> str:
+    if found.overlap is None:
+        return f"{SMALL} for overlapping areas"
+    return f"overlapping area {found.overlap:.3f} in the mean, of values {found.values:.3f}"
 
 
 def _judge_lines(verdict: ClipsVerdict) -> list[str]:
-    """How often each judge tells, and what real songs reach."""
+    """How often each judge tells, and what real songs reach, or that they cannot be asked."""
     lines = []
     for name, told in verdict.comparison.judges.items():
         by = f"; by {', '.join(told.telling)}" if told.telling else ""
         yard = verdict.yardstick.judges[name] if verdict.yardstick else None
-        real = f"; held-out real songs {yard.accuracy:.0%} [{yard.low:.0%}, {yard.high:.0%}]" if yard else ""
-        real += f" ({yard.caution})" if yard and yard.caution else ""
-        result = told.too_few or f"{told.accuracy:.0%} [{told.low:.0%}, {told.high:.0%}] told from real{real}{by}"
-        lines.append(f"judge {name}: {result}")
-    if verdict.yardstick is not None:
-        yard_found = verdict.yardstick
-        lines.append(
-            f"held-out real songs: overlapping area {yard_found.overlap:.3f}, of values {yard_found.values:.3f}; "
-            f"{yard_found.copied.mean:.1%} also in the others"
-        )
+        real = f"; held-out real songs {_told(yard, '')}" if yard else ""
+        lines.append(f"judge {name}: {_told(told, ' told from real')}{'' if told.too_few else real + by}")
+    if verdict.comparison.remark:
+        lines.append(verdict.comparison.remark)
+    if verdict.yardstick is None:
+        bars = counted(verdict.comparison.bars, "bar")
+        lines.append(f"held-out real songs: too few of {bars} to set beside the others, it takes 3 on either side")
+    else:
+        found = verdict.yardstick
+        lines.append(f"held-out real songs: {_overlaps(found)}; {found.copied.mean:.1%} also in the others")
     return lines
+
+
+def _told(found: TwoSample, what: str) -> str:
+    """How often one judge is right."""
+    if found.too_few:
+        return f"{SMALL}: {found.too_few}"
+    caution = f", {SMALL}" if found.caution else ""
+    return f"{found.accuracy:.0%} [{found.low:.0%}, {found.high:.0%}]{what}{caution}"
 
 
 def _what_comes_back(found: Reconstruction) -> str:
@@ -197,53 +231,75 @@ def _new_table(first: str, *others: str) -> Table:
 
 def _likelihood_table(verdict: Verdict) -> Table:
     found = verdict.likelihood
-    table = _new_table("nats per note", "mean", "2.5 %", "97.5 %", "songs", "notes")
+    table = _new_table("nats per note", "mean", "2.5 %", "97.5 %", "songs", "notes", "")
     rows = {"all fields": found.total, **{f"  {name}": one for name, one in found.field_intervals.items()}}
     rows |= {f"part: {name}": one for name, one in found.players.items()}
     if found.nobody.mean:
         rows["of no part: rests, the end"] = found.nobody
     for name, one in rows.items():
-        table.add_row(name, f"{one.mean:.3f}", *_ends(one, ".3f"), str(one.groups), f"{one.count:,}")
+        table.add_row(name, f"{one.mean:.3f}", *_ends(one, ".3f"), str(one.groups), f"{one.count:,}", _small(one))
     return table
 
 
 def _music_table(verdict: Verdict) -> Table:
-    table = _new_table("figure of the music", "mean", "5 %", "95 %", "songs")
+    """How songs differ, not how sure the mean is: nine in ten lie between the two ends."""
+    from woodshed.evaluation.bootstrap import FEW_GROUPS
+
+    table = _new_table("figure of the music", "mean", "5th percentile", "95th percentile", "songs", "")
     for name, spread in verdict.metrics.items():
         if spread.count:
-            table.add_row(name, f"{spread.mean:.3g}", f"{spread.low:.3g}", f"{spread.high:.3g}", str(spread.count))
+            ends = (_number(spread.low), _number(spread.high)) if spread.count > 1 else NO_ENDS
+            small = SMALL if spread.count < FEW_GROUPS else ""
+            table.add_row(name, _number(spread.mean), *ends, str(spread.count), small)
     return table
 
 
 def _pair_table(verdict: PairVerdict) -> Table:
     paired = verdict.paired
-    table = _new_table("nats per note", "first", "second", "difference", "2.5 %", "97.5 %", "songs")
-    first, second = (likelihood.fields for likelihood in verdict.likelihoods)
+    table = _new_table("nats per note", "first", "second", "difference", "2.5 %", "97.5 %", "songs", "")
+    first, second = paired.first_fields, paired.second_fields
     rows = {"all": (paired.first, paired.second, paired.difference)}
     rows |= {f"  {name}": (first[name], second[name], one) for name, one in paired.fields.items()}
     for name, (ours, theirs, apart) in rows.items():
-        ends = _ends(apart, "+.3f")
-        table.add_row(name, f"{ours:.3f}", f"{theirs:.3f}", f"{apart.mean:+.3f}", *ends, str(apart.groups))
+        figures = f"{ours:.3f}", f"{theirs:.3f}", f"{apart.mean:+.3f}", *_ends(apart, "+.3f")
+        table.add_row(name, *figures, str(apart.groups), _small(apart))
     return table
 
 
 def _beside_table(found: Comparison) -> Table:
-    """Means and their intervals; where fewer songs than all have the figure, how many stands behind its name."""
-    table = _new_table("figure", "here", "corpus", "overlap", "KL", "values")
+    """Means and their intervals, distances, and the songs of either side that have the figure."""
+    table = _new_table("figure", "here", "corpus", "overlap", "KL", "values", "songs", "")
     for name, beside in found.figures.items():
-        here, real = (f"{one.mean:.3g} [{one.low:.3g}, {one.high:.3g}]" for one in (beside.made, beside.real))
-        few = "" if beside.made.groups == found.made_songs else f" ({beside.made.groups})"
-        table.add_row(name + few, here, real, *_apart(beside.distance))
+        table.add_row(name, _around(beside.made), _around(beside.real), *_apart(beside.distance))
     for name, distance in found.histograms.items():
         table.add_row(name, "", "", *_apart(distance))
     return table
 
 
-def _apart(distance: SetDistance) -> tuple[str, str, str]:
-    if distance.too_few:
-        return "n too small", "", ""
-    return f"{distance.overlap:.2f}", f"{distance.divergence:.2f}", f"{distance.values:.2f}"
+def _apart(distance: SetDistance) -> tuple[str, ...]:
+    """The three distances, the songs here and there, and whether those are too few."""
+    figures = distance.overlap, distance.divergence, distance.values
+    shown = (UNKNOWN,) * 3 if distance.too_few else (f"{figure:.2f}" for figure in figures)
+    return *shown, f"{distance.made_songs} / {distance.real_songs}", SMALL if distance.caution else ""
+
+
+def _around(one: Interval) -> str:
+    """A mean with its interval; of one song the mean alone."""
+    return _number(one.mean) + (f" [{_number(one.low)}, {_number(one.high)}]" if one.is_known else "")
+
+
+def _number(value: float) -> str:
+    """Three digits, or all of a whole number.
+
+    >>> _number(0.12345), _number(2213.4), _number(99.96)
+    ('0.123', '2,213', '100')
+    """
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def _ends(one: Interval, form: str) -> tuple[str, str]:
-    return (format(one.low, form), format(one.high, form)) if one.is_known else ("n too small", "")
+    return (format(one.low, form), format(one.high, form)) if one.is_known else NO_ENDS
+
+
+def _small(one: Interval) -> str:
+    return SMALL if one.caution else ""

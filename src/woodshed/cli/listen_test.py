@@ -52,8 +52,13 @@ def make(
         ),
     ] = None,
     must_hear: Annotated[
-        float, typer.Option("--must-hear", metavar="S", help="Seconds of each clip to hear before an answer counts.")
-    ] = 4.0,
+        float | None,
+        typer.Option(
+            "--must-hear",
+            metavar="S",
+            help="Seconds of each clip to hear before an answer counts, at most all of it; 4 if not given.",
+        ),
+    ] = None,
     checks: Annotated[
         int, typer.Option("--checks", metavar="N", help="Questions asked again at the end, sides exchanged.")
     ] = 2,
@@ -198,7 +203,9 @@ def _summary(scored: ListeningScore) -> list[str]:
     found, alike = scored.agreement, scored.same_again
     agree = f"not known ({found.caution})" if found.alpha is None else f"{found.alpha:.2f}"
     spread = f" ({_span(found.low, found.high, '.2f')})" if found.alpha is not None else ""
-    again = f"; with themselves in {alike.successes} of {alike.count} trials asked again" if alike.count else ""
+    again = (
+        f"; with themselves in {alike.successes} of {counted(alike.count, 'trial')} asked again" if alike.count else ""
+    )
     known = f"; {counted(scored.known, 'answer')} left out, the music was known" if scored.known else ""
     first = (
         ""
@@ -219,8 +226,8 @@ def _verdict(scored: ListeningScore) -> str:
         return f"nothing to say yet: n too small, no answer on {real}"
     told = "preferred to machines" if scored.pairs else "told from machines"
     sure = "which may be chance" if accuracy.low <= 0.5 <= accuracy.high else "not by chance alone"
-    what = f"{real} was {told} in {accuracy.successes} of {accuracy.count} answers of {readers}"
+    what = f"{real} was {told} in {accuracy.successes} of {counted(accuracy.count, 'answer')} of {readers}"
     over = scored.over_readers
     spread = f", {over.low:.0%} to {over.high:.0%} over readers" if over.is_known else ""
-    small = f"; {accuracy.caution} answers" if accuracy.caution else ""
+    small = f"; {accuracy.caution}" if accuracy.caution else ""
     return f"{what}: {accuracy.share:.0%} ({_span(accuracy.low, accuracy.high, '.0%')} exact{spread}), {sure}{small}"

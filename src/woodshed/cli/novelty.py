@@ -45,7 +45,9 @@ def command(
     baseline: Annotated[
         bool, typer.Option("--baseline/--no-baseline", help="Also what the corpus' own songs share with one another.")
     ] = True,
-    seed: Annotated[int, typer.Option("--seed", metavar="S", help="Deals the songs of the baseline.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="S", min=0, max=2**32 - 1, help="Deals the songs of the baseline.")
+    ] = 0,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
@@ -54,13 +56,16 @@ def command(
     Each row is one stretch of one source, with all parts that have it.
     """
     from woodshed.evaluation.novelty_picture import draw_novelty
-    from woodshed.recipes.files import check_outputs
+    from woodshed.recipes.files import check_apart, check_outputs, check_page
     from woodshed.recipes.novelty import check_song, write_novelty_page
     from woodshed.rendering.pictures import check_picture_path
 
     talk = Talk(as_json)
     if picture is not None:
         check_picture_path(picture, "a piano roll")
+    if html is not None:
+        check_page(html)
+    check_apart(song, [path for path in (html, picture) if path is not None])
     check_outputs([path for path in (html, picture) if path is not None], force=force)
     stages = {"look": "look at the files", "read": "read the music", "compare": "find versions", "write": "write"}
     with talk.stages(**stages, index="index", usual="what is usual", draw="draw", page="write the page") as tell:
@@ -87,13 +92,18 @@ def command(
 
 def _told(checked: Checked) -> list[str]:
     """What people want to know, line by line."""
+    import numpy as np
+
     found, library = checked.novelty, checked.library
     against = f"{library.name} ({counted(len(library.entries), 'song')}, {counted(library.index.notes, 'note')})"
     lines = [f"{checked.name}: {found.share:.1%} of its {counted(found.notes, 'note')} also stand in {against}"]
     if found.caution:
         lines.append(found.caution)
     more = ", ".join(f"{notes} notes {share:.1%}" for notes, share in found.longer_than.items())
-    lines.append(f"pitched {found.pitched_share:.1%}, drums {found.drum_share:.1%}; in runs longer than {more}")
+    drums = np.array([part.is_drum for part in checked.song.parts], bool)[checked.song.notes["part"]]
+    kinds = (("pitched", found.pitched_share, not drums.all()), ("drums", found.drum_share, drums.any()))
+    shares = ", ".join(f"{kind} {share:.1%}" if there else f"no {kind}" for kind, share, there in kinds)
+    lines.append(f"{shares}; in runs longer than {more}")
     longest, unchanged = found.longest, found.longest_exact
     if longest is not None and unchanged is not None:
         lines.append(f"longest in one part: {_where(longest, exact=False)}")

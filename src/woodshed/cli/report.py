@@ -25,7 +25,9 @@ def command(
     ] = Path("report.html"),
     count: Annotated[int, typer.Option("--count", metavar="N", help="Clips to draw and to measure, 1-200.")] = 24,
     bars: Annotated[int, typer.Option("--bars", metavar="N", help="Bars of each clip, 1-256.")] = 16,
-    seed: Annotated[int, typer.Option("--seed", metavar="S", help="Of the clips and of all intervals.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="S", min=0, max=2**32 - 1, help="Of the clips and of all intervals.")
+    ] = 0,
     force: Force = False,
     threads: Threads = 1,
     as_json: Json = False,
@@ -50,5 +52,11 @@ def command(
     found = result.likelihood
     nats = f"{found.nats_per_note:.3f} nats per note over {counted(found.songs, 'song')}; " if found else ""
     compared = result.comparison
-    alike = f", overlapping area {compared.overlap:.2f} with real music" if compared else ""
+    alike = f", {_alike(compared.overlap)}" if compared else ""
     talk.say(f"wrote {result.path}: {nats}{counted(result.clips, 'clip')}{alike}")
+
+
+def _alike(overlap: float | None) -> str:
+    if overlap is None:
+        return "n too small to set beside real music"
+    return f"overlapping area {overlap:.2f} with real music"

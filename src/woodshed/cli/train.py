@@ -67,7 +67,9 @@ def command(
         Path | None,
         typer.Option("--held-out", metavar="FOLDER", help="Measure the loss on this music instead of on a share."),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", metavar="S", help="The source of all chance.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="S", min=0, max=2**32 - 1, help="The source of all chance.")
+    ] = 0,
     device: Annotated[
         str, typer.Option("--device", metavar="NAME", help="cpu, cuda, mps, or auto for the best there is.")
     ] = "auto",

@@ -74,6 +74,8 @@ class Lines:
     """(L, 2) the part of each line, and the other one of two that take turns, or -1."""
     is_drum: NDArray[np.bool_]
     """(L,)"""
+    struck_again: NDArray[np.bool_]
+    """(T,) whether the next note of a pitched line sounded in it at the latest time before its own too."""
 
 
 def half_steps(ticks: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -114,7 +116,8 @@ def lines_of(song: Song, most_together: int = 0) -> Lines:
     table = np.array(parts, np.int64).reshape(-1, 2)
     is_drum = drums[table[:, 0]] if len(table) else np.zeros(0, bool)
     symbol = _symbols(time[kept], pitch[kept], line, is_drum)
-    return Lines(order[kept], twin, time[kept], pitch[kept], symbol, line, table, is_drum)
+    again = _struck_again(time[kept], pitch[kept], line) & ~is_drum[line]
+    return Lines(order[kept], twin, time[kept], pitch[kept], symbol, line, table, is_drum, again)
 
 
 def _turns(
@@ -144,6 +147,15 @@ def _meet(first: NDArray[np.int64], second: NDArray[np.int64]) -> bool:
     return bool(first[0] <= second[-1] + LONGEST_REST and second[0] <= first[-1] + LONGEST_REST)
 
 
+def _struck_again(time: NDArray[np.int64], pitch: NDArray[np.int64], line: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """(T,) whether the note after each has a pitch that its line had at the time before: a note or chord goes on."""
+    begins = np.append(True, (np.diff(time) != 0) | (np.diff(line) != 0))[: len(time)]
+    stroke = np.cumsum(begins)
+    of_line = np.append(-1, line[begins])  # of stroke 1, 2 ...
+    went_on = (of_line[stroke] == of_line[stroke - 1]) & np.isin(128 * (stroke - 1) + pitch, 128 * stroke + pitch)
+    return np.append(went_on[1:], False)[: len(time)]
+
+
 def _symbols(
     time: NDArray[np.int64], pitch: NDArray[np.int64], line: NDArray[np.int64], is_drum: NDArray[np.bool_]
 ) -> NDArray[np.int64]:
@@ -166,6 +178,12 @@ def _rhythms(wait: NDArray[np.int64], line: NDArray[np.int64]) -> NDArray[np.int
     ratio = np.maximum(wait, 1) / np.where(known, np.maximum(wait[before], 1), 1)
     halves = np.clip(np.rint(2 * np.log2(ratio)), -_SLOWEST, _SLOWEST).astype(np.int64)
     return np.where(wait == 0, 0, np.where(known, halves + _SLOWEST + 2, 1))
+
+
+def as_one_note(symbols: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(T,) of intervals: the same rhythm on one pitch, `END` where the next note comes together with the last."""
+    rhythm = symbols % _RHYTHMS
+    return np.where((symbols == END) | (rhythm == 0), END, 128 * _RHYTHMS + rhythm)
 
 
 def given_pitch(symbols: NDArray[np.int64]) -> NDArray[np.int64]:

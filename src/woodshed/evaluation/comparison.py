@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from woodshed.errors import CorpusError
+from woodshed.errors import CorpusError, OutOfRange
 from woodshed.evaluation.bootstrap import Interval, mean_interval
 from woodshed.evaluation.clip_features import normal_form
 from woodshed.evaluation.figures import figures, histograms
@@ -38,7 +38,18 @@ MUSPYS_OWN = (
     "drum_in_triple_pattern_rate", "drum_pattern_consistency",
 )  # fmt: skip
 
+LARGEST_SEED = 2**32 - 1
+"""As `woodshed.recipes.clip` has it."""
+
 Told = Callable[[str, int, int], None]
+MEASURED_APART = (
+    "overlap", "overlap_low", "overlap_high", "divergence", "values", "values_low", "values_high", "real_intra",
+    "made_intra", "inter",
+)  # fmt: skip
+"""What a `SetDistance` knows only with songs enough."""
+MEASURED_BY_A_JUDGE = ("accuracy", "low", "high", "first_right", "second_right")
+"""The same of a `TwoSample`."""
+
 Named = Sequence[tuple[str, Song]]
 """Songs with their names; two pieces of one name are of one song."""
 
@@ -53,7 +64,7 @@ class Beside:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return {name: value.as_dict() for name, value in vars(self).items()}
+        return {"made": self.made.as_dict(), "real": self.real.as_dict(), "distance": _distance_facts(self.distance)}
 
 
 @dataclass(frozen=True)
@@ -76,21 +87,24 @@ class Comparison:
     """0-1: share of a clip's notes that stand in a run that also stands in the real songs; see `novelty`."""
 
     @property
-    def overlap(self) -> float:
-        """0-1: mean overlapping area over all figures and histograms that could be measured; 0 if none could."""
-        return _mean([one.overlap for one in self.distances.values() if not one.too_few])
+    def overlap(self) -> float | None:
+        """0-1: mean overlapping area over all figures and histograms that could be measured; None if none could."""
+        return _mean([one.overlap for one in self._known]) if self._known else None
 
     @property
-    def values(self) -> float:
+    def values(self) -> float | None:
         """0-1: mean overlap of the values themselves, likewise."""
-        return _mean([one.values for one in self.distances.values() if not one.too_few])
+        return _mean([one.values for one in self._known]) if self._known else None
 
     def mean_interval_of(self, name: str) -> tuple[float, float]:
         """The mean low and high end of ``"overlap"`` or ``"values"``; the mean's own interval is no wider, as figures
-        vary no more together than alone."""
-        known = [one for one in self.distances.values() if not one.too_few]
-        low, high = (_mean([getattr(one, f"{name}_{end}") for one in known]) for end in ("low", "high"))
-        return (low, high) if known else (0.0, 1.0)
+        vary no more together than alone. Where nothing could be measured, all that they could be: 0 and 1."""
+        low, high = (_mean([getattr(one, f"{name}_{end}") for one in self._known]) for end in ("low", "high"))
+        return (low, high) if self._known else (0.0, 1.0)
+
+    @property
+    def _known(self) -> list[SetDistance]:
+        return [one for one in self.distances.values() if not one.too_few]
 
     @property
     def distances(self) -> dict[str, SetDistance]:
@@ -103,18 +117,42 @@ class Comparison:
         """Empty, or why the figures are not to be relied on."""
         return next((one.caution for one in self.judges.values() if one.caution), "")
 
+    @property
+    def remark(self) -> str:
+        """Empty, or what judges give away that are surely worse than chance: they learned as the one side's what they
+        are asked about on the other."""
+        worse = [name for name, told in self.judges.items() if not told.too_few and told.high < 0.5]
+        if not worse:
+            return ""
+        return (
+            f"judged worse than by chance ({', '.join(worse)}): both sides share songs, or parts of songs, so what "
+            "judges tell says nothing"
+        )
+
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
-        plain = ("bars", "made", "real", "made_songs", "real_songs", "overlap", "values", "caution")
+        plain = ("bars", "made", "real", "made_songs", "real_songs", "overlap", "values", "caution", "remark")
         return {
             **{name: getattr(self, name) for name in plain},
-            "overlap_interval": self.mean_interval_of("overlap"),
-            "values_interval": self.mean_interval_of("values"),
+            "overlap_interval": self.mean_interval_of("overlap") if self._known else None,
+            "values_interval": self.mean_interval_of("values") if self._known else None,
             "figures": {name: one.as_dict() for name, one in self.figures.items()},
-            "histograms": {name: one.as_dict() for name, one in self.histograms.items()},
-            "judges": {name: {**vars(one), "caution": one.caution} for name, one in self.judges.items()},
+            "histograms": {name: _distance_facts(one) for name, one in self.histograms.items()},
+            "judges": {name: _judge_facts(one) for name, one in self.judges.items()},
             "copied": self.copied.as_dict(),
         }
+
+
+def _distance_facts(found: SetDistance) -> dict[str, Any]:
+    """For JSON: what could not be measured is null."""
+    unknown = dict.fromkeys(MEASURED_APART) if found.too_few else {}
+    return {**found.as_dict(), **unknown}
+
+
+def _judge_facts(told: TwoSample) -> dict[str, Any]:
+    """The same."""
+    unknown = dict.fromkeys(MEASURED_BY_A_JUDGE) if told.too_few else {}
+    return {**vars(told), "caution": told.caution, **unknown}
 
 
 def compare_sets(
@@ -123,8 +161,11 @@ def compare_sets(
     """Set clips beside real songs, in pieces of ``bars`` bars, or of as many as nearly all clips have, 16 at most.
 
     Raises:
+        OutOfRange: for a seed outside 0-4294967295.
         CorpusError: if either side has no note, or no piece of that length.
     """
+    if not 0 <= seed <= LARGEST_SEED:
+        raise OutOfRange(f"seed {seed} is outside 0-{LARGEST_SEED}")
     tell = progress or (lambda stage, done, total: None)
     for name, side in (("the music to judge", made), ("the music to judge it by", real)):
         if not any(len(song) for _, song in side):

@@ -1,8 +1,9 @@
 """The key of a listening test, and the results that readers send: read, checked, and refused where they do not fit.
 
 A results file is what the page saved. Its checksum (FNV-1a over the JSON without it) tells when answers were changed
-by hand or on the way; it keeps nobody from forging a file. Trials are numbered as in the key, and each answer names its
-clips, so that results of another test cannot be counted by mistake.
+by hand or on the way; it keeps nobody from forging a file. A key has one too, but for those of before it had one.
+Trials are numbered as in the key, and each answer names its clips, so that results of another test cannot be counted by
+mistake. Every field is checked, with or without a checksum: what is wrong is named.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from woodshed.errors import FileError, FormatError, LimitExceeded, UnknownName, UsageError
-from woodshed.evaluation.listening import HUMAN, MACHINE, PAIRS, check_question, fnv1a, reader_key
+from woodshed.evaluation.listening import HUMAN, MACHINE, PAIRS, QUESTIONS, SHEETS, fnv1a, reader_key
 from woodshed.evaluation.listening_page import FORMAT_VERSION
 from woodshed.rendering.output import written_whole
 from woodshed.version import __version__
@@ -27,7 +28,11 @@ MAX_BYTES = 8 << 20
 EXPERIENCES = ("listens", "plays", "trained", "professional")
 EQUIPMENT = ("headphones", "loudspeakers")
 LONGEST_NAME = 40
+REMAKE, ASK_AGAIN = "make the test again with its seed", "ask for the file as it was saved"
+"""What to do about a damaged key, and about damaged results."""
 DAY_MS = 24 * 3600 * 1000
+LONGEST_SECONDS, MOST_DB = 1e6, 1000.0
+"""Beyond these, what a key tells of clips was never measured."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,8 @@ class Key:
     """How long every clip lasts."""
     lufs: float
     """How loud every clip is."""
+    must_hear_seconds: float = 0.0
+    """Of each clip, before the page takes an answer; 0 in keys of before they told."""
 
     def source_of(self, clip: str) -> str:
         """Whose clip it is."""
@@ -105,37 +112,23 @@ def write_key(path: Path, key: Key) -> None:
         FileError: if it cannot be written.
     """
     content = {"format": KEY_FORMAT, "version": FORMAT_VERSION, "woodshed": __version__, **asdict(key)}
+    content["checksum"] = results_checksum(content)
     with written_whole(path) as temporary:
         temporary.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
 def read_key(path: Path) -> Key:
-    """The key of a test.
+    """The key of a test; one without a checksum is read too, for keys had none at first.
 
     Raises:
         FileError: if it cannot be read.
-        FormatError: if it is no key, or was damaged.
+        FormatError: if it is no key, is damaged, or was changed after it was written.
     """
     found = _read(path, KEY_FORMAT)
-    try:
-        key = Key(
-            test=str(found["test"]),
-            question=check_question(found["question"]),
-            seed=int(found["seed"]),
-            real=str(found["real"]),
-            sources=tuple(map(str, found["sources"])),
-            clips={str(clip): ClipOrigin(**origin) for clip, origin in found["clips"].items()},
-            trials=tuple(tuple(map(str, trial)) for trial in found["trials"]),
-            seconds=float(found["seconds"]),
-            lufs=float(found["lufs"]),
-        )
-        size, owners = 2 if key.question == PAIRS else 1, {clip.source for clip in key.clips.values()}
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise FormatError(f"{path}: the key is damaged ({_short(error)}); make the test again with its seed") from None
-    fits = all(len(trial) == size and set(trial) <= set(key.clips) for trial in key.trials)
-    if not fits or not key.trials or key.real not in key.sources or owners != set(key.sources):
-        raise FormatError(f"{path}: the key names clips or sources that it does not hold; make the test again")
-    return key
+    checksum = found.pop("checksum", None)
+    if checksum is not None and checksum != results_checksum(found):
+        raise FormatError(f"{path}: was changed after it was written (its checksum does not fit); {REMAKE}")
+    return _CheckedKey(path, REMAKE).key(found)
 
 
 def read_all_results(paths: Sequence[Path], key: Key) -> list[Reader]:
@@ -174,10 +167,10 @@ def read_results(path: Path, key: Key) -> Reader:
         raise UsageError(f"{path}: results of test {found.get('test')!r}, the key is of {key.test!r}; give its own key")
     checksum = found.pop("checksum", None)
     if checksum != results_checksum(found):
-        raise FormatError(
-            f"{path}: was changed after the page saved it (its checksum does not fit); ask for the file as it was saved"
-        )
-    checked = _Checked(path, key)
+        raise FormatError(f"{path}: was changed after the page saved it (its checksum does not fit); {ASK_AGAIN}")
+    checked = _CheckedResults(path, ASK_AGAIN, key)
+    checked.one_of("", "question", found.get("question"), (key.question,))
+    checked.whole("", "sheet", found.get("sheet"), 0, SHEETS - 1)
     answers = found.get("answers")
     if not isinstance(answers, list):
         raise checked.error("", "answers", answers, "a list")
@@ -192,31 +185,118 @@ def read_results(path: Path, key: Key) -> Reader:
 
 
 def results_checksum(results: Mapping[str, Any]) -> str:
-    """Of results without their checksum, as the page computes it: eight hexadecimal digits."""
+    """Of results or a key without their checksum, as the page computes it: eight hexadecimal digits."""
     plain = json.dumps(results, separators=(",", ":"), ensure_ascii=False)
     return f"{fnv1a(plain.encode('utf-8', 'surrogatepass')):08x}"
 
 
 @dataclass(frozen=True)
 class _Checked:
-    """Turns what stands in a results file into what it must be, or says where it is not."""
+    """Turns what stands in a file into what it must be, or says where it is not."""
 
     path: Path
-    key: Key
+    remedy: str
 
     def error(self, place: str, name: str, value: object, allowed: str) -> FormatError:
         shown = json.dumps(value, ensure_ascii=False)[:60]
-        return FormatError(f"{self.path}: {place}{name} {shown} is not {allowed}; ask for the file as it was saved")
+        return FormatError(f"{self.path}: {place}{name} {shown} is not {allowed}; {self.remedy}")
 
-    def whole(self, place: str, name: str, value: object, low: int, high: int) -> int:
-        if type(value) is not int or not low <= value <= high:
-            raise self.error(place, name, value, f"a whole number of {low}-{high}")
+    def whole(self, place: str, name: str, value: object, low: int, high: int | None = None) -> int:
+        if type(value) is not int or value < low or (high is not None and value > high):
+            span = f"{low}-{high}" if high is not None else f"at least {low}"
+            raise self.error(place, name, value, f"a whole number of {span}")
+        return value
+
+    def number(self, place: str, name: str, value: object, low: float, high: float) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+            raise self.error(place, name, value, f"a number of {low:g} to {high:g}")
+        return float(value)
+
+    def word(self, place: str, name: str, value: object) -> str:
+        if not isinstance(value, str) or not value:
+            raise self.error(place, name, value, "a name")
         return value
 
     def one_of(self, place: str, name: str, value: object, known: Sequence[str]) -> str:
         if not isinstance(value, str) or value not in known:
-            raise self.error(place, name, value, f"one of {', '.join(known)}")
+            raise self.error(place, name, value, f"one of {', '.join(known)}" if len(known) > 1 else str(known[0]))
         return value
+
+    def list_of(self, place: str, name: str, value: object, what: str) -> list[Any]:
+        if not isinstance(value, list):
+            raise self.error(place, name, value, f"a list of {what}")
+        return value
+
+
+class _CheckedKey(_Checked):
+    """For keys."""
+
+    def key(self, found: Mapping[str, Any]) -> Key:
+        question = self.one_of("", "question", found.get("question"), QUESTIONS)
+        sources = self.sources(found.get("sources"))
+        clips = self.clips(found.get("clips"), sources)
+        trials = self.list_of("", "trials", found.get("trials"), "trials")
+        if not trials:
+            raise self.error("", "trials", trials, "a list of one or more trials")
+        return Key(
+            test=self.word("", "test", found.get("test")),
+            question=question,
+            seed=self.whole("", "seed", found.get("seed"), 0),
+            real=self.one_of("", "real", found.get("real"), sources[:1]),
+            sources=sources,
+            clips=clips,
+            trials=tuple(self.trial(number, trial, question, clips) for number, trial in enumerate(trials)),
+            seconds=self.number("", "seconds", found.get("seconds"), 0.0, LONGEST_SECONDS),
+            lufs=self.number("", "lufs", found.get("lufs"), -MOST_DB, MOST_DB),
+            must_hear_seconds=self.number(
+                "", "must_hear_seconds", found.get("must_hear_seconds", 0.0), 0.0, LONGEST_SECONDS
+            ),
+        )
+
+    def sources(self, value: object) -> tuple[str, ...]:
+        names = [self.word("", "sources", name) for name in self.list_of("", "sources", value, "names")]
+        if len(names) < 2 or len(set(names)) < len(names):
+            raise self.error("", "sources", names, "a list of two or more different names, the real one first")
+        return tuple(names)
+
+    def clips(self, value: object, sources: Sequence[str]) -> dict[str, ClipOrigin]:
+        if not isinstance(value, dict):
+            raise self.error("", "clips", value, "clips by their ids")
+        clips = {clip: self.origin(f"clip {clip}: ", origin, sources) for clip, origin in value.items()}
+        for source in sources:
+            if all(clip.source != source for clip in clips.values()):
+                raise FormatError(f"{self.path}: no clip is of source {source!r}; {self.remedy}")
+        return clips
+
+    def origin(self, place: str, found: object, sources: Sequence[str]) -> ClipOrigin:
+        if not isinstance(found, dict):
+            raise self.error(place, "its origin", found, "a source, a file and a place in it")
+        return ClipOrigin(
+            source=self.one_of(place, "source", found.get("source"), sources),
+            file=self.word(place, "file", found.get("file")),
+            first_bar=self.whole(place, "first_bar", found.get("first_bar"), 0),
+            bars=self.whole(place, "bars", found.get("bars"), 0),
+            from_seconds=self.number(place, "from_seconds", found.get("from_seconds"), 0.0, LONGEST_SECONDS),
+            gain_db=self.number(place, "gain_db", found.get("gain_db"), -MOST_DB, MOST_DB),
+        )
+
+    def trial(self, number: int, found: object, question: str, clips: Mapping[str, ClipOrigin]) -> tuple[str, ...]:
+        name = f"trial {number}"
+        ids = [self.word("", name, clip) for clip in self.list_of("", name, found, "clips")]
+        unknown = [clip for clip in ids if clip not in clips]
+        if unknown:
+            raise FormatError(f"{self.path}: {name} has clip {unknown[0]!r}, which is not in the key; {self.remedy}")
+        size = 2 if question == PAIRS else 1
+        if len(ids) != size or len({clips[clip].source for clip in ids}) != size:
+            raise self.error("", name, ids, "two clips of two sources" if size == 2 else "one clip")
+        return tuple(ids)
+
+
+@dataclass(frozen=True)
+class _CheckedResults(_Checked):
+    """For results of the test with this key."""
+
+    of: Key
 
     def name(self, value: object) -> str:
         if not isinstance(value, str) or not value.strip() or len(value) > LONGEST_NAME:
@@ -228,14 +308,12 @@ class _Checked:
         place = f"answer {number}: "
         if not isinstance(found, dict):
             raise self.error(f"answer {number}", "", found, "an answer")
-        trial = self.whole(place, "trial", found.get("trial"), 0, len(self.key.trials) - 1)
-        clips = found.get("clips")
-        if not isinstance(clips, list) or not all(isinstance(clip, str) for clip in clips):
-            raise self.error(place, "clips", clips, "a list of clips")
-        unknown = [clip for clip in clips if clip not in self.key.clips]
+        trial = self.whole(place, "trial", found.get("trial"), 0, len(self.of.trials) - 1)
+        clips = [self.word(place, "clips", clip) for clip in self.list_of(place, "clips", found.get("clips"), "clips")]
+        unknown = [clip for clip in clips if clip not in self.of.clips]
         if unknown:
             raise UnknownName(f"{self.path}: {place}clip {unknown[0]!r} is not in the key; give the key of this test")
-        if sorted(clips) != sorted(self.key.trials[trial]):
+        if sorted(clips) != sorted(self.of.trials[trial]):
             raise self.error(place, "clips", clips, f"those of trial {trial}")
         seen[trial] += 1
         if seen[trial] > 2:
@@ -243,6 +321,9 @@ class _Checked:
         known = found.get("known")
         if not isinstance(known, bool):
             raise self.error(place, "known", known, "true or false")
+        self.each_clip(place, "heard_ms", found.get("heard_ms"), len(clips), round(1000 * self.of.must_hear_seconds))
+        self.each_clip(place, "plays", found.get("plays"), len(clips), 0)
+        self.word(place, "at", found.get("at"))
         return Answer(
             trial,
             tuple(clips),
@@ -251,6 +332,13 @@ class _Checked:
             known,
             self.whole(place, "took_ms", found.get("took_ms"), 0, 366 * DAY_MS) / 1000,
         )
+
+    def each_clip(self, place: str, name: str, value: object, clips: int, least: int) -> None:
+        numbers = self.list_of(place, name, value, "whole numbers, one of each clip")
+        if len(numbers) != clips:
+            raise self.error(place, name, value, f"{counted(clips, 'whole number')}, one of each clip")
+        for number in numbers:
+            self.whole(place, name, number, least, 366 * DAY_MS)
 
 
 def _files(path: Path) -> list[Path]:

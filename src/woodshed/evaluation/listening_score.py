@@ -129,7 +129,7 @@ class ListeningScore:
         readers, missing = self.heard, sum(reader.asked - reader.answered for reader in self.readers)
         found = [
             f"n too small: {counted(readers, 'reader')}" if readers < FEW_READERS else "",
-            self.first_chosen.caution and f"{self.first_chosen.caution} answers",
+            self.first_chosen.caution,
             f"{counted(missing, 'answer')} missing: readers who have not finished" if missing else "",
         ]
         return tuple(filter(None, found))

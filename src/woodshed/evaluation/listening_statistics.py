@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from woodshed.errors import OutOfRange
 from woodshed.evaluation.bootstrap import LEVEL, RESAMPLES
+from woodshed.words import counted
 
 PRIOR_ANSWERS = 1.0
 """For every two sources as many answers are added, half for either: a source that always wins then has a finite
@@ -47,7 +48,7 @@ class Share:
     @property
     def caution(self) -> str:
         """``n too small`` with how many, or nothing."""
-        return "" if self.count >= FEW_ANSWERS else f"n too small: {self.count}"
+        return "" if self.count >= FEW_ANSWERS else f"n too small: {counted(self.count, 'answer')}"
 
     def as_dict(self) -> dict[str, object]:
         """For JSON."""
@@ -84,7 +85,7 @@ def exact_share(successes: int, count: int, level: float = LEVEL) -> Share:
     from scipy.special import betaincinv
 
     if not 0 <= successes <= count:
-        raise OutOfRange(f"{successes} successes of {count} answers: give 0-{count}")
+        raise OutOfRange(f"{successes} successes of {counted(count, 'answer')}: give 0-{count}")
     tail = (1 - level) / 2
     low = float(betaincinv(successes, count - successes + 1, tail)) if successes else 0.0
     high = float(betaincinv(successes + 1, count - successes, 1 - tail)) if successes < count else 1.0
@@ -99,12 +100,15 @@ def bradley_terry(wins: ArrayLike) -> NDArray[np.float64]:
     are added for every two, so that all strengths are finite, and 0 for all of no data. By Hunter's MM steps.
 
     Raises:
-        OutOfRange: if the last two axes are not alike, or a count is negative.
+        OutOfRange: if the last two axes are not alike, there are fewer than two sources, or a count is negative or no
+            number.
     """
     found = np.asarray(wins, np.float64)
-    if found.ndim < 2 or found.shape[-1] != found.shape[-2] or (found < 0).any():
+    if found.ndim < 2 or found.shape[-1] != found.shape[-2] or not ((found >= 0) & np.isfinite(found)).all():
         raise OutOfRange(f"wins of shape {found.shape}: give counts (S, S) of at least 0")
     sources = found.shape[-1]
+    if sources < 2:
+        raise OutOfRange(f"{counted(sources, 'source')}: a strength is over others; give two sources or more")
     others = 1 - np.eye(sources)
     found = (found + PRIOR_ANSWERS / 2) * others
     won, met = found.sum(-1), found + found.swapaxes(-1, -2)  # (..., S), (..., S, S)
@@ -112,7 +116,7 @@ def bradley_terry(wins: ArrayLike) -> NDArray[np.float64]:
     for _ in range(MOST_STEPS):
         shares = met / (strengths[..., :, None] + strengths[..., None, :])
         better = won / np.maximum(shares.sum(-1), 1e-300)
-        better /= np.exp(np.log(better).mean(-1, keepdims=True)) if sources > 1 else better
+        better /= np.exp(np.log(better).mean(-1, keepdims=True))
         moved = np.abs(np.log(better / strengths)).max(initial=0.0)
         strengths = better
         if moved < TOLERANCE:
@@ -148,7 +152,7 @@ def agreement(answers: ArrayLike, rng: np.random.Generator) -> Agreement:
     resampled = _alpha(drawn, counts)
     known = resampled[~np.isnan(resampled)]
     if items < FEW_ANSWERS // 2:
-        return Agreement(alpha, None, None, items, total, f"n too small: {items} items")
+        return Agreement(alpha, None, None, items, total, f"n too small: {counted(items, 'item')}")
     low, high = np.quantile(known, (0.5 - LEVEL / 2, 0.5 + LEVEL / 2)).tolist()
     return Agreement(alpha, low, high, items, total, "")
 

@@ -36,6 +36,7 @@ from woodshed.evaluation.bootstrap import Interval, mean_interval
 from woodshed.music import Song, part_name
 from woodshed.music.meter import bar_of
 from woodshed.music.units import TICKS_PER_QUARTER
+from woodshed.words import counted
 
 LONGER_THAN = (12, 24, 48)
 """Notes; the shares of notes in longer runs that are told unasked."""
@@ -114,7 +115,7 @@ class Novelty:
         """Empty, or why these figures say little."""
         if self.notes >= self.run_notes:
             return ""
-        return f"n too small: {self.notes} notes, and a run has {self.run_notes} or more"
+        return f"n too small: {counted(self.notes, 'note')}, and a run has {self.run_notes} or more"
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""

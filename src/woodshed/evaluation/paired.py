@@ -25,26 +25,34 @@ Told = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Paired:
-    """Two bundles on the same songs."""
+    """Two bundles on the same songs: all figures are of those of which both count the same notes."""
 
     first: float
-    """Nats per note of the first, over the songs that both are asked about."""
+    """Nats per note of the first."""
     second: float
     difference: Interval
     """Second minus first, nats per note: below 0 the second is better."""
+    first_fields: dict[str, float]
+    """Nats per note of each field of the first, where both have the same ones; they add up to ``first``."""
+    second_fields: dict[str, float]
     fields: dict[str, Interval]
-    """The same of each field, where both have the same ones."""
+    """Second minus first of each of them."""
     first_better_songs: int
     """Songs that the first finds likelier."""
     ground: str
     """What was left out so that both price the same; empty if nothing."""
-    left_out: int
-    """Songs of which the two count different notes."""
+    unheard: int
+    """Songs left out because one of the two, or both, hear nothing of their kind in them."""
+    unlike: int
+    """Songs left out because the two count different notes of them."""
 
     @property
     def better(self) -> str:
-        """``"first"`` or ``"second"``; ``"neither"`` while the interval holds 0 or is not known."""
-        if not self.difference.is_known or self.difference.low <= 0 <= self.difference.high:
+        """``"first"`` or ``"second"``; ``"neither"`` while the interval holds 0; ``"unknown"`` with fewer songs than
+        `FEW_GROUPS`, where the interval cannot be relied on."""
+        if self.difference.caution:
+            return "unknown"
+        if self.difference.low <= 0 <= self.difference.high:
             return "neither"
         return "second" if self.difference.mean < 0 else "first"
 
@@ -106,11 +114,9 @@ def pair(first: Likelihood, second: Likelihood, ground: str = "", seed: int = 0)
     Raises:
         CorpusError: if there is none of which both count the same notes.
     """
-    both = [
-        (one, other)
-        for one, other in zip(first.by_song, second.by_song, strict=True)
-        if one is not None and other is not None and one.notes == other.notes
-    ]
+    pairs = zip(first.by_song, second.by_song, strict=True)
+    heard = [(one, other) for one, other in pairs if one is not None and other is not None]
+    both = [(one, other) for one, other in heard if one.notes == other.notes]
     if not both:
         raise CorpusError("the two bundles hear the same notes in no song; compare them on other music")
     notes = np.array([one.notes for one, _ in both], float)
@@ -120,7 +126,12 @@ def pair(first: Likelihood, second: Likelihood, ground: str = "", seed: int = 0)
         return ratio_interval(amounts, notes, np.random.default_rng(seed))
 
     names = list(first.fields) if list(first.fields) == list(second.fields) else []
-    fields = {name: over([other.fields[name] - one.fields[name] for one, other in both]) for name in names}
     ours, theirs = (nats.sum(0) / notes.sum()).tolist()
-    closer, left_out = int((nats[:, 0] < nats[:, 1]).sum()), len(first.by_song) - len(both)
-    return Paired(ours, theirs, over(nats[:, 1] - nats[:, 0]), fields, closer, ground, left_out)
+    return Paired(
+        first=ours, second=theirs, difference=over(nats[:, 1] - nats[:, 0]),
+        first_fields={name: sum(one.fields[name] for one, _ in both) / float(notes.sum()) for name in names},
+        second_fields={name: sum(other.fields[name] for _, other in both) / float(notes.sum()) for name in names},
+        fields={name: over([other.fields[name] - one.fields[name] for one, other in both]) for name in names},
+        first_better_songs=int((nats[:, 0] < nats[:, 1]).sum()), ground=ground,
+        unheard=len(first.by_song) - len(heard), unlike=len(heard) - len(both),
+    )  # fmt: skip

@@ -10,7 +10,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -90,6 +90,10 @@ class Training:
     """The same, by what is told of a note: time, part, pitch ..."""
     others: Mapping[str, str] = field(default_factory=dict)
     """Any other facts, such as the seed."""
+    songs: int | None = None
+    """How many it learned from; None: those that are listed."""
+    called: str = "song"
+    """What they are called: song, melody ..."""
 
 
 @dataclass(frozen=True)
@@ -122,26 +126,30 @@ def write_report(
     corpus_summary: Mapping[str, Spread],
     next_steps: Sequence[str],
     corpus_note: str = "the songs it learned from",
+    corpus_songs: int | None = None,
+    copied_from: str = "a song it learned from",
     loss_svg_dark: str = "",
     findings: Findings | None = None,
 ) -> None:
     """Write the page; it appears whole or not at all.
 
     ``loss_svg`` is the loss curve (empty: none), ``loss_svg_dark`` the same for dark screens. ``corpus_summary``
-    comes from `metrics.summarise`, best of excerpts as long as the clips; ``corpus_note`` says of what. Where
-    ``findings`` compare sets of clips, that table stands in the place of the one of single clips. In ``next_steps``
-    what stands between back-ticks is shown as a command.
+    comes from `metrics.summarise`, best of excerpts as long as the clips; ``corpus_note`` says of what, and
+    ``corpus_songs`` of how many songs (None: each piece is a song of its own). ``copied_from`` says in what a stretch
+    of a clip's ``novelty`` stands. Where ``findings`` compare sets of clips, that table stands in the place of the one
+    of single clips. In ``next_steps`` what stands between back-ticks is shown as a command.
 
     Raises:
         UnknownName: for an ``audio_type`` that is not a media type of sound.
         FileError: when the file cannot be written.
     """
     findings = findings or Findings()
+    real = _of_songs(corpus_summary, corpus_songs)
     sections = [
-        _clips_section(clips, corpus_summary),
+        _clips_section(clips, real),
         _remarks(findings.remarks),
-        _novelty_section(clips, findings.comparison, findings.yardstick),
-        *_beside_sections(findings, clips, corpus_summary, corpus_note),
+        _novelty_section(clips, copied_from, findings.comparison, findings.yardstick),
+        *_beside_sections(findings, clips, real, corpus_note),
         _likelihood(findings),
         _training_section(training, loss_svg, loss_svg_dark or loss_svg),
         _songs_section(learned_from, findings.learned),
@@ -175,14 +183,24 @@ def _resource(name: str) -> str:
     return (files("woodshed.evaluation") / name).read_text(encoding="utf-8")
 
 
+def _of_songs(summary: Mapping[str, Spread], songs: int | None) -> Mapping[str, Spread]:
+    """The same with no more pieces counted than songs: pieces of one song are alike."""
+    if songs is None:
+        return summary
+    return {name: replace(spread, count=min(spread.count, songs)) for name, spread in summary.items()}
+
+
 def _subtitle(songs: Sequence[LearnedSong], training: Training, clips: Sequence[Clip]) -> str:
-    learned = sum(song.split == "train" for song in songs)
-    time = f", in {training.minutes:.1f} minutes" if training.minutes is not None else ""
-    return f"{_count(len(clips), 'clip')}, after practising {_count(learned, 'song')}{time}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+    """What it learned from is what its record says, or what is listed; nothing where nobody knows."""
+    listed = sum(song.split == "train" for song in songs) if songs else None
+    number = listed if training.songs is None else training.songs
+    parts = [counted(len(clips), "clip")]
+    if number is not None:
+        parts.append(f"after practising {counted(number, training.called)}")
+    if training.minutes is not None:
+        minutes = f"{training.minutes:.1f} minutes"
+        parts.append(f"in {minutes}" if number is not None else f"after {minutes} of practice")
+    return ", ".join(parts)
 
 
 def _clips_section(clips: Sequence[Clip], real: Mapping[str, Spread]) -> str:
@@ -218,6 +236,8 @@ def _verdicts(clip: Clip, real: Mapping[str, Spread]) -> list[str]:
     """Short statements below a clip, as markup."""
     inside, compared = agreement(clip.metrics, real)
     said = [f"{inside} of {compared} figures as in the real music"] if compared else []
+    if real and not compared:
+        said.append(f"n too small to compare with real music: {_most(real)}")
     if clip.novelty is not None:
         said.append(f"{clip.novelty.share:.0%} of the notes copied")
     return said
@@ -245,7 +265,10 @@ def _beside_sections(
 
 
 def _novelty_section(
-    clips: Sequence[Clip], comparison: Comparison | None = None, yardstick: Comparison | None = None
+    clips: Sequence[Clip],
+    copied_from: str,
+    comparison: Comparison | None,
+    yardstick: Comparison | None,
 ) -> str:
     looked = [(number, clip, clip.novelty) for number, clip in enumerate(clips, 1) if clip.novelty is not None]
     if not looked:
@@ -256,7 +279,7 @@ def _novelty_section(
     least = looked[0][2].run_notes
     return (
         "<h2>Is it new?</h2><p class=faint>Copied notes are those in a stretch of at least "
-        f"{least} notes that also stands in a song it learned from, note for note or nearly so, in any key and at any "
+        f"{least} notes that also stands in {text(copied_from)}, note for note or nearly so, in any key and at any "
         "speed. Chugged notes, scales and common beats belong to everybody and do not count.</p>"
         '<div class="card">'
         + _copied_tiles(comparison, yardstick)
@@ -299,9 +322,13 @@ def _figures_section(clips: Sequence[Clip], real: Mapping[str, Spread], corpus_n
 
 
 def _counted(real: Mapping[str, Spread]) -> str:
-    """How many real pieces the ranges are of."""
-    most = max((spread.count for spread in real.values()), default=0)
+    """How many real pieces, or songs, the ranges are of."""
+    most = _most(real)
     return f" (n = {most:,})" if most else ""
+
+
+def _most(real: Mapping[str, Spread]) -> int:
+    return max((spread.count for spread in real.values()), default=0)
 
 
 def _training_section(training: Training, loss_svg: str, loss_svg_dark: str) -> str:
@@ -337,8 +364,8 @@ def _songs_section(songs: Sequence[LearnedSong], known: Sequence[tuple[str, str]
     held_out = len(songs) - len(learned)
     rows = [(text(s.title), f"{s.notes:,}", f"{s.bars:,}", text(s.key), f"{s.bpm:.0f}", text(s.split)) for s in songs]
     head = ("Song", "Notes", "Bars", "Key", "BPM", "Used for")
-    notes = _count(sum(song.notes for song in learned), "note")
-    told = f"{_count(len(learned), 'song')} with {notes}; {held_out:,} held out to test it."
+    notes = counted(sum(song.notes for song in learned), "note")
+    told = f"{counted(len(learned), 'song')} with {notes}; {held_out:,} held out to test it."
     is_open = " open" if len(songs) <= MOST_ROWS_OPEN else ""
     tiles = facts(known) if known else ""
     return (

@@ -95,7 +95,7 @@ def judges_section(found: Comparison, yardstick: Comparison | None) -> str:
         f"{held_out}</p>"
         '<div class="card"><div class="scroll"><table class="sticky"><thead><tr><th>Judge looks at</th><th>Right</th>'
         "<th></th><th>95 % interval</th><th>n</th><th class=words>By what</th></tr></thead>"
-        f"<tbody>{body}</tbody></table></div></div>"
+        f"<tbody>{body}</tbody></table></div>{_remark(found.remark)}</div>"
     )
 
 
@@ -146,6 +146,10 @@ def caution(why: str) -> str:
     return f'<p class="few">{text(why)}. Read the intervals with care.</p>' if why else ""
 
 
+def _remark(words: str) -> str:
+    return f'<p class="few">{text(sentence(words))}.</p>' if words else ""
+
+
 def sentence(words: str) -> str:
     """With a capital."""
     return words[:1].upper() + words[1:]
@@ -194,7 +198,8 @@ def _overlap_tiles(found: Comparison) -> list[tuple[str, str]]:
 def _mean_overlap(found: Comparison, name: str) -> str:
     """The mean over all figures, and the mean ends of their intervals, which is no narrower than its own."""
     low, high = found.mean_interval_of(name)
-    return f"{getattr(found, name):.2f} ({low:.2f} – {high:.2f})"
+    mean = found.overlap if name == "overlap" else found.values
+    return "n too small" if mean is None else f"{mean:.2f} ({low:.2f} – {high:.2f})"
 
 
 def _yardstick_tiles(yardstick: Comparison | None) -> list[tuple[str, str]]:

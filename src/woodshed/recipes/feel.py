@@ -95,11 +95,8 @@ def humanise(
 
             canvas = humanise_canvas(made, group, span, fields)
             known = None if touch is None else drummed(*touch, canvas, sampling, rng)
-            played = (
-                [made]
-                if known is not None and _says_all(known, canvas)
-                else fill(bundle, canvas, sampling, rng, on_step=tell)
-            )
+            is_said = known is not None and _says_all(known, canvas)
+            played = [made] if is_said else fill(bundle, canvas, sampling, rng, on_step=tell)
             made = blended(made, played, strength, usually(bundle, canvas) if steady else None, known)
         settings = settings_of("humanise", bundle, wish, sampling, seed, number, 1)
         settings |= {name: value for name, value in told.items() if value is not None}
@@ -152,12 +149,13 @@ def blended(
     old = song.notes[order]
     touched = [one.notes[_order(one)] for one in drawn]
     usual, known = (np.full((2, len(old)), np.nan) if told is None else told[:, order] for told in (usual, known))
-    onset, velocity = (
-        _towards(
-            old[name], _mixed(_mixed(np.median([one[name] for one in touched], axis=0), *of_usual), best, 1), strength
-        )
-        for name, *of_usual, best in zip(("onset", "velocity"), usual, OF_THE_USUAL, known, strict=True)
-    )
+
+    def meant(field: int, name: str) -> NDArray[np.int64]:
+        model = np.median([one[name] for one in touched], axis=0)
+        mixed = _mixed(_mixed(model, usual[field], OF_THE_USUAL[field]), known[field], 1)
+        return _towards(old[name], mixed, strength)
+
+    onset, velocity = meant(0, "onset"), meant(1, "velocity")
     grid = ticks_to_steps(old["onset"]) * STEP_TICKS
     moved = onset != old["onset"]
     onset = np.where(moved, np.clip(onset, np.maximum(grid - REACH, 0), grid + REACH), onset)

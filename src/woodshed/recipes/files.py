@@ -75,6 +75,32 @@ def check_outputs(paths: Sequence[Path], *, force: bool) -> None:
             raise OutputExists(f"{path} is there; {remedy}")
 
 
+def check_page(path: Path) -> None:
+    """Whether a page may be called so.
+
+    Raises:
+        UnknownName: if it does not end in .html.
+    """
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise UnknownName(f"page {path} does not end in .html; call it {path.stem or 'page'}.html")
+
+
+def check_apart(read: Path, written: Sequence[Path]) -> None:
+    """Nothing may be written over what is read, nor one file over another.
+
+    Raises:
+        OutputExists: naming the file.
+    """
+    taken = [read.resolve()]
+    for path in written:
+        if path.resolve() in taken:
+            raise OutputExists(
+                f"{path} would be written over {read.name if len(taken) == 1 else 'another of the files'}; "
+                "choose another name"
+            )
+        taken.append(path.resolve())
+
+
 def write_clip(clip: Clip, path: Path, formats: Sequence[str] = ()) -> list[Path]:
     """Write a clip as MIDI, with its settings inside, and beside it as sound or picture; returns the paths.
 

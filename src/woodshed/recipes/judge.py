@@ -17,6 +17,8 @@ from woodshed.evaluation.metrics import Spread, summarise
 from woodshed.evaluation.paired import Paired, compare
 from woodshed.evaluation.reconstruction import Reconstruction, measure_reconstruction
 from woodshed.music import Song
+from woodshed.recipes.clip import LARGEST_SEED
+from woodshed.recipes.files import check_range
 from woodshed.recipes.learned import origins_of
 from woodshed.recipes.material import Material, is_corpus
 from woodshed.recipes.recipe import load_recipe
@@ -34,7 +36,7 @@ class Verdict:
     metrics: dict[str, Spread]
     """Figures of the music itself, to hold a clip against."""
     left_out: int
-    """Songs not asked about because the bundle learned from them."""
+    """Songs not asked about because they are not of that side, or the bundle learned from them."""
     footing: Footing
     """What the nats are nats of."""
     reconstruction: Reconstruction | None = None
@@ -58,9 +60,10 @@ class PairVerdict:
 
     paired: Paired
     likelihoods: tuple[Likelihood, Likelihood]
-    """Of what both price."""
+    """Of what both price, each over all songs that it hears itself: figures to set side by side are in ``paired``."""
     left_out: int
-    """Songs not asked about because one of them learned from them."""
+    """Songs not asked about because they are not of that side, or one of them learned from them; those that were asked
+    about and cannot be compared are ``paired.unheard`` and ``paired.unlike``."""
     remarks: tuple[str, ...] = ()
     origins: tuple[dict[str, Any], ...] = ()
     """As of a `Verdict`, of both."""
@@ -85,8 +88,10 @@ def judge(
 
     Raises:
         UnknownName: for another split.
+        OutOfRange: for a seed outside 0-4294967295.
         CorpusError: if there is no song to ask about.
     """
+    check_range("seed", seed, 0, LARGEST_SEED)
     tell = progress or (lambda stage, done, total: None)
     asked = _asked([bundle], source, split, tell)
     songs = asked.songs
@@ -108,8 +113,10 @@ def judge_two(
     Raises:
         UnknownName: for another split.
         UsageError: if their nats price different things.
+        OutOfRange: for a seed outside 0-4294967295.
         CorpusError: if there is no song to ask about.
     """
+    check_range("seed", seed, 0, LARGEST_SEED)
     tell = progress or (lambda stage, done, total: None)
     if refusal := common_ground(*bundles).refusal:  # before any music is read
         raise UsageError(refusal)

@@ -14,8 +14,12 @@ from woodshed.errors import CorpusError, FileError, WoodshedError
 from woodshed.evaluation.comparison import Comparison, Named, Told, compare_sets
 from woodshed.formats import read_midi, read_musicxml
 from woodshed.music import Song
+from woodshed.recipes.clip import LARGEST_SEED
+from woodshed.recipes.files import check_range
 from woodshed.recipes.material import is_corpus
 
+FEWEST_HELD_OUT = 3
+"""Songs that it takes on either side to set held-out ones beside the others."""
 MUSICXML_ENDINGS = (".musicxml", ".mxl", ".xml")
 
 
@@ -25,7 +29,8 @@ class ClipsVerdict:
 
     comparison: Comparison
     yardstick: Comparison | None
-    """The corpus' held-out songs, set beside those learned from; None where fewer than three are held out."""
+    """The corpus' held-out songs, set beside those learned from; None where fewer than three of either are long
+    enough."""
     unreadable: tuple[str, ...]
     """Files that are no music, with the reason."""
     silent: int
@@ -46,8 +51,10 @@ def judge_clips(
 
     Raises:
         FileError: if there is no file.
+        OutOfRange: for a seed outside 0-4294967295.
         CorpusError: if none of them has a note, or the corpus has none.
     """
+    check_range("seed", seed, 0, LARGEST_SEED)
     tell = progress or (lambda stage, done, total: None)
     made, unreadable, silent = read_clips(Path(clips), tell)
     learned, held_out = real_songs(Path(source), tell)
@@ -56,13 +63,14 @@ def judge_clips(
 
 
 def yardstick(learned: Named, held_out: Named, bars: int, seed: int) -> Comparison | None:
-    """What real music reaches: held-out songs beside those learned from; None where there are too few."""
-    if min(len(learned), len(held_out)) < 3:
+    """What real music reaches: held-out songs beside those learned from; None where there are too few so long."""
+    if min(len(learned), len(held_out)) < FEWEST_HELD_OUT:
         return None
     try:
-        return compare_sets(held_out, learned, bars=bars, seed=seed)
+        found = compare_sets(held_out, learned, bars=bars, seed=seed)
     except CorpusError:  # none of them is as long as that
         return None
+    return None if found.overlap is None else found  # or too few are
 
 
 def read_clips(path: Path, tell: Told) -> tuple[list[tuple[str, Song]], list[str], int]:
@@ -112,7 +120,16 @@ def split_songs(corpus: Corpus) -> tuple[list[tuple[str, Song]], list[tuple[str,
 
 
 def is_music(path: Path) -> bool:
-    """Whether ``path`` is to be judged as music: it is no bundle."""
+    """Whether ``path`` is to be judged as music: it is no bundle.
+
+    Raises:
+        FileError: if nothing is there.
+    """
+    if not path.exists():
+        raise FileError(
+            f"{path} does not exist: neither a bundle nor music is there; give a bundle, or a file or folder "
+            "of MIDI or MusicXML"
+        )
     return not (path / "config.json").is_file()
 
 

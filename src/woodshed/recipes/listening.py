@@ -10,23 +10,32 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from woodshed.errors import CorpusError, OutOfRange, UnknownName, UsageError
+from woodshed.errors import CorpusError, FormatError, OutOfRange, OutputExists, UnknownName, UsageError
 from woodshed.evaluation.listening import PAIRS, TURING, Design, check_question, design_pairs, design_turing
 from woodshed.evaluation.listening_clips import SAMPLE_RATE, bar_excerpt, code_equally_loud, play_clip, recording_clip
 from woodshed.evaluation.listening_loudness import integrated_loudness
 from woodshed.evaluation.listening_page import minutes_of, page_data, write_page
 from woodshed.evaluation.listening_results import ClipOrigin, Key, write_key
 from woodshed.recipes.files import check_outputs, check_range
-from woodshed.recipes.listening_pieces import USUAL_SECONDS, Piece, Sources, choose_pieces, common_seconds
+from woodshed.recipes.listening_pieces import (
+    USUAL_SECONDS,
+    Piece,
+    Sources,
+    bars_too_long,
+    choose_pieces,
+    common_seconds,
+)
 from woodshed.words import counted
 
 PAGE_NAME, KEY_NAME = "listen.html", "key.json"
 USUAL_CLIPS = 6
 LEAST_SECONDS, MOST_SECONDS = 2.0, 60.0
+USUAL_MUST_HEAR = 4.0
 MOST_CLIPS, MOST_CHECKS = 100, 20
 MOST_SOUND = 3600.0
 """Seconds of all clips together: 1.3 GB while they are made, and a page of 100 MB."""
@@ -35,6 +44,7 @@ LONG_TEST = 40.0
 ID_SIGNS = 10
 
 Told = Callable[[str, int, int], None]
+_Found = TypeVar("_Found")
 
 
 @dataclass(frozen=True)
@@ -48,8 +58,8 @@ class ListeningWish:
     """Of each source at most; of "turing" of each model, and as many real ones as all models have."""
     seconds: float | None = None
     """Of every clip; None for 15, or less if a piece is shorter."""
-    must_hear_seconds: float = 4.0
-    """Of every clip before an answer counts."""
+    must_hear_seconds: float | None = None
+    """Of every clip before an answer counts; None for `USUAL_MUST_HEAR`, or all of a shorter clip."""
     checks: int = 2
     """Trials asked again."""
     title: str = "Listening test"
@@ -91,20 +101,29 @@ def make_listening_test(
         UsageError: if there are not two sources, or one has a file of another.
         OutOfRange: for a number outside its range.
         CorpusError: if a source has too little music.
-        OutputExists: if there is a test already and not ``force``.
+        OutputExists: if there is a test already and not ``force``, or a file where the folder is to be.
         FileError: if something cannot be read or written.
     """
     real = _check(sources, wish)
+    _check_folder(folder)
     check_outputs([folder / PAGE_NAME, folder / KEY_NAME], force=force)
     tell = progress or (lambda stage, done, total: None)
-    rng, notes = np.random.default_rng([wish.seed, 0]), list[str]()
+    rng, notes, left_out = np.random.default_rng([wish.seed, 0]), list[str](), list[str]()
     ordered = {real: sources[real], **{name: paths for name, paths in sources.items() if name != real}}
-    pieces = _pieces(ordered, wish, rng, notes, lambda done, total: tell("read", done, total))
+    pieces = _pieces(ordered, wish, rng, notes, left_out, lambda done, total: tell("read", done, total))
     seconds = common_seconds(pieces, wish.seconds, notes)
-    clips = []
+    _must_hear(wish, seconds)  # before anything is played
+    played: dict[str, list[_Clip]] = {name: [] for name in ordered}
     for done, piece in enumerate(pieces, 1):
-        clips.append(_clip(piece, seconds, rng))
+        clip = _clip(piece, seconds, rng, left_out)
+        played[piece.source] += [clip] if clip else []
         tell("play", done, len(pieces))
+    clips, count = _as_many(played, wish, left_out)
+    if len(clips) < len(pieces):
+        notes.append(f"not all of them can be heard, so there are {count} of each")
+    if left_out:
+        told = [*(f"left out: {reason}" for reason in left_out), f"left out in all: {counted(len(left_out), 'file')}"]
+        notes[:0] = told
     made = _write(folder, clips, list(ordered), seconds, wish, lambda done, total: tell("code", done, total))
     if made.minutes > LONG_TEST:
         notes.append(f"a reader needs some {made.minutes:.0f} minutes; smaller --clips or --seconds ask for less")
@@ -122,9 +141,9 @@ def _check(sources: Sources, wish: ListeningWish) -> str:
         raise UnknownName(f"--real {wish.real!r} is not one of the sources {', '.join(sources)}")
     check_range("clips", wish.clips, 1, MOST_CLIPS)
     check_range("checks", wish.checks, 0, MOST_CHECKS)
-    for name, seconds, low in (("seconds", wish.seconds, LEAST_SECONDS), ("must-hear", wish.must_hear_seconds, 0.0)):
-        if seconds is not None and not low <= seconds <= MOST_SECONDS:
-            raise OutOfRange(f"{name} {seconds:g} is outside {low:g}-{MOST_SECONDS:g}")
+    if wish.seconds is not None and not LEAST_SECONDS <= wish.seconds <= MOST_SECONDS:
+        raise OutOfRange(f"seconds {wish.seconds:g} is outside {LEAST_SECONDS:g}-{MOST_SECONDS:g}")
+    _must_hear(wish, wish.seconds or USUAL_SECONDS)
     count = wish.clips * (2 * (len(sources) - 1) if wish.question == TURING else len(sources))
     if count * (wish.seconds or USUAL_SECONDS) > MOST_SOUND:
         raise OutOfRange(
@@ -134,51 +153,92 @@ def _check(sources: Sources, wish: ListeningWish) -> str:
     return wish.real or next(iter(sources))
 
 
+def _check_folder(folder: Path) -> None:
+    """Raise `OutputExists` if something else than a folder is in its place, or on the way to it."""
+    there = next((place for place in (folder, *folder.absolute().parents) if place.exists()), folder)
+    if there.exists() and not there.is_dir():
+        raise OutputExists(f"{there} is a file, and a test needs a folder; choose the name of a folder")
+
+
+def _must_hear(wish: ListeningWish, clip_seconds: float) -> float:
+    """How much of every clip is to be heard: nobody hears more than there is."""
+    if wish.must_hear_seconds is None:
+        return min(USUAL_MUST_HEAR, clip_seconds)
+    if not 0 <= wish.must_hear_seconds <= clip_seconds:
+        raise OutOfRange(
+            f"must-hear {wish.must_hear_seconds:g} is outside 0-{clip_seconds:g}, the seconds of a clip; "
+            "ask for less of it, or for more --seconds"
+        )
+    return wish.must_hear_seconds
+
+
 def _pieces(
     sources: Sources,
     wish: ListeningWish,
     rng: np.random.Generator,
     notes: list[str],
+    left_out: list[str],
     progress: Callable[[int, int], None],
 ) -> list[Piece]:
-    """The same number of each source; of "turing" as many real ones as of all models together."""
+    """The same number of each source, see `_as_many`, of the files that can be used."""
     real, *models = sources
-    share = len(models) if wish.question == TURING else 1
-    wanted = dict.fromkeys(models, wish.clips) | {real: share * wish.clips}
-    found = choose_pieces(sources, wanted, wish.seconds, rng, notes, progress)
-    count = min(len(found[real]) // share, *(len(found[name]) for name in models))
-    if not count:
-        raise CorpusError(
-            f"source {real}: {counted(len(found[real]), 'piece')}, but {share} are needed for {share} models"
-        )
+    wanted = {name: wish.clips * _share(name, list(sources), wish) for name in (*models, real)}
+    found = choose_pieces(sources, wanted, wish.seconds, rng, left_out, progress)
+    pieces, count = _as_many(found, wish, left_out)
     if count < wish.clips:
-        fewest = min(sources, key=lambda name: len(found[name]) / (share if name == real else 1))
+        fewest = min(sources, key=lambda name: len(found[name]) / _share(name, list(sources), wish))
         notes.append(
             f"{fewest} has {counted(len(found[fewest]), 'piece')}, so there are {count} of each, not {wish.clips}"
         )
-    return [piece for name in sources for piece in found[name][: count * (share if name == real else 1)]]
+    return pieces
 
 
-def _clip(piece: Piece, seconds: float, rng: np.random.Generator) -> _Clip:
-    """The piece's clip, not yet as loud as the others.
+def _share(name: str, sources: Sequence[str], wish: ListeningWish) -> int:
+    """Of "turing" there are as many real ones as of all models together."""
+    return len(sources) - 1 if wish.question == TURING and name == sources[0] else 1
+
+
+def _as_many(
+    found: Mapping[str, Sequence[_Found]], wish: ListeningWish, left_out: Sequence[str]
+) -> tuple[list[_Found], int]:
+    """The same number of each source, `_share` times that of the real one, which comes first; and that number.
 
     Raises:
-        CorpusError: if nothing is heard of it.
+        CorpusError: if that is none.
     """
+    share = {name: _share(name, list(found), wish) for name in found}
+    count = min(len(found[name]) // share[name] for name in found)
+    for name in found if not count else ():
+        if not found[name]:
+            raise CorpusError(f"source {name}: nothing can be heard of it: {'; '.join(left_out[-3:])}")
+        if len(found[name]) < share[name]:
+            raise CorpusError(
+                f"source {name}: {counted(len(found[name]), 'piece')}, but {share[name]} are needed for "
+                f"{counted(share[name], 'model')}"
+            )
+    return [one for name in found for one in found[name][: count * share[name]]], count
+
+
+def _clip(piece: Piece, seconds: float, rng: np.random.Generator, left_out: list[str]) -> _Clip | None:
+    """The piece's clip, not yet as loud as the others; None with one more reason in ``left_out``."""
     if piece.song is None:
-        sound, start = recording_clip(piece.path, seconds, rng)
+        try:
+            sound, start = recording_clip(piece.path, seconds, rng)
+        except FormatError as error:
+            left_out.append(str(error))
+            return None
         origin = ClipOrigin(piece.source, str(piece.path), 0, 0, round(start, 3), 0.0)
     else:
         excerpt = bar_excerpt(piece.song, seconds, rng)
         if excerpt is None:
-            raise CorpusError(
-                f"{piece.path}: its bars are too long for a clip of {seconds:.1f} s; ask for more --seconds"
-            )
+            left_out.append(bars_too_long(piece.path, seconds))
+            return None
         sound = play_clip(excerpt.song, seconds)
         start = float(piece.song.seconds(piece.song.bar_lines())[excerpt.first_bar - 1])
         origin = ClipOrigin(piece.source, str(piece.path), excerpt.first_bar, excerpt.bars, round(start, 3), 0.0)
     if not math.isfinite(integrated_loudness(sound, SAMPLE_RATE)):
-        raise CorpusError(f"{piece.path}: its clip is silent; leave it out")
+        left_out.append(f"{piece.path}: its clip is silent")
+        return None
     return _Clip(piece, sound, origin)
 
 
@@ -203,12 +263,15 @@ def _write(
         for (name, clip), gain in zip(by_id.items(), gains, strict=True)
     }
     sounds = dict(zip(by_id, coded, strict=True))
-    design = _design(origins, sources, wish, rng)
+    design, must_hear = _design(origins, sources, wish, rng), _must_hear(wish, seconds)
     data = page_data(
         design, sounds, title=wish.title, seed=wish.seed, clip_seconds=seconds, lufs=lufs,
-        must_hear_seconds=min(wish.must_hear_seconds, seconds),
+        must_hear_seconds=must_hear,
     )  # fmt: skip
-    key = Key(data["test"], wish.question, wish.seed, sources[0], tuple(sources), origins, design.trials, seconds, lufs)
+    key = Key(
+        data["test"], wish.question, wish.seed, sources[0], tuple(sources), origins, design.trials, seconds, lufs,
+        must_hear,
+    )  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
     write_key(folder / KEY_NAME, key)
     write_page(folder / PAGE_NAME, design, data)

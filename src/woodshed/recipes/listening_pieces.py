@@ -11,7 +11,7 @@ import numpy as np
 
 from woodshed.corpus.scan import ENDINGS
 from woodshed.errors import CorpusError, FileError, UsageError, WoodshedError
-from woodshed.evaluation.listening_clips import SOUND_ENDINGS, longest_clip, recording_seconds
+from woodshed.evaluation.listening_clips import SOUND_ENDINGS, bar_excerpt, longest_clip, recording_seconds
 from woodshed.music import Song
 from woodshed.recipes.files import read_song
 from woodshed.words import counted
@@ -73,13 +73,13 @@ def choose_pieces(
     wanted: Mapping[str, int],
     clip_seconds: float | None,
     rng: np.random.Generator,
-    notes: list[str],
+    left_out: list[str],
     progress: Callable[[int, int], None],
 ) -> dict[str, list[Piece]]:
     """As many pieces of each source as ``wanted``, or as many as it has, drawn from its files.
 
-    What is left out goes to ``notes``: files that cannot be read, and pieces that do not fill ``clip_seconds`` (where
-    that is None, `SHORTEST_PIECE`).
+    Which files are left out, and why, goes to ``left_out``: those that cannot be read, and pieces that do not fill
+    ``clip_seconds`` (where that is None, `SHORTEST_PIECE`) or have bars too long for it. Others are drawn instead.
 
     Raises:
         UsageError: if one file is in two sources.
@@ -105,7 +105,7 @@ def choose_pieces(
         if not chosen[name]:
             why = "; ".join(reasons[:3]) or "no file of music"
             raise CorpusError(f"source {name}: nothing can be heard of {counted(len(files), 'file')}: {why}")
-        notes += [f"left out: {reason}" for reason in reasons]
+        left_out += reasons
     return chosen
 
 
@@ -155,7 +155,20 @@ def _read(source: str, path: Path, clip_seconds: float | None, reasons: list[str
     if piece.longest < SHORTEST_PIECE if clip_seconds is None else not piece.fills(clip_seconds):
         reasons.append(f"{path} has {piece.longest:.1f} s of music, a clip has {clip_seconds or SHORTEST_PIECE:g}")
         return None
+    if clip_seconds is not None and not _has_clip(piece, clip_seconds):
+        reasons.append(bars_too_long(path, clip_seconds))
+        return None
     return piece
+
+
+def _has_clip(piece: Piece, clip_seconds: float) -> bool:
+    """Whether there is a place in it for a clip of that length, whichever may be drawn."""
+    return piece.song is None or bar_excerpt(piece.song, clip_seconds, np.random.default_rng(0)) is not None
+
+
+def bars_too_long(path: Path, clip_seconds: float) -> str:
+    """Why a song gives no clip of that length though it has enough music."""
+    return f"{path}: its bars are too long for a clip of {clip_seconds:.1f} s; ask for more --seconds"
 
 
 def _is_there(piece: Piece, digests: dict[str, Piece]) -> bool:

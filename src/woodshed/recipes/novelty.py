@@ -107,14 +107,22 @@ def check_song(
     """
     if any(notes < 1 for notes in longer_than):
         raise OutOfRange(f"runs longer than {min(longer_than)} notes: give 1 or more")
-    song = read_song(path)
+    damage: list[str] = []
+    song = read_song(path, damage.append)
     if not len(song):
         raise FormatError(f"{path}: no note sounds in it, so nothing can be new or copied; give a song with notes")
     library = open_library(source, progress)
     asked = sorted({*LONGER_THAN, *longer_than})
     novelty = measure_novelty(song, library.index, cache(library.song), run=run, longer_than=asked)
     usual = usual_sharing(library, run=run, seed=seed, progress=progress) if baseline else None
-    return Checked(song, path.name, library, novelty, usual, tuple(_remarks(song, library, usual, baseline)))
+    return Checked(
+        song,
+        path.name,
+        library,
+        novelty,
+        usual,
+        (*(line.removeprefix("note: ") for line in damage), *_remarks(song, library, usual, baseline)),
+    )
 
 
 def copy_limit(text: str, source: Path | None, bundle: Path, progress: Told | None = None) -> CopyLimit:
@@ -255,6 +263,12 @@ def _kept(path: Path, write: Callable[[Path], None]) -> None:
 
 def _remarks(song: Song, library: Library, usual: Baseline | None, asked: bool) -> list[str]:
     lines = []
+    manifest = library.corpus.manifest
+    if reasons := {name: count for name, count in manifest.get("reasons", {}).items() if name != "exact duplicate"}:
+        told = ", ".join(f"{count} {reason}" for reason, count in reasons.items())
+        lines.append(
+            f"{sum(reasons.values())} of {counted(manifest['files'], 'file')} of {library.name} not used: {told}"
+        )
     own = content_hash(song)
     if any(entry.song_id == own for entry in library.entries):
         lines.append("the song itself is in the corpus, note for note")

@@ -11,7 +11,7 @@ from typing import Any
 
 import woodshed
 from woodshed.bundle import Bundle, load_bundle
-from woodshed.errors import CorpusError, MissingDependency, OutputExists, UnknownName
+from woodshed.errors import CorpusError, FileError, MissingDependency, OutputExists
 from woodshed.evaluation.comparison import Comparison, Named, compare_sets
 from woodshed.evaluation.footing import footing_of
 from woodshed.evaluation.known_music import KnownMusic
@@ -23,9 +23,10 @@ from woodshed.evaluation.report_sections import record_facts
 from woodshed.formats import write_midi
 from woodshed.music import Song
 from woodshed.recipes.clip import Clip, key_name
-from woodshed.recipes.files import check_range
+from woodshed.recipes.files import check_page, check_range
 from woodshed.recipes.judge import likelihood_on, songs_to_ask
 from woodshed.recipes.judge_clips import real_songs, yardstick
+from woodshed.recipes.learned import origins_of
 from woodshed.recipes.material import is_corpus
 from woodshed.recipes.play import generate
 from woodshed.recipes.wish import Wish
@@ -86,7 +87,8 @@ def make_report(
         OutputExists: if ``out`` is there, unless ``force`` is set.
         UnknownName: if ``out`` is no .html.
         OutOfRange: for options outside their range.
-        BundleError, CorpusError, FileError: if the bundle or the music cannot be used, or the page not be written.
+        FileError: if there is no folder for ``out``, before anything is read, or it cannot be written.
+        BundleError, CorpusError, FileError: if the bundle or the music cannot be used.
     """
     options, tell, out = options or ReportOptions(), progress or (lambda stage, done, total: None), Path(out)
     _check(out, options, force)
@@ -104,7 +106,8 @@ def make_report(
     shown, spreads = _shown(clips[: options.shown], [*learned, *held_out], options.bars, tell, remarks)
     name = source.name if source else ""
     real = "the songs that it learned from, and those held out" if own else f"the songs of {name}"
-    asked_of = "songs that were held out when it was trained" if own else f"songs of {name} that it never learned from"
+    known = f"a song it learned from{', or one held out' if held_out else ''}" if own else f"a song of {name}"
+    asked_of = "songs that were held out when it was trained" if own else f"songs of {name} {_new_to(bundle)}"
     findings = Findings(
         likelihood=likelihood, footing=str(footing_of(bundle)), asked=asked_of,
         comparison=comparison, yardstick=yard, learned=record_facts(bundle.training, bundle.style), remarks=remarks,
@@ -112,7 +115,8 @@ def make_report(
     write_report(
         out, title=f"What {bundle.name} has learned", learned_from=_songs(learned, held_out) if own else [],
         training=_training(bundle), loss_svg=_loss(bundle, "light"), loss_svg_dark=_loss(bundle, "dark"), clips=shown,
-        corpus_summary=spreads, next_steps=_next_steps(folder), corpus_note=f"pieces of {real}", findings=findings,
+        corpus_summary=spreads, next_steps=_next_steps(folder), corpus_note=f"pieces of {real}",
+        corpus_songs=len({name for name, _ in [*learned, *held_out]}), copied_from=known, findings=findings,
     )  # fmt: skip
     return ReportResult(out, likelihood, comparison, len(clips), tuple(remarks))
 
@@ -120,15 +124,22 @@ def make_report(
 def _check(out: Path, options: ReportOptions, force: bool) -> None:
     check_range("count", options.count, 1, MOST_COUNT)
     check_range("bars", options.bars, 1, 256)
-    if out.suffix.lower() not in (".html", ".htm"):
-        raise UnknownName(f"output {out} does not end in .html; call it {out.stem or 'report'}.html")
+    check_page(out)
     if out.is_dir() or (out.exists() and not force):
         raise OutputExists(f"{out} is there; use --force to replace it, or choose another name")
+    if not out.parent.is_dir():
+        raise FileError(f"{out} cannot be written: there is no folder {out.parent}; make it, or choose one that exists")
 
 
 def _inside(bundle: Bundle, place: Path) -> Path | None:
     """A corpus that was built for the bundle, if it still lies in it."""
     return bundle.folder / place if bundle.folder is not None and is_corpus(bundle.folder / place) else None
+
+
+def _new_to(bundle: Bundle) -> str:
+    """What can be said of songs from which those that it is known to have learned are left out."""
+    is_known = origins_of(bundle)[0].ids is not None
+    return "that it never learned from" if is_known else "(nobody knows which of them it learned from)"
 
 
 def _likelihood(
@@ -143,7 +154,14 @@ def _likelihood(
         return None
     try:
         songs, _ = songs_to_ask([bundle], source, split, tell)
-        return likelihood_on(bundle, songs, split=split, seed=seed, tell=tell)
+    except CorpusError:  # all else that may be wrong with the music was found when it was read
+        remarks.append(
+            f"The likelihood is not measured: no song of {source} is held out and new to the model; give more music, "
+            "or other music"
+        )
+        return None
+    try:
+        return likelihood_on(bundle, songs, split="all", seed=seed, tell=tell)  # there is no other split to ask for
     except CorpusError as error:
         remarks.append(f"The likelihood is not measured: {error}")
         return None
@@ -228,6 +246,7 @@ def _training(bundle: Bundle) -> Training:
     return Training(
         recipe=bundle.recipe, minutes=_value(record, "minutes"), steps=_whole(record, "steps"),
         parameters=_whole(record, "parameters"), device=str(record.get("device", "")), others=others,
+        songs=_whole(record, "songs"), called=str(record.get("called", "song")),
     )  # fmt: skip
 
 

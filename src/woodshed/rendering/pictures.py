@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 PICTURE_SUFFIXES = (".png", ".svg", ".pdf")
 DOTS_PER_INCH = 150
+SALT = "woodshed"
+"""Without a constant here, matplotlib draws the names of what clips and marks an SVG anew each time."""
+NO_DATE = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
+"""What a picture tells of itself, by its kind: not when it was made."""
 
 
 def check_picture_path(path: Path, what: str) -> Path:
@@ -32,14 +36,19 @@ def find_style(name: str) -> Style:
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure whole, by suffix."""
+    """Write a figure whole, by suffix. The same figure is the same bytes, today and tomorrow."""
+    from matplotlib import rc_context
+
     kind = path.suffix[1:].lower()
-    with written_whole(path) as temporary:
-        figure.savefig(temporary, format=kind, dpi=DOTS_PER_INCH, metadata={"Date": None} if kind == "svg" else None)
+    with written_whole(path) as temporary, rc_context({"svg.hashsalt": SALT}):
+        figure.savefig(temporary, format=kind, dpi=DOTS_PER_INCH, metadata=NO_DATE.get(kind))
 
 
 def figure_svg(figure: Figure) -> str:
-    """``<svg ...>...</svg>``, to put inside a page."""
+    """``<svg ...>...</svg>``, to put inside a page; the same figure is the same text."""
+    from matplotlib import rc_context
+
     text = io.StringIO()
-    figure.savefig(text, format="svg", metadata={"Date": None})
+    with rc_context({"svg.hashsalt": SALT}):
+        figure.savefig(text, format="svg", metadata=NO_DATE["svg"])
     return text.getvalue()[text.getvalue().index("<svg") :]
