@@ -189,6 +189,18 @@ def test_chords_that_are_struck_again_tell_little_more_than_chords(parts: tuple[
     assert bits(16) == bits(4) < 1.5 * bits(1)
 
 
+def test_doubling_at_the_octave_tells_nothing() -> None:
+    def bits(doubled: bool) -> float:
+        line = melody(np.random.default_rng(5), 32)
+        both = [*rows(line), *(rows(line, 1, higher=12) if doubled else [])]
+        source = Song.make([(0, *row[1:]) for row in both], (LEAD,))
+        found = index_of(source, Song.make(noise(np.random.default_rng(0)), (LEAD, BASS, OTHER))).find(source)
+        assert found.longest is not None
+        return found.longest.bits
+
+    assert bits(True) <= bits(False) + 6
+
+
 def test_a_passage_says_what_corresponds_to_what() -> None:
     chance = np.random.default_rng(3)
     line = melody(chance, 24)

@@ -180,6 +180,11 @@ def _rhythms(wait: NDArray[np.int64], line: NDArray[np.int64]) -> NDArray[np.int
     return np.where(wait == 0, 0, np.where(known, halves + _SLOWEST + 2, 1))
 
 
+def doubles_octave(symbols: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """(T,) of intervals: whether the next note is the last one again in another octave, together with it."""
+    return (symbols != END) & (symbols % _RHYTHMS == 0) & ((symbols // _RHYTHMS - 128) % 12 == 0)
+
+
 def as_one_note(symbols: NDArray[np.int64]) -> NDArray[np.int64]:
     """(T,) of intervals: the same rhythm on one pitch, `END` where the next note comes together with the last."""
     rhythm = symbols % _RHYTHMS

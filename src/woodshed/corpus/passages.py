@@ -11,8 +11,9 @@ velocities and instruments play no role.
 What counts is what **chance would not do**. A passage tells so many *bits*: each of its symbols as many as it is rare
 in the corpus (of a drum: rare after the drum before it), but each pair of neighbouring symbols only once in a passage,
 so that a chugged note, a trill, a scale, an ostinato, a beat that goes round tell little however long they last. A
-chord that is struck again tells what a note would, its rhythm, and not once more which intervals it has. An altered
-note costs `ALTERED_BITS`, what it takes to say which and how, for which `AGAIN` of what comes again makes up.
+chord that is struck again tells what a note would, its rhythm, and not once more which intervals it has; that a note
+is doubled at the octave tells nothing. An altered note costs `ALTERED_BITS`, what it takes to say which and how, for
+which `AGAIN` of what comes again makes up.
 A passage counts if it has `run` notes or more and tells `MARGIN` bits more than `PITCHED_BITS` or `DRUM_BITS` times
 log2(notes of the song x notes of the corpus), the number of places at which it might have been found.
 
@@ -37,7 +38,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from woodshed.corpus.passage_copies import cover, gather, passed_over
-from woodshed.corpus.passage_lines import END, Lines, as_one_note, given_pitch, lines_of
+from woodshed.corpus.passage_lines import END, Lines, as_one_note, doubles_octave, given_pitch, lines_of
 from woodshed.corpus.passage_search import FOUND, RATES, SEED, Query, Text, search
 from woodshed.corpus.suffixes import common_prefixes, suffix_array
 from woodshed.errors import OutOfRange
@@ -222,10 +223,11 @@ class PassageIndex:
         )
 
     def _tells(self, lines: Lines, text: NDArray[np.int32]) -> NDArray[np.float64]:
-        """(Q,) bits of each symbol of a song; of what is struck again those of its rhythm alone."""
+        """(Q,) bits of each symbol of a song; of what is struck again those of its rhythm alone, of octaves none."""
         if not len(self.arrays["codes"]):
             return np.zeros(len(text))
         bits = np.where(text == END, 0.0, self.arrays["bits"][text])
+        bits[doubles_octave(lines.symbol) & ~lines.is_drum[lines.line]] = 0
         return np.where(lines.struck_again, np.minimum(bits, self._bits_of(as_one_note(lines.symbol))), bits)
 
     def _bits_of(self, symbols: NDArray[np.int64]) -> NDArray[np.float64]:
