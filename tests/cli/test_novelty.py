@@ -155,7 +155,7 @@ def test_what_could_not_be_read_is_told(woodshed: Run, folder: Path, copy: Path)
     copy.write_bytes(copy.read_bytes()[:-200])
     said = woodshed("novelty", copy, folder)
     assert said.code == 0, said.err
-    assert "1 of 5 files of music not used: " in said.err
+    assert "1 of 5 files of music not used (words.mid: " in said.err
     assert "copy.mid is damaged" in said.err
     assert "no drums" in said.out
 

@@ -134,6 +134,13 @@ def test_without_a_list_it_is_said_that_nobody_knows(fine: Path, music_folder: P
     assert second == remark.replace("fine.shed", "bare.shed")
 
 
+def test_files_that_are_no_music_are_named(fine: Path, tmp_path: Path) -> None:
+    write_midi(song(77), tmp_path / "song.mid")
+    (tmp_path / "words.mid").write_text("no music")
+    remarks = judge(load_bundle(fine), tmp_path).remarks
+    assert f"1 of 2 files of {tmp_path.name} not used (words.mid: not music or damaged)" in remarks
+
+
 def test_two_bundles_are_each_asked_where_they_come_from(here: Path, fine: Path, music_folder: Path) -> None:
     verdict = judge_two((load_bundle(fine), load_bundle(here / "base")), music_folder)
     assert [one["bundle"] for one in verdict.as_dict()["learned"]] == ["fine.shed", "base", "base"]

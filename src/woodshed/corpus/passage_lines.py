@@ -182,7 +182,8 @@ def _rhythms(wait: NDArray[np.int64], line: NDArray[np.int64]) -> NDArray[np.int
 
 def doubles_octave(symbols: NDArray[np.int64]) -> NDArray[np.bool_]:
     """(T,) of intervals: whether the next note is the last one again in another octave, together with it."""
-    return (symbols != END) & (symbols % _RHYTHMS == 0) & ((symbols // _RHYTHMS - 128) % 12 == 0)
+    doubles: NDArray[np.bool_] = (symbols != END) & (symbols % _RHYTHMS == 0) & ((symbols // _RHYTHMS - 128) % 12 == 0)
+    return doubles
 
 
 def as_one_note(symbols: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -20,7 +20,7 @@ from woodshed.music import Song
 from woodshed.recipes.clip import LARGEST_SEED
 from woodshed.recipes.files import check_range
 from woodshed.recipes.learned import origins_of
-from woodshed.recipes.material import Material, is_corpus
+from woodshed.recipes.material import Material, is_corpus, not_used
 from woodshed.recipes.recipe import load_recipe
 from woodshed.recipes.runs import as_learned
 
@@ -169,13 +169,14 @@ def _asked(bundles: Sequence[Bundle], source: Path, split: str, tell: Told) -> _
         raise UnknownName(f"split {split!r} is not one of {', '.join(SPLITS)}")
     source = Path(source)
     origins = list({(one.name, one.of): one for bundle in bundles for one in origins_of(bundle)}.values())
+    gone: list[str] = []
     learned: set[str] = set().union(*(origin.ids or () for origin in origins))
     if is_corpus(source):
         corpus = Corpus.open(source)
         asked, size = list(corpus.songs(None if split == "all" else split)), len(corpus)
         kept = [song for entry, song in asked if split != "held_out" or entry.song_id not in learned]
     else:
-        asked = _read(source, tell)
+        asked, gone = _read(source, tell)
         size, wanted = len(asked), {"held_out": (False,), "train": (True,), "all": (False, True)}[split]
         kept = [song for entry, song in asked if (entry.song_id in learned) in wanted]
     ids = {entry.song_id for entry, _ in asked}
@@ -186,16 +187,17 @@ def _asked(bundles: Sequence[Bundle], source: Path, split: str, tell: Told) -> _
         raise CorpusError(
             f"{source}: no song is {split}; give other music, or --split all to include what was learned{why}"
         )
-    told = tuple(filter(None, remarks)), tuple(one.as_dict(ids) for one in origins)
+    told = (*gone, *filter(None, remarks)), tuple(one.as_dict(ids) for one in origins)
     return _Asked(kept, size - len(kept), told)
 
 
-def _read(source: Path, tell: Told) -> list[tuple[Entry, Song]]:
-    """The songs of a folder, or a file."""
+def _read(source: Path, tell: Told) -> tuple[list[tuple[Entry, Song]], list[str]]:
+    """The songs of a folder, or a file; and what to say of files that are none."""
     with tempfile.TemporaryDirectory(prefix="woodshed-") as folder:
         options = BuildOptions(min_notes=1, held_out_fraction=0.0, near_duplicates=False)
         build_corpus(source, Path(folder) / "corpus", options=options, progress=tell)
-        return list(Corpus.open(Path(folder) / "corpus").songs())
+        corpus = Corpus.open(Path(folder) / "corpus")
+        return list(corpus.songs()), not_used(corpus, source.name or str(source))
 
 
 def heard_by(bundle: Bundle) -> Callable[[Song], Sequence[Song]]:

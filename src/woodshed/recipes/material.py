@@ -20,7 +20,7 @@ from woodshed.music.melodies import MelodyOptions, explain, extract_melodies
 from woodshed.words import counted
 
 MOST_NAMED = 8
-"""Instruments that a message names."""
+"""Instruments, or files, that a message names."""
 
 Progress = Callable[[str, int, int], None]
 """Called with a stage, how many are done, and how many there are."""
@@ -191,6 +191,16 @@ def _open(
         shutil.rmtree(left, ignore_errors=True)  # what a run that was killed had read so far
     report = build_corpus(source, built, options=options, force=True, progress=progress)
     return Corpus.open(built), [*_left_out(report), *report.warnings]
+
+
+def not_used(corpus: Corpus, name: str) -> list[str]:
+    """What to say of files of a folder ``name`` of which no song of its corpus was made; of duplicates nothing."""
+    gone = [one for one in corpus.manifest.get("discards", []) if one.get("reason") != "exact duplicate"]
+    if not gone:
+        return []
+    told = ", ".join(f"{Path(str(one.get('source'))).name}: {one.get('reason')}" for one in gone[:MOST_NAMED])
+    more = f", and {len(gone) - MOST_NAMED} more" if len(gone) > MOST_NAMED else ""
+    return [f"{len(gone)} of {counted(int(corpus.manifest.get('files', 0)), 'file')} of {name} not used ({told}{more})"]
 
 
 def _left_out(report: BuildReport) -> list[str]:

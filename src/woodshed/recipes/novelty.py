@@ -26,7 +26,7 @@ from woodshed.generation.copy_limit import CopyLimit, parse_limit
 from woodshed.music import Song
 from woodshed.places import cache_folder
 from woodshed.recipes.files import read_song
-from woodshed.recipes.material import is_corpus
+from woodshed.recipes.material import is_corpus, not_used
 from woodshed.words import counted
 
 BASELINE = "passages-baseline.json"
@@ -262,13 +262,7 @@ def _kept(path: Path, write: Callable[[Path], None]) -> None:
 
 
 def _remarks(song: Song, library: Library, usual: Baseline | None, asked: bool) -> list[str]:
-    lines = []
-    manifest = library.corpus.manifest
-    if reasons := {name: count for name, count in manifest.get("reasons", {}).items() if name != "exact duplicate"}:
-        told = ", ".join(f"{count} {reason}" for reason, count in reasons.items())
-        lines.append(
-            f"{sum(reasons.values())} of {counted(manifest['files'], 'file')} of {library.name} not used: {told}"
-        )
+    lines = not_used(library.corpus, library.name)
     own = content_hash(song)
     if any(entry.song_id == own for entry in library.entries):
         lines.append("the song itself is in the corpus, note for note")
