@@ -67,7 +67,7 @@ def test_what_is_not_open_is_not_said(base: Bundle) -> None:
     assert np.array_equal(~np.isnan(onset), inside)
 
 
-def test_nobody_speaks_of_waltzes_of_triplets_or_of_other_instruments(base: Bundle) -> None:
+def test_nobody_speaks_of_waltzes_or_of_other_instruments(base: Bundle) -> None:
     touch, fields = touch_of(base) or pytest.fail("base has a touch")
 
     def said(song: Song) -> int:
@@ -77,12 +77,27 @@ def test_nobody_speaks_of_waltzes_of_triplets_or_of_other_instruments(base: Bund
     song = _beat()
     assert said(song) == 2 * len(song)
     assert said(_beat(meters=[(0, 3, 4)])) == 0
-    swung = song.notes.copy()
-    swung["onset"] += np.where(swung["onset"] % 480 == 240, 80, 0).astype(swung["onset"].dtype)
-    assert said(song.with_notes(swung)) == 0
     bass = song.notes.copy()
     bass["part"] = 1
     assert said(song.with_notes(bass)) == 0
+
+
+def test_triplets_swing_on_and_are_played_as_loosely_as_sixteenths(base: Bundle) -> None:
+    song = _beat()
+    swung = song.notes.copy()
+    is_off = swung["onset"] % 480 == 240
+    swung["onset"] += np.where(is_off, 80, 0).astype(swung["onset"].dtype)
+    shuffle = song.with_notes(swung)
+    is_off = shuffle.notes["onset"] % 480 == 320
+    touch, fields = touch_of(base) or pytest.fail("base has a touch")
+    rng = np.random.default_rng(0)
+    steady, loud = drummed(touch, fields, humanise_canvas(shuffle), STEADY, rng)
+    assert np.ptp(steady[is_off] - shuffle.notes["onset"][is_off]) <= 1, "all as early as the part is"
+    assert np.ptp(steady[~is_off] - shuffle.notes["onset"][~is_off]) > 1
+    assert loud.std() > 5
+    drawn = np.stack([drummed(touch, fields, humanise_canvas(shuffle), Sampling(), rng)[0] for _ in range(20)])
+    assert 4 < drawn[:, is_off].std(0).mean() < 40
+    assert abs((drawn - steady)[:, is_off].mean()) < 8
 
 
 def test_in_a_band_drums_stay_as_loud_as_they_were_and_on_time(base: Bundle) -> None:

@@ -22,8 +22,6 @@ from woodshed.music.units import seconds_to_ticks, steps_to_ticks, ticks_to_step
 
 SIXTEENTHS = 4
 """To the quarter note."""
-ON_SIXTEENTHS = 0.9
-"""The share of a part's notes that must be written on sixteenths: what swings in triplets is for the model."""
 
 
 def touch_of(bundle: Bundle) -> tuple[StoredTouch, int] | None:
@@ -45,8 +43,9 @@ def drummed(
 
     Drums alone are as loud as drummers play, and as early (they are some ms ahead of the click); in a band they are on
     the whole as loud as they were, and on time, so that the mix stays and nobody is ahead of it.
-    Nobody says anything of music that is not all in 4/4, of drums that are not written on sixteenths, or of pitches
-    that are no drums.
+    What is written beside sixteenths, such as triplets, is heard at the nearest one, as shuffles of the drummers were:
+    it is as loud as one there, as loose, and as early as the part is in the middle. Nobody says anything of music that
+    is not all in 4/4, or of pitches that are no drums.
     """
     song, notes = canvas.song, canvas.song.notes
     found = np.full((2, len(notes)), np.nan)
@@ -60,20 +59,18 @@ def drummed(
     is_written = ticks_to_steps(notes["onset"]) == ticks_to_steps(steps_to_ticks(steps, SIXTEENTHS))
     for part in np.flatnonzero(drums).tolist():
         own = (notes["part"] == part) & (CLASS_OF[notes["pitch"]] >= 0)
-        if not opened[:, own].any() or is_written[own].mean() < ON_SIXTEENTHS:
+        if not opened[:, own].any():
             continue
-        own &= is_written
         step, pitch = steps[own], notes["pitch"][own].astype(np.int64)
         quantiles = foretold(touch, step, pitch, song.bpm)
-        if sampling.steady:
-            late, loud = steady_touch(quantiles)
-        else:
-            heat = [sampling.temperature_of(field) for field in (MICROTIMING, VELOCITY_FIELD)]
-            late, loud = drawn_touch(touch, quantiles, step, pitch, heat, rng)
+        middle = steady_touch(quantiles)
+        heat = [0.0 if sampling.steady else sampling.temperature_of(field) for field in (MICROTIMING, VELOCITY_FIELD)]
+        late, loud = drawn_touch(touch, quantiles, step, pitch, heat, rng)
         if is_band:
-            ahead, level = steady_touch(quantiles).mean(1)
-            late, loud = late - ahead, loud * notes["velocity"][own].mean() / max(level, 1)
-        found[0, own] = _moved(song, steps_to_ticks(step, SIXTEENTHS), late)
+            loud = loud * notes["velocity"][own].mean() / max(middle[1].mean(), 1)
+        ahead = middle[0].mean()
+        late = late - np.where(is_written[own], 0.0, middle[0] - ahead) - (ahead if is_band else 0.0)
+        found[0, own] = _moved(song, steps_to_ticks(ticks_to_steps(notes["onset"][own])), late)
         found[1, own] = np.clip(loud, 1, 127)
     return np.where(opened, found, np.nan)
 
