@@ -21,6 +21,7 @@ from woodshed.recipes import learned
 from woodshed.recipes.judge import judge, judge_two, songs_to_ask
 from woodshed.recipes.judge_clips import judge_clips, yardstick
 from woodshed.recipes.learned import LIST, heard_before, origins_of
+from woodshed.recipes.novelty import check_song
 from woodshed.recipes.recipe import load_recipe
 from woodshed.recipes.runs import train_recipe
 
@@ -197,6 +198,7 @@ def test_a_seed_outside_its_range_is_named_before_any_music_is_read(tiny_bundle:
         lambda: judge(bundle, nowhere, seed=seed),
         lambda: judge_two((bundle, bundle), nowhere, seed=seed),
         lambda: judge_clips(nowhere, nowhere, seed=seed),
+        lambda: check_song(nowhere, nowhere, seed=seed),
     ):
         with pytest.raises(OutOfRange, match=f"seed {seed} is outside 0-4294967295"):
             ask()

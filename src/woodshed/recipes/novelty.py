@@ -25,7 +25,8 @@ from woodshed.evaluation.novelty_page import write_page
 from woodshed.generation.copy_limit import CopyLimit, parse_limit
 from woodshed.music import Song
 from woodshed.places import cache_folder
-from woodshed.recipes.files import read_song
+from woodshed.recipes.clip import LARGEST_SEED
+from woodshed.recipes.files import check_range, read_song
 from woodshed.recipes.material import is_corpus, not_used
 from woodshed.words import counted
 
@@ -105,6 +106,7 @@ def check_song(
         CorpusError: if there is no music in ``source``.
         OutOfRange: for numbers outside their range.
     """
+    check_range("seed", seed, 0, LARGEST_SEED)
     if any(notes < 1 for notes in longer_than):
         raise OutOfRange(f"runs longer than {min(longer_than)} notes: give 1 or more")
     damage: list[str] = []
