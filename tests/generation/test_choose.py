@@ -173,6 +173,21 @@ def test_drums_without_a_backbeat_are_a_fault_where_the_learned_songs_have_one()
     assert best_of([song, answered], canvas(), {**STYLE, "backbeat": 0.6}) == 1
 
 
+def test_drums_without_a_kick_or_a_snare_that_the_learned_song_has_are_a_fault() -> None:
+    drums = np.flatnonzero(play().notes["part"] == 0)
+
+    def fault(pitch: object, strokes: dict[int, tuple[int, ...]]) -> float:
+        notes = play().notes.copy()
+        notes["pitch"][drums] = pitch
+        return faults(play().replace(notes=notes), replace(canvas(), strokes=strokes), STYLE).backbeat
+
+    every = tuple(range(48))
+    assert fault(42, {36: every, 38: every, 42: every}) == 1
+    assert fault(36, {36: every, 38: every, 42: every}) == 0.5
+    assert fault(40, {35: every, 38: every}) == 0.5
+    assert fault(42, {42: every}) == 0
+
+
 def test_so_they_are_where_new_drums_join_music_and_drums_that_are_there_are_not_looked_at() -> None:
     tune = [(2, at * 480, 400, 60, 80) for at in range(16)]
     flat = [(0, at * 480, 100, 36, 80) for at in range(16)]

@@ -15,7 +15,7 @@ from woodshed.codecs.note_step import DRUM_PROGRAM, MAX_PARTS, program_name
 from woodshed.codecs.past import LAGS
 from woodshed.errors import InfeasibleCanvas, OutOfRange, UnknownName
 from woodshed.music import Meter, Part, Song, part_name
-from woodshed.music.backbeat import SNARES
+from woodshed.music.backbeat import KICKS, SNARES
 from woodshed.music.general_midi import COMPASS, family
 from woodshed.music.units import STEPS_PER_QUARTER
 
@@ -25,7 +25,6 @@ LEAST_PRESENCE = 0.25
 """The share of the bars in which a part must play to be of a line-up."""
 PASSAGES_EVERY = 4
 """Bars: a passage of a learned song may begin at each of so many."""
-KICKS = (35, 36)
 REGISTER = 5
 """Semitones that a continued part may go beyond its own range."""
 

@@ -15,7 +15,8 @@ absent     2      of the bars in which a part is open, the share beyond a quarte
                   mean over the parts, a bass and drums counting double; 0 where only fields are open or a density is
                   asked for
 still      2      by how much more than 3/4 of the bars have the same pitch class at the bottom, x 4
-backbeat   2      by how much less often than in the learned songs bars with drums have a backbeat; of new drums
+backbeat   2      by how much less often than in the learned songs bars with drums have a backbeat, and a half more for
+                  each of kick and snare that the learned song strikes and the answer never does; of new drums
 away       1      by how much larger a share of the bars has another pitch class than the tonic at the bottom; of new
                   songs of which a key is asked
 clash      1      by how much more than a tenth of all pairs of pitch classes that sound together are semitones, x 5
@@ -47,7 +48,7 @@ from woodshed.codecs.note_step import DRUM_PROGRAM, VELOCITY_STEP
 from woodshed.generation.canvas import Canvas, nearest_program
 from woodshed.generation.constraints import asked_levels
 from woodshed.music import Song
-from woodshed.music.backbeat import backbeats
+from woodshed.music.backbeat import KICKS, SNARES, backbeats
 from woodshed.music.meter import bar_of
 from woodshed.music.units import TICKS_PER_QUARTER, ticks_to_steps
 
@@ -282,8 +283,14 @@ def _backbeat(song: Song, canvas: Canvas, style: Mapping[str, Any]) -> float:
     drums = [part for part in canvas.open_parts if canvas.song.parts[part].is_drum]
     if not drums or np.isin(canvas.song.notes["part"], drums).any():
         return 0.0
-    bars = backbeats(song.with_notes(song.notes[np.isin(song.notes["part"], drums)]))
-    return max(float(style.get("backbeat", 0.0)) - float(bars.mean()), 0.0) if len(bars) else 0.0
+    struck = song.notes[np.isin(song.notes["part"], drums)]
+    bars = backbeats(song.with_notes(struck))
+    seldom = max(float(style.get("backbeat", 0.0)) - float(bars.mean()), 0.0) if len(bars) else 0.0
+    never = sum(
+        not canvas.strokes.keys().isdisjoint(kind) and not np.isin(struck["pitch"], kind).any()
+        for kind in (KICKS, SNARES)
+    )
+    return seldom + never / 2
 
 
 def _bottoms(notes: NDArray[Any], lines: NDArray[np.int64]) -> NDArray[np.float64]:

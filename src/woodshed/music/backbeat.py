@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from woodshed.music.song import Song
 from woodshed.music.units import TICKS_PER_QUARTER
 
+KICKS = (35, 36)
+"""Acoustic and electric bass drum."""
 SNARES = (37, 38, 39, 40)
 """Side stick, snare, clap and electric snare of General MIDI."""
 _NEAR = TICKS_PER_QUARTER // 8
