@@ -15,7 +15,7 @@ from woodshed.generation.filters import Sampling
 from woodshed.generation.openings import humanise_canvas
 from woodshed.music import Part, Song
 from woodshed.recipes import drum_feel
-from woodshed.recipes.drum_feel import drummed, touch_of
+from woodshed.recipes.drum_feel import by_drummers, touch_of
 from woodshed.recipes.feel import REACH, humanise
 
 BAR = 1920
@@ -57,11 +57,11 @@ def test_what_is_not_open_is_not_said(base: Bundle) -> None:
     song = _beat()
     touch, fields = touch_of(base) or pytest.fail("base has a touch")
     assert fields == TIMING | VELOCITY
-    onset, velocity = drummed(touch, fields, humanise_canvas(song, what=VELOCITY), STEADY, np.random.default_rng(0))
+    onset, velocity = by_drummers(touch, fields, humanise_canvas(song, what=VELOCITY), STEADY, np.random.default_rng(0))
     assert np.isnan(onset).all()
     assert not np.isnan(velocity).any()
     canvas = humanise_canvas(song, bars=(2, 2), what=TIMING)
-    onset, velocity = drummed(touch, fields, canvas, STEADY, np.random.default_rng(0))
+    onset, velocity = by_drummers(touch, fields, canvas, STEADY, np.random.default_rng(0))
     inside = (song.notes["onset"] >= BAR) & (song.notes["onset"] < 2 * BAR)
     assert np.isnan(velocity).all()
     assert np.array_equal(~np.isnan(onset), inside)
@@ -71,7 +71,7 @@ def test_nobody_speaks_of_waltzes_or_of_other_instruments(base: Bundle) -> None:
     touch, fields = touch_of(base) or pytest.fail("base has a touch")
 
     def said(song: Song) -> int:
-        told = drummed(touch, fields, humanise_canvas(song), STEADY, np.random.default_rng(0))
+        told = by_drummers(touch, fields, humanise_canvas(song), STEADY, np.random.default_rng(0))
         return int((~np.isnan(told)).sum())
 
     song = _beat()
@@ -91,11 +91,11 @@ def test_triplets_swing_on_and_are_played_as_loosely_as_sixteenths(base: Bundle)
     is_off = shuffle.notes["onset"] % 480 == 320
     touch, fields = touch_of(base) or pytest.fail("base has a touch")
     rng = np.random.default_rng(0)
-    steady, loud = drummed(touch, fields, humanise_canvas(shuffle), STEADY, rng)
+    steady, loud = by_drummers(touch, fields, humanise_canvas(shuffle), STEADY, rng)
     assert np.ptp(steady[is_off] - shuffle.notes["onset"][is_off]) <= 1, "all as early as the part is"
     assert np.ptp(steady[~is_off] - shuffle.notes["onset"][~is_off]) > 1
     assert loud.std() > 5
-    drawn = np.stack([drummed(touch, fields, humanise_canvas(shuffle), Sampling(), rng)[0] for _ in range(20)])
+    drawn = np.stack([by_drummers(touch, fields, humanise_canvas(shuffle), Sampling(), rng)[0] for _ in range(20)])
     assert 4 < drawn[:, is_off].std(0).mean() < 40
     assert abs((drawn - steady)[:, is_off].mean()) < 8
 

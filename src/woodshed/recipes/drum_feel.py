@@ -36,7 +36,7 @@ def touch_of(bundle: Bundle) -> tuple[StoredTouch, int] | None:
     return None if lent is None else (lent, TIMING)
 
 
-def drummed(
+def by_drummers(
     touch: StoredTouch, fields: int, canvas: Canvas, sampling: Sampling, rng: np.random.Generator
 ) -> NDArray[np.float64]:
     """(2, notes) onset in ticks and velocity of the drums of a canvas whose fields are open; nan of all else.

@@ -22,7 +22,7 @@ from woodshed.recipes.asked import parts_called, span_of
 from woodshed.recipes.bands import heard_as
 from woodshed.recipes.canvases import Bars
 from woodshed.recipes.clip import LARGEST_SEED, Clip, settings_of
-from woodshed.recipes.drum_feel import drummed, touch_of
+from woodshed.recipes.drum_feel import by_drummers, touch_of
 from woodshed.recipes.files import MOST_CLIPS, Told, check_range
 from woodshed.recipes.verbs import check_verb
 from woodshed.recipes.wish import Wish
@@ -94,7 +94,7 @@ def humanise(
                     on_step((done + share / len(groups)) / count)
 
             canvas = humanise_canvas(made, group, span, fields)
-            known = None if touch is None else drummed(*touch, canvas, sampling, rng)
+            known = None if touch is None else by_drummers(*touch, canvas, sampling, rng)
             is_said = known is not None and _says_all(known, canvas)
             played = [made] if is_said else fill(bundle, canvas, sampling, rng, on_step=tell)
             made = blended(made, played, strength, usually(bundle, canvas) if steady else None, known)
